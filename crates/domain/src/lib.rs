@@ -1,1 +1,20 @@
-//! (room: domain)
+//! The nouns of Lambda and the decisions about them.
+//!
+//! Pure and synchronous: nothing here awaits, reads a clock, rolls a die or opens a file. `now` and every
+//! random choice are arguments. What is *absent* is the point: this crate knows no HTTP, no SQL and no Linux.
+
+pub mod arn;
+pub mod concurrency;
+pub mod environment;
+pub mod error;
+pub mod function;
+pub mod invocation;
+pub mod limits;
+pub mod log;
+pub mod names;
+pub mod payload;
+pub mod runtime;
+pub mod trace;
+pub mod variables;
+
+pub use error::{Error, Fault, Refusal};

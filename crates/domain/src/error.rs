@@ -1,0 +1,214 @@
+//! The two ways an operation ends without a result: the caller is refused, or we failed.
+//!
+//! A function that fails is neither: that is an ordinary [`crate::invocation::Outcome`].
+//! Never here: status codes and the names of AWS's exceptions.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use crate::names::FunctionName;
+
+/// Why an operation has no result.
+#[derive(Debug)]
+pub enum Error {
+    /// The caller asked for something that cannot be had; the caller is told why.
+    Refused(Refusal),
+    /// We failed; the caller gets a request id, the log gets the chain.
+    Fault(Fault),
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// Our own failure: what we were doing, and the chain of causes. Only the log reads it.
+#[derive(Debug)]
+pub struct Fault {
+    doing: String,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Fault {
+    /// A failure with its cause.
+    pub fn new(doing: impl Into<String>, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self { doing: doing.into(), source: Some(source.into()) }
+    }
+
+    /// A failure that has no further cause.
+    pub fn bare(doing: impl Into<String>) -> Self {
+        Self { doing: doing.into(), source: None }
+    }
+
+    /// The whole chain in one line, outermost first.
+    pub fn chain(&self) -> String {
+        let mut text = self.doing.clone();
+        let mut next = StdError::source(self);
+        while let Some(cause) = next {
+            text.push_str(": ");
+            text.push_str(&cause.to_string());
+            next = cause.source();
+        }
+        text
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.doing)
+    }
+}
+
+impl StdError for Fault {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_ref().map(|source| source.as_ref() as _)
+    }
+}
+
+/// Why a call was throttled, in the words of the API's `ThrottleReason`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ThrottleReason {
+    /// The account's concurrency is used up, or the machine is full.
+    ConcurrentInvocationLimitExceeded,
+}
+
+/// Why the caller is refused. Each variant holds the data that its message needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// No such function, version or alias. `arn` is printed as it was asked for.
+    FunctionNotFound {
+        /// The ARN, with the qualifier where the operation prints one.
+        arn: String,
+    },
+    /// CreateFunction under a name that is taken.
+    FunctionExists {
+        /// The bare name.
+        name: FunctionName,
+    },
+    /// A name that has none of the forms that AWS reads.
+    MalformedFunctionName {
+        /// As given.
+        value: String,
+    },
+    /// A name too long to create a function under.
+    FunctionNameTooLong {
+        /// As given.
+        value: String,
+    },
+    /// An ARN of another region.
+    UnreachableRegion {
+        /// The region in the ARN.
+        asked: String,
+        /// Ours.
+        here: String,
+    },
+    /// An ARN of another account that grants us nothing.
+    OtherAccount,
+    /// Name and `Qualifier` disagree.
+    QualifierMismatch,
+    /// DeleteFunction of `$LATEST` alone.
+    LatestCannotBeDeleted,
+    /// DeleteFunction of an alias.
+    AliasCannotBeDeleted,
+    /// The caller's `RevisionId` is not the current one.
+    RevisionMismatch,
+    /// An update while another one is under way.
+    UpdateInProgress {
+        /// The function's ARN.
+        arn: String,
+    },
+    /// The function's state does not allow the operation.
+    WrongState {
+        /// As AWS spells it: `Pending`, `Failed`, …
+        state: &'static str,
+    },
+    /// A runtime that no one knows.
+    UnknownRuntime {
+        /// As given.
+        value: String,
+    },
+    /// A runtime that AWS has retired.
+    RetiredRuntime {
+        /// As given.
+        value: String,
+    },
+    /// A runtime that AWS has and this machine does not, with what to do about it.
+    MissingRuntime {
+        /// The identifier.
+        value: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// CreateFunction of a zip package without runtime or handler.
+    RuntimeAndHandlerMissing,
+    /// No code was given.
+    CodeMissing,
+    /// The package is for another processor than this machine's.
+    OtherArchitecture {
+        /// As asked.
+        asked: String,
+        /// Ours.
+        here: &'static str,
+    },
+    /// The bytes are not a zip that can be unpacked; `why` goes to the log only.
+    NotAZip {
+        /// What was wrong.
+        why: String,
+    },
+    /// More bytes zipped than allowed.
+    ZippedTooLarge,
+    /// More bytes unpacked than allowed.
+    UnzippedTooLarge,
+    /// A request body beyond the operation's limit.
+    RequestTooLarge {
+        /// The limit.
+        bytes_max: usize,
+        /// As the text names it: `InvokeFunction`, `CreateFunction`, …
+        operation: &'static str,
+    },
+    /// Environment variables beyond 4 KB.
+    VariablesTooLarge {
+        /// The variables as compact JSON, in the order given.
+        json: String,
+    },
+    /// Environment variables that Lambda keeps for itself.
+    ReservedVariables {
+        /// The keys, in the order given.
+        keys: Vec<String>,
+    },
+    /// A value beyond what Lambda allows although the model would let it pass.
+    OutOfRange {
+        /// As given.
+        value: String,
+        /// The path of the member, as validation prints it: `memorySize`.
+        at: &'static str,
+        /// The constraint in AWS's words.
+        constraint: String,
+    },
+    /// `Marker` is not one of ours.
+    InvalidMarker,
+    /// The payload is not JSON; `reason` is the parser's text.
+    PayloadNotJson {
+        /// The parser's text, with line and column.
+        reason: String,
+    },
+    /// The client context is not base64 of a JSON object.
+    ClientContextInvalid,
+    /// Too many at once.
+    Throttled {
+        /// Which limit.
+        reason: ThrottleReason,
+    },
+    /// The parameter's or operation's feature is not built yet.
+    NotBuilt {
+        /// What was asked for: `CreateFunction with Layers`.
+        what: String,
+    },
+}

@@ -1,0 +1,330 @@
+//! The function: its configuration, and how its state moves.
+//!
+//! Never here: zip bytes, and the names that the fields have on the wire.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::arn::FunctionArn;
+use crate::error::Refusal;
+use crate::limits;
+use crate::names::RevisionId;
+use crate::runtime::Runtime;
+use crate::variables::Variables;
+
+/// The SHA-256 of a package: its name in the store, and `CodeSha256` on the wire.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Digest(pub [u8; 32]);
+
+impl Digest {
+    /// Lower-case hexadecimal, as files are named.
+    pub fn hex(&self) -> String {
+        data_encoding::HEXLOWER.encode(&self.0)
+    }
+
+    /// Base64, as `CodeSha256` is printed.
+    pub fn base64(&self) -> String {
+        data_encoding::BASE64.encode(&self.0)
+    }
+
+    /// Reads what [`Digest::hex`] printed.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let bytes = data_encoding::HEXLOWER.decode(text.as_bytes()).ok()?;
+        bytes.try_into().ok().map(Self)
+    }
+}
+
+impl std::fmt::Debug for Digest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.hex())
+    }
+}
+
+/// The code of a function, kept and unpacked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Package {
+    /// What the zip hashes to.
+    pub digest: Digest,
+    /// Bytes of the zip.
+    pub zip_bytes: u64,
+}
+
+/// What the user configures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Configuration {
+    /// Which runtime runs it.
+    pub runtime: Runtime,
+    /// What the runtime calls; its form is the runtime's business.
+    pub handler: String,
+    /// The ARN of the execution role.
+    pub role: String,
+    /// Free text.
+    pub description: String,
+    /// Whole seconds, 1 to 900.
+    pub timeout_seconds: u32,
+    /// MB, 128 to 10,240.
+    pub memory_mb: u32,
+    /// MB of `/tmp`.
+    pub storage_mb: u32,
+    /// `None` where never given: the answer then has no `Environment` at all.
+    pub variables: Option<Variables>,
+    /// Overrides `/aws/lambda/NAME`.
+    pub log_group: Option<String>,
+    /// Changes nothing here; kept as given and shown.
+    pub network: Option<Network>,
+}
+
+/// `VpcConfig`, as given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Network {
+    /// Subnet ids.
+    pub subnets: Vec<String>,
+    /// Security group ids.
+    pub security_groups: Vec<String>,
+    /// Whether IPv6 may leave.
+    pub ipv6: bool,
+}
+
+impl Configuration {
+    /// The time that one invocation may take.
+    pub fn timeout(&self) -> Duration {
+        Duration::from_secs(self.timeout_seconds.into())
+    }
+
+    /// Checks what the model lets pass and Lambda does not.
+    ///
+    /// # Errors
+    /// Memory or storage beyond what Lambda gives to a function.
+    pub fn check(&self) -> Result<(), Refusal> {
+        let bounds = [
+            (self.memory_mb, "memorySize", limits::MEMORY_MB_MAX),
+            (self.storage_mb, "ephemeralStorage.size", limits::STORAGE_MB_MAX),
+            (self.timeout_seconds, "timeout", limits::TIMEOUT_SECONDS_MAX),
+        ];
+        match bounds.into_iter().find(|(value, _, max)| value > max) {
+            None => Ok(()),
+            Some((value, at, max)) => Err(Refusal::OutOfRange {
+                value: value.to_string(),
+                at,
+                constraint: format!("Member must have value less than or equal to {max}"),
+            }),
+        }
+    }
+}
+
+/// Where a function is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Created, not ready.
+    Pending,
+    /// Ready.
+    Active,
+}
+
+impl State {
+    /// As AWS spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "Pending",
+            Self::Active => "Active",
+        }
+    }
+}
+
+/// Where the last update is; a function that is still Pending has none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LastUpdate {
+    /// Under way.
+    InProgress,
+    /// Done.
+    Successful,
+}
+
+/// A function: the mutable copy that `$LATEST` names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Function {
+    /// Its unqualified ARN, with its name.
+    pub arn: FunctionArn,
+    /// What the user configured.
+    pub configuration: Configuration,
+    /// Its code.
+    pub package: Package,
+    /// Tags, in the order given.
+    pub tags: Vec<(String, String)>,
+    /// Where it is in its life.
+    pub state: State,
+    /// Where its last update is.
+    pub last_update: Option<LastUpdate>,
+    /// Changes with everything else.
+    pub revision: RevisionId,
+    /// When code or configuration last changed.
+    pub modified_at: Timestamp,
+}
+
+/// A function as CreateFunction makes it.
+#[derive(Clone, Debug)]
+pub struct NewFunction {
+    /// Under which ARN.
+    pub arn: FunctionArn,
+    /// What the user configured.
+    pub configuration: Configuration,
+    /// Tags, in the order given.
+    pub tags: Vec<(String, String)>,
+}
+
+impl NewFunction {
+    /// The function, Pending until it is activated.
+    pub fn with(self, package: Package, revision: RevisionId, now: Timestamp) -> Function {
+        Function {
+            arn: self.arn,
+            configuration: self.configuration,
+            package,
+            tags: self.tags,
+            state: State::Pending,
+            last_update: None,
+            revision,
+            modified_at: now,
+        }
+    }
+}
+
+impl Function {
+    /// Whether work on the function is under way that must end before the next: activation or an update.
+    pub fn is_settling(&self) -> bool {
+        self.state == State::Pending || self.last_update == Some(LastUpdate::InProgress)
+    }
+
+    /// The function once that work is done, under a new revision (recorded: `TestLambdaRevisions`).
+    #[must_use]
+    pub fn settled(&self, revision: RevisionId) -> Self {
+        Self { state: State::Active, last_update: Some(LastUpdate::Successful), revision, ..self.clone() }
+    }
+
+    /// Whether an invocation may be served: a Pending function is not (AWS developer guide,
+    /// troubleshooting-invocation), one under update is, by its old code.
+    ///
+    /// # Errors
+    /// The function's state forbids it.
+    pub fn check_invocable(&self) -> Result<(), Refusal> {
+        match self.state {
+            State::Active => Ok(()),
+            State::Pending => Err(Refusal::WrongState { state: self.state.as_str() }),
+        }
+    }
+
+    /// Whether it may be updated by a caller who believes it to be at `expected`.
+    ///
+    /// # Errors
+    /// Another update is under way (recorded: `test_lambda_concurrent_code_updates`), or the revision is another
+    /// (recorded: `test_function_revisions_basic`).
+    pub fn check_updatable(&self, expected: Option<&str>) -> Result<(), Refusal> {
+        if expected.is_some_and(|expected| expected != self.revision.to_string()) {
+            return Err(Refusal::RevisionMismatch);
+        }
+        if self.state == State::Pending {
+            return Err(Refusal::WrongState { state: self.state.as_str() });
+        }
+        if self.is_settling() {
+            return Err(Refusal::UpdateInProgress { arn: self.arn.to_string() });
+        }
+        Ok(())
+    }
+
+    /// The function with an update under way.
+    #[must_use]
+    pub fn updated(&self, change: Change, revision: RevisionId, now: Timestamp) -> Self {
+        let mut next = Self { last_update: Some(LastUpdate::InProgress), revision, modified_at: now, ..self.clone() };
+        match change {
+            Change::Code(package) => next.package = package,
+            Change::Configuration(configuration) => next.configuration = *configuration,
+        }
+        next
+    }
+
+    /// The log group its environments write to.
+    pub fn log_group(&self) -> String {
+        self.configuration.log_group.clone().unwrap_or_else(|| format!("/aws/lambda/{}", self.arn.name))
+    }
+}
+
+/// What an update replaces.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// UpdateFunctionCode.
+    Code(Package),
+    /// UpdateFunctionConfiguration, already merged with what was not given.
+    Configuration(Box<Configuration>),
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::arn::Home;
+    use crate::names::FunctionName;
+    use uuid::Uuid;
+
+    pub(crate) fn function() -> Function {
+        let home = Home { partition: "aws".into(), region: "us-east-1".into(), account: "000000000000".into() };
+        NewFunction {
+            arn: home.function_arn(&FunctionName::parse("fn").unwrap()),
+            configuration: Configuration {
+                runtime: Runtime::parse("python3.12").unwrap(),
+                handler: "app.handler".into(),
+                role: "arn:aws:iam::000000000000:role/r".into(),
+                description: String::new(),
+                timeout_seconds: 3,
+                memory_mb: 128,
+                storage_mb: 512,
+                variables: None,
+                log_group: None,
+                network: None,
+            },
+            tags: Vec::new(),
+        }
+        .with(Package { digest: Digest([7; 32]), zip_bytes: 10 }, revision(1), Timestamp::UNIX_EPOCH)
+    }
+
+    fn revision(n: u128) -> RevisionId {
+        RevisionId(Uuid::from_u128(n))
+    }
+
+    #[test]
+    fn a_function_is_born_pending_and_settles_under_a_new_revision() {
+        // Recorded: test_function_state; TestLambdaRevisions.
+        let born = function();
+        assert_eq!((born.state, born.last_update), (State::Pending, None));
+        assert_eq!(born.check_invocable(), Err(Refusal::WrongState { state: "Pending" }));
+        let ready = born.settled(revision(2));
+        assert_eq!((ready.state, ready.last_update), (State::Active, Some(LastUpdate::Successful)));
+        assert_ne!(ready.revision, born.revision);
+        assert_eq!(ready.check_invocable(), Ok(()));
+    }
+
+    #[test]
+    fn an_update_excludes_the_next_and_is_served_meanwhile() {
+        // Recorded: test_lambda_concurrent_code_updates, test_function_update_during_invoke.
+        let ready = function().settled(revision(2));
+        let package = Package { digest: Digest([8; 32]), zip_bytes: 11 };
+        let updating = ready.updated(Change::Code(package), revision(3), Timestamp::UNIX_EPOCH);
+        assert_eq!(updating.state, State::Active);
+        assert_eq!(updating.check_updatable(None), Err(Refusal::UpdateInProgress { arn: updating.arn.to_string() }));
+        assert_eq!(updating.check_invocable(), Ok(()));
+        assert_eq!(updating.settled(revision(4)).check_updatable(None), Ok(()));
+    }
+
+    #[test]
+    fn an_old_revision_is_refused_before_anything_else() {
+        // Recorded: test_function_revisions_basic.
+        let ready = function().settled(revision(2));
+        assert_eq!(ready.check_updatable(Some("wrong")), Err(Refusal::RevisionMismatch));
+        assert_eq!(ready.check_updatable(Some(&revision(2).to_string())), Ok(()));
+    }
+
+    #[test]
+    fn lambda_gives_less_memory_than_the_model_allows() {
+        let mut configuration = function().configuration;
+        configuration.memory_mb = 10_241;
+        assert!(matches!(configuration.check(), Err(Refusal::OutOfRange { at: "memorySize", .. })));
+    }
+}

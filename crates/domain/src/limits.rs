@@ -1,0 +1,52 @@
+//! Every quota, once, with its unit in the name. Source: AWS developer guide, gettingstarted-limits, unless said.
+//!
+//! Never here: the check that uses it.
+
+/// Bytes in a mebibyte.
+pub const MIB: u64 = 1024 * 1024;
+
+/// Characters in a function's bare name (recorded: `function_name_too_long`).
+pub const FUNCTION_NAME_CHARS: usize = 64;
+/// Bytes of a synchronous request body.
+pub const SYNC_REQUEST_BYTES: usize = 6_291_456;
+/// Bytes of an asynchronous request body.
+pub const ASYNC_REQUEST_BYTES: usize = 1_048_576;
+/// Bytes that a function may answer in one piece (recorded: `test_lambda_too_large_response`).
+pub const SYNC_RESPONSE_BYTES: usize = 6_291_556;
+/// Bytes of a request that creates or updates a function (recorded: `test_oversized_request_create_lambda`).
+pub const CODE_REQUEST_BYTES: usize = 70_167_211;
+/// Bytes of a zip sent in a request (recorded: `test_oversized_zipped_create_lambda`).
+pub const ZIPPED_BYTES: u64 = 52_428_800;
+/// Bytes of a function's code and layers, unpacked (recorded: `test_oversized_unzipped_lambda`).
+pub const UNZIPPED_BYTES: u64 = 262_144_000;
+/// Entries of a zip. AWS publishes no number; this bounds the work that one request can cause.
+pub const ZIP_ENTRIES: usize = 100_000;
+/// Bytes of a function's environment variables as JSON (recorded: `test_large_environment_variables_fails`).
+pub const VARIABLES_BYTES: usize = 4_096;
+/// Bytes of base64 in the client context header (service model, documentation of `ClientContext`).
+pub const CLIENT_CONTEXT_BYTES: usize = 3_583;
+/// Bytes of the request line and all headers together.
+pub const REQUEST_HEAD_BYTES: usize = 1_048_576;
+/// Bytes of the log tail before base64 (service model, documentation of `LogType`).
+pub const LOG_TAIL_BYTES: usize = 4_096;
+
+/// Seconds that a function's initialisation may take before it is repeated inside the invocation
+/// (AWS developer guide, lambda-runtime-environment).
+pub const INIT_SECONDS: u64 = 10;
+/// Seconds that a function may run by default, and at most.
+pub const TIMEOUT_SECONDS_DEFAULT: u32 = 3;
+/// See [`TIMEOUT_SECONDS_DEFAULT`].
+pub const TIMEOUT_SECONDS_MAX: u32 = 900;
+/// MB of memory by default, at least and at most.
+pub const MEMORY_MB_DEFAULT: u32 = 128;
+/// See [`MEMORY_MB_DEFAULT`].
+pub const MEMORY_MB_MAX: u32 = 10_240;
+/// MB of `/tmp` by default, and at most.
+pub const STORAGE_MB_DEFAULT: u32 = 512;
+/// See [`STORAGE_MB_DEFAULT`].
+pub const STORAGE_MB_MAX: u32 = 10_240;
+
+/// Concurrent executions of an account in a region.
+pub const ACCOUNT_CONCURRENCY: u32 = 1_000;
+/// Items that a listing returns by default, and at most (API reference, `ListFunctions`).
+pub const PAGE_ITEMS: u32 = 50;

@@ -1,0 +1,132 @@
+//! The names Lambda gives to things, valid by construction.
+//!
+//! Never here: a raw `String` that still needs checking.
+
+use std::fmt;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+/// The bare name of a function, without account, region or qualifier.
+///
+/// Lookups take any length, because AWS answers an over-long name with "not found"; only creation limits it
+/// (recorded: `function_name_too_long`), see [`FunctionName::for_creation`].
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FunctionName(Arc<str>);
+
+impl FunctionName {
+    /// Reads a bare name: letters, digits, `-`, `_` and (for lookups) `.`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let fits = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.');
+        (!text.is_empty() && text.bytes().all(fits)).then(|| Self(text.into()))
+    }
+
+    /// Whether a function may be created under this name: at most 64 characters, no dot.
+    pub fn for_creation(&self) -> bool {
+        self.0.len() <= crate::limits::FUNCTION_NAME_CHARS && !self.0.contains('.')
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for FunctionName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for FunctionName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Which of a function's versions is meant.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Qualifier {
+    /// `$LATEST`, the mutable copy.
+    Latest,
+    /// A published version. Digits only, as written (`007` is not version 7 on AWS, it does not exist).
+    Version(VersionNumber),
+    /// Anything else that passes the pattern: the name of an alias, existing or not.
+    Alias(Arc<str>),
+}
+
+impl Qualifier {
+    /// Reads a qualifier: all digits is a version, `$LATEST` the mutable copy, anything else an alias
+    /// (AWS developer guide, configuration-versions).
+    pub fn parse(text: &str) -> Self {
+        if text == "$LATEST" {
+            return Self::Latest;
+        }
+        match VersionNumber::parse(text) {
+            Some(number) => Self::Version(number),
+            None => Self::Alias(text.into()),
+        }
+    }
+}
+
+impl fmt::Display for Qualifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Latest => f.write_str("$LATEST"),
+            Self::Version(number) => write!(f, "{number}"),
+            Self::Alias(name) => f.write_str(name),
+        }
+    }
+}
+
+/// The number of a published version; they start at 1 and are never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct VersionNumber(u64);
+
+impl VersionNumber {
+    /// Reads a version number as AWS prints it: digits without a leading zero.
+    pub fn parse(text: &str) -> Option<Self> {
+        let plain = text.bytes().all(|c| c.is_ascii_digit()) && !text.starts_with('0');
+        plain.then(|| text.parse().ok().map(Self)).flatten()
+    }
+}
+
+impl fmt::Display for VersionNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+macro_rules! uuid_name {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash)]
+        pub struct $name(pub Uuid);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0.as_hyphenated(), f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+    };
+}
+
+uuid_name! {
+    /// The id of one request; for Invoke it is also the id in the function's context and in its log
+    /// (recorded: `test_request_id_invoke`).
+    RequestId
+}
+uuid_name! {
+    /// The id of one state of a function; every change makes a new one (recorded: `TestLambdaRevisions`).
+    RevisionId
+}
+uuid_name! {
+    /// The id of one execution environment.
+    EnvironmentId
+}

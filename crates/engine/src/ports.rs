@@ -1,0 +1,188 @@
+//! What is outside, as the engine sees it.
+//!
+//! Never here: a trait with one implementation and no test twin or fault to inject.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use domain::environment::{Failure, InitEnd};
+use domain::function::{Digest, Function, Package};
+use domain::names::{EnvironmentId, FunctionName, RequestId};
+use domain::runtime::Runtime;
+use domain::{Error, Fault};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+/// A future behind a port.
+pub type Wait<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Functions, kept. Every call is one serialisable step; when it returns, it is on disk.
+pub trait Records: Send + Sync {
+    /// Everything there is, once at start.
+    fn load(&self) -> Wait<'_, Result<Vec<Function>, Fault>>;
+    /// Writes a function that may not exist yet; `false` where one of that name exists.
+    fn insert(&self, function: Arc<Function>) -> Wait<'_, Result<bool, Fault>>;
+    /// Replaces a function if it is still at the revision `expected`; `false` where it is not.
+    fn replace(&self, expected: domain::names::RevisionId, function: Arc<Function>) -> Wait<'_, Result<bool, Fault>>;
+    /// Removes a function if it is still at the revision `expected`; `false` where it is not.
+    fn remove(&self, name: FunctionName, expected: domain::names::RevisionId) -> Wait<'_, Result<bool, Fault>>;
+}
+
+/// Code packages, content-addressed.
+pub trait Packages: Send + Sync {
+    /// Keeps a zip and its unpacked form; both are on disk when it returns. The same bytes again cost nothing.
+    ///
+    /// # Errors
+    /// The zip is refused (not a zip, hostile names, too large), or the disk failed.
+    fn keep(&self, zip: Bytes) -> Wait<'_, Result<Package, Error>>;
+    /// The zip as it was given; `None` where there is none.
+    fn zip(&self, digest: Digest) -> Wait<'_, Result<Option<Bytes>, Fault>>;
+    /// The folder with the unpacked code, to be mounted or used as `/var/task`.
+    fn folder(&self, digest: Digest) -> PathBuf;
+    /// Removes every package that is not in `used`.
+    fn retain(&self, used: Vec<Digest>) -> Wait<'_, Result<(), Fault>>;
+}
+
+/// What runs functions.
+pub trait Sandbox: Send + Sync {
+    /// Whether this machine can run a runtime; the text says how to make it so.
+    fn supports(&self, runtime: Runtime) -> Wait<'_, Result<(), String>>;
+    /// What `INIT_START` says of a runtime: its version as `python:3.11.v7`.
+    fn runtime_version(&self, runtime: Runtime) -> String;
+    /// Prepares an environment; its runtime is started by [`Environment::init`].
+    fn start(&self, spec: EnvironmentSpec, output: Arc<dyn Output>) -> Wait<'_, Result<Arc<dyn Environment>, Fault>>;
+    /// The share of the machine's memory that is available now, 0 to 1.
+    fn memory_available(&self) -> f64;
+}
+
+/// All that an environment needs to know.
+#[derive(Clone, Debug)]
+pub struct EnvironmentSpec {
+    /// Its id; also the name of its folder.
+    pub id: EnvironmentId,
+    /// Which runtime.
+    pub runtime: Runtime,
+    /// The unpacked code.
+    pub code: PathBuf,
+    /// MB of memory configured.
+    pub memory_mb: u32,
+    /// MB of `/tmp`.
+    pub storage_mb: u32,
+    /// Variables of which the user may override any; the sandbox adds its own defaults below these
+    /// (`PATH`, `LD_LIBRARY_PATH`, `PYTHONPATH`, `NODE_PATH`).
+    pub variables: domain::variables::Variables,
+    /// Variables that the user cannot override; the sandbox adds `AWS_LAMBDA_RUNTIME_API`, `LAMBDA_TASK_ROOT` and
+    /// `LAMBDA_RUNTIME_DIR`.
+    pub platform_variables: Vec<(String, String)>,
+}
+
+/// Where an environment's output goes: complete lines, the line break included, or the rest of an unfinished one.
+pub trait Output: Send + Sync {
+    /// One line of the function's standard output or error.
+    fn line(&self, line: &[u8]);
+}
+
+/// One execution environment. Its calls come one at a time.
+///
+/// Deadlines are on the elapsed time of [`Clock::elapsed`]. When a call returns, every line that the
+/// function had written by then has been given to [`Output`].
+pub trait Environment: Send + Sync {
+    /// Starts the runtime, ending the one before, and waits until it asks for its first event.
+    fn init(&self, deadline: Duration, allowed: Duration) -> Wait<'_, Result<InitEnd, Fault>>;
+    /// Hands over an event and waits for the answer.
+    fn invoke(&self, event: Event) -> Wait<'_, Answer>;
+    /// Waits until the runtime asks for its next event; its time is still that of the last event.
+    fn settle(&self) -> Wait<'_, Result<(), Failure>>;
+    /// Whether the runtime is alive and waits for an event.
+    fn is_ready(&self) -> bool;
+    /// The most memory that it has used so far.
+    fn memory_used_bytes(&self) -> u64;
+    /// Ends everything in it and removes what it left; done when it returns. Dropping does the same, unobserved.
+    fn stop(&self) -> Wait<'_, ()>;
+}
+
+/// An event as the runtime gets it.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// `Lambda-Runtime-Aws-Request-Id`.
+    pub request_id: RequestId,
+    /// `Lambda-Runtime-Invoked-Function-Arn`.
+    pub invoked_arn: String,
+    /// `Lambda-Runtime-Trace-Id`.
+    pub trace: String,
+    /// `Lambda-Runtime-Client-Context`: JSON text in one line.
+    pub client_context: Option<String>,
+    /// `Lambda-Runtime-Deadline-Ms`, on the calendar.
+    pub deadline_at: Timestamp,
+    /// The same moment on the elapsed time.
+    pub deadline: Duration,
+    /// What was allowed in all; a timeout's text names it.
+    pub allowed: Duration,
+    /// The event itself.
+    pub payload: Bytes,
+}
+
+/// What a runtime made of an event.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// Posted to `/response`.
+    Response(Bytes),
+    /// Posted to `/error`, or seen by the platform.
+    Failed(Failure),
+}
+
+/// Time, handed in.
+pub trait Clock: Send + Sync {
+    /// The calendar: ages, dates, the deadline that a function is told.
+    fn now(&self) -> Timestamp;
+    /// The time elapsed since some moment before the start of the engine; never goes back.
+    fn elapsed(&self) -> Duration;
+    /// Wakes when the elapsed time has reached `at`.
+    fn wake_at(&self, at: Duration) -> Wait<'static, ()>;
+}
+
+/// Chance, handed in.
+pub trait Dice: Send + Sync {
+    /// A random UUID, version 4.
+    fn uuid(&self) -> Uuid;
+    /// 64 random bits.
+    fn bits(&self) -> u64;
+}
+
+/// Where log lines and counts go.
+pub trait Telemetry: Send + Sync {
+    /// One line of a function's execution log, line break included.
+    fn log(&self, source: &LogSource, at: Timestamp, line: &[u8]);
+    /// One more of something.
+    fn count(&self, metric: Metric, function: &FunctionName);
+}
+
+/// Which log a line belongs to.
+#[derive(Clone, Debug)]
+pub struct LogSource {
+    /// The function.
+    pub function: FunctionName,
+    /// `/aws/lambda/NAME` or what the function's configuration names.
+    pub group: String,
+    /// One per environment.
+    pub stream: String,
+}
+
+/// What is counted, named as AWS names it in CloudWatch where AWS has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Metric {
+    /// Invocations that ran.
+    Invocations,
+    /// Invocations that ended in a function error.
+    Errors,
+    /// Invocations refused for concurrency.
+    Throttles,
+    /// Environments started.
+    ColdStarts,
+    /// Invocations refused because the machine, not the account, was full.
+    MachineFull,
+}
