@@ -54,6 +54,12 @@ impl Variables {
         &self.0
     }
 
+    /// These variables laid over `defaults`.
+    #[must_use]
+    pub fn over(&self, defaults: Vec<(String, String)>) -> Self {
+        Self(lay_over(defaults, self, Vec::new()))
+    }
+
     fn as_json(&self) -> String {
         let quoted = |text: &String| serde_json::Value::from(text.as_str()).to_string();
         let members: Vec<String> =

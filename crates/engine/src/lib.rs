@@ -2,4 +2,13 @@
 //!
 //! Asynchronous, but without HTTP, SQL or Linux: those implement the traits in [`ports`].
 
+pub mod access;
+pub mod admission;
+pub mod catalog;
+pub mod environments;
+pub mod functions;
+pub mod invoker;
 pub mod ports;
+pub mod resolve;
+pub mod tasks;
+pub mod telemetry;

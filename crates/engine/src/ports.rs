@@ -90,7 +90,7 @@ pub trait Output: Send + Sync {
 ///
 /// Deadlines are on the elapsed time of [`Clock::elapsed`]. When a call returns, every line that the
 /// function had written by then has been given to [`Output`].
-pub trait Environment: Send + Sync {
+pub trait Environment: Send + Sync + std::fmt::Debug {
     /// Starts the runtime, ending the one before, and waits until it asks for its first event.
     fn init(&self, deadline: Duration, allowed: Duration) -> Wait<'_, Result<InitEnd, Fault>>;
     /// Hands over an event and waits for the answer.

@@ -1,0 +1,53 @@
+//! The one guard that each use case calls first.
+//!
+//! Until permissions are built it lets every caller do everything to the functions of this account, and nothing
+//! to those of another: nobody here can grant that.
+
+use domain::Refusal;
+use domain::arn::{FunctionArn, Home};
+
+/// Who calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// Nobody was asked: the engine runs open.
+    Anyone,
+}
+
+/// What is about to be done, named as in a policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// `lambda:CreateFunction`
+    CreateFunction,
+    /// `lambda:GetFunction`
+    GetFunction,
+    /// `lambda:GetFunctionConfiguration`
+    GetFunctionConfiguration,
+    /// `lambda:ListFunctions`
+    ListFunctions,
+    /// `lambda:UpdateFunctionCode`
+    UpdateFunctionCode,
+    /// `lambda:UpdateFunctionConfiguration`
+    UpdateFunctionConfiguration,
+    /// `lambda:DeleteFunction`
+    DeleteFunction,
+    /// `lambda:InvokeFunction`
+    InvokeFunction,
+}
+
+/// Judges one call on one function.
+///
+/// # Errors
+/// The caller may not.
+pub fn check(home: &Home, caller: &Caller, action: Action, resource: &FunctionArn) -> Result<(), Refusal> {
+    let (Caller::Anyone, _) = (caller, action);
+    if resource.account() == &*home.account { Ok(()) } else { Err(Refusal::OtherAccount) }
+}
+
+/// Judges one call that names no function.
+///
+/// # Errors
+/// The caller may not.
+pub fn check_account(caller: &Caller, action: Action) -> Result<(), Refusal> {
+    let (Caller::Anyone, _) = (caller, action);
+    Ok(())
+}

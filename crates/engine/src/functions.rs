@@ -1,0 +1,321 @@
+//! Creating, reading, changing and deleting functions.
+//!
+//! Never here: a rule that could be a pure function of the domain.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use bytes::Bytes;
+use domain::arn::{Home, Target};
+use domain::function::{Change, Configuration, Digest, Function, NewFunction};
+use domain::names::{FunctionName, Qualifier, RevisionId};
+use domain::{Error, Fault, Refusal};
+
+use crate::access::{self, Action, Caller};
+use crate::catalog::{self, Catalog, Entry, Serving};
+use crate::ports::{Clock, Dice, Packages, Records, Sandbox};
+use crate::{resolve, tasks};
+
+/// The functions of this engine.
+pub struct Functions {
+    home: Home,
+    catalog: Arc<Catalog>,
+    records: Arc<dyn Records>,
+    packages: Arc<dyn Packages>,
+    sandbox: Arc<dyn Sandbox>,
+    clock: Arc<dyn Clock>,
+    dice: Arc<dyn Dice>,
+    /// States of functions that are no longer shown but may still be running: their code must stay.
+    retired: Mutex<Vec<Weak<Serving>>>,
+}
+
+/// One page of a listing.
+#[derive(Debug)]
+pub struct Page {
+    /// The functions, by name.
+    pub functions: Vec<Arc<Function>>,
+    /// After which name the next page begins; `None` at the end.
+    pub next: Option<FunctionName>,
+}
+
+/// What UpdateFunctionConfiguration does to a configuration.
+pub type Edit = Box<dyn FnOnce(&Configuration) -> Result<Configuration, Refusal> + Send>;
+
+impl Functions {
+    /// Wires it up; [`Functions::load`] fills the catalog.
+    pub fn new(
+        home: Home,
+        catalog: Arc<Catalog>,
+        (records, packages, sandbox): (Arc<dyn Records>, Arc<dyn Packages>, Arc<dyn Sandbox>),
+        (clock, dice): (Arc<dyn Clock>, Arc<dyn Dice>),
+    ) -> Arc<Self> {
+        let retired = Mutex::default();
+        Arc::new(Self { home, catalog, records, packages, sandbox, clock, dice, retired })
+    }
+
+    /// Shows what is on disk, and goes on with whatever was under way when the engine stopped.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub async fn load(self: &Arc<Self>) -> Result<usize, Fault> {
+        let functions = self.records.load().await?;
+        let count = functions.len();
+        let change = self.catalog.change().await;
+        let mut unsettled = Vec::new();
+        change.fill(functions.into_iter().map(|function| {
+            let function = Arc::new(function);
+            if function.is_settling() {
+                unsettled.push(function.arn.name.clone());
+            }
+            Entry { serving: Serving::new(function.clone()), function }
+        }));
+        drop(change);
+        for name in unsettled {
+            self.settle_later(name);
+        }
+        Ok(count)
+    }
+
+    /// CreateFunction.
+    ///
+    /// # Errors
+    /// The name is taken or too long, the runtime cannot run here, the code is refused.
+    pub async fn create_function(
+        self: &Arc<Self>,
+        caller: &Caller,
+        new: NewFunction,
+        zip: Bytes,
+    ) -> Result<Arc<Function>, Error> {
+        access::check(&self.home, caller, Action::CreateFunction, &new.arn)?;
+        let name = new.arn.name.clone();
+        if !name.for_creation() {
+            return Err(Refusal::FunctionNameTooLong { value: name.to_string() }.into());
+        }
+        new.configuration.check()?;
+        self.check_runtime(&new.configuration).await?;
+        if self.catalog.get(&name).is_some() {
+            return Err(Refusal::FunctionExists { name }.into());
+        }
+        let package = self.packages.keep(zip).await?;
+        let function = Arc::new(new.with(package, self.new_revision(), self.clock.now()));
+        let change = self.catalog.change().await;
+        if !self.records.insert(function.clone()).await? {
+            return Err(Refusal::FunctionExists { name }.into());
+        }
+        change.put(Entry { function: function.clone(), serving: Serving::new(function.clone()) });
+        drop(change);
+        self.settle_later(name);
+        Ok(function)
+    }
+
+    /// GetFunction and GetFunctionConfiguration.
+    ///
+    /// # Errors
+    /// There is none of that name or qualifier.
+    pub fn get_function(&self, caller: &Caller, action: Action, target: &Target) -> Result<Arc<Function>, Error> {
+        access::check(&self.home, caller, action, &target.arn)?;
+        Ok(resolve::function(&self.catalog, target)?.function.clone())
+    }
+
+    /// The zip of a function's code.
+    ///
+    /// # Errors
+    /// There is no such function, or its code is another by now.
+    pub async fn code(&self, caller: &Caller, target: &Target, digest: Digest) -> Result<Bytes, Error> {
+        let function = self.get_function(caller, Action::GetFunction, target)?;
+        let gone = || Error::from(Refusal::FunctionNotFound { arn: target.as_invoked() });
+        if function.package.digest != digest {
+            return Err(gone());
+        }
+        self.packages.zip(digest).await?.ok_or_else(gone)
+    }
+
+    /// ListFunctions: the functions behind `after`, by name.
+    ///
+    /// # Errors
+    /// The caller may not.
+    pub fn list_functions(
+        &self,
+        caller: &Caller,
+        after: Option<&FunctionName>,
+        items_max: usize,
+    ) -> Result<Page, Error> {
+        access::check_account(caller, Action::ListFunctions)?;
+        let entries = self.catalog.all();
+        let from = after.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Excluded);
+        let mut behind = entries.range::<FunctionName, _>((from, std::ops::Bound::Unbounded));
+        let functions: Vec<Arc<Function>> =
+            behind.by_ref().take(items_max).map(|(_, entry)| entry.function.clone()).collect();
+        let more = behind.next().is_some();
+        let next = functions.last().filter(|_| more).map(|last| last.arn.name.clone());
+        Ok(Page { functions, next })
+    }
+
+    /// UpdateFunctionCode. With `dry_run` everything is judged and nothing changed.
+    ///
+    /// # Errors
+    /// There is no such function, it is being updated, its revision is another, the code is refused.
+    pub async fn update_function_code(
+        self: &Arc<Self>,
+        caller: &Caller,
+        target: &Target,
+        zip: Bytes,
+        expected: Option<&str>,
+        dry_run: bool,
+    ) -> Result<Arc<Function>, Error> {
+        access::check(&self.home, caller, Action::UpdateFunctionCode, &target.arn)?;
+        let current = resolve::function(&self.catalog, target)?.function.clone();
+        current.check_updatable(expected)?;
+        let package = self.packages.keep(zip).await?;
+        self.update(target, expected, dry_run, |_| Ok(Change::Code(package))).await
+    }
+
+    /// UpdateFunctionConfiguration.
+    ///
+    /// # Errors
+    /// There is no such function, it is being updated, its revision is another, a value is refused.
+    pub async fn update_function_configuration(
+        self: &Arc<Self>,
+        caller: &Caller,
+        target: &Target,
+        edit: Edit,
+        expected: Option<&str>,
+    ) -> Result<Arc<Function>, Error> {
+        access::check(&self.home, caller, Action::UpdateFunctionConfiguration, &target.arn)?;
+        let current = resolve::function(&self.catalog, target)?.function.clone();
+        current.check_updatable(expected)?;
+        let next = edit(&current.configuration)?;
+        next.check()?;
+        if next.runtime != current.configuration.runtime {
+            self.check_runtime(&next).await?;
+        }
+        let based_on = current.revision.to_string();
+        // The edit was made on `current`; whoever came in between makes it stale.
+        let change = |function: &Function| {
+            if function.revision.to_string() == based_on {
+                Ok(Change::Configuration(Box::new(next)))
+            } else {
+                Err(Refusal::UpdateInProgress { arn: function.arn.to_string() })
+            }
+        };
+        self.update(target, expected, false, change).await
+    }
+
+    /// DeleteFunction.
+    ///
+    /// # Errors
+    /// There is no such function, or a part of it is meant that cannot be deleted alone.
+    pub async fn delete_function(self: &Arc<Self>, caller: &Caller, target: &Target) -> Result<(), Error> {
+        access::check(&self.home, caller, Action::DeleteFunction, &target.arn)?;
+        let name = &target.arn.name;
+        let change = self.catalog.change().await;
+        // The text never names a version (recorded: test_delete_on_nonexisting_version).
+        let unknown = || Refusal::FunctionNotFound { arn: target.arn.to_string() };
+        match &target.qualifier {
+            Some(Qualifier::Latest) => return Err(Refusal::LatestCannotBeDeleted.into()),
+            None => {}
+            Some(Qualifier::Version(_) | Qualifier::Alias(_)) => return Err(unknown().into()),
+        }
+        let entry = self.catalog.get(name).ok_or_else(unknown)?;
+        if !self.records.remove(name.clone(), entry.function.revision).await? {
+            return Err(unknown().into());
+        }
+        self.remember(&entry.serving);
+        change.remove(name);
+        Ok(())
+    }
+
+    /// Removes the code that no function has and nothing runs any more.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub async fn sweep_packages(&self) -> Result<(), Fault> {
+        // Held, so that no function appears with code that is about to be removed.
+        let _change = self.catalog.change().await;
+        let mut used: Vec<Digest> = Vec::new();
+        for entry in self.catalog.all().values() {
+            used.extend([entry.function.package.digest, entry.serving.function.package.digest]);
+        }
+        {
+            let mut retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
+            retired.retain(|serving| match serving.upgrade() {
+                Some(serving) => {
+                    used.push(serving.function.package.digest);
+                    true
+                }
+                None => false,
+            });
+        }
+        self.packages.retain(used).await
+    }
+
+    async fn check_runtime(&self, configuration: &Configuration) -> Result<(), Refusal> {
+        let runtime = configuration.runtime;
+        let missing = |remedy| Refusal::MissingRuntime { value: runtime.to_string(), remedy };
+        self.sandbox.supports(runtime).await.map_err(missing)
+    }
+
+    async fn update(
+        self: &Arc<Self>,
+        target: &Target,
+        expected: Option<&str>,
+        dry_run: bool,
+        decide: impl FnOnce(&Function) -> Result<Change, Refusal>,
+    ) -> Result<Arc<Function>, Error> {
+        let change = self.catalog.change().await;
+        let entry = resolve::function(&self.catalog, target)?;
+        let current = &entry.function;
+        current.check_updatable(expected)?;
+        let next = Arc::new(current.updated(decide(current)?, self.new_revision(), self.clock.now()));
+        if dry_run {
+            return Ok(next);
+        }
+        self.replace(&change, &entry, next.clone(), entry.serving.clone()).await?;
+        drop(change);
+        self.settle_later(target.arn.name.clone());
+        Ok(next)
+    }
+
+    /// Ends what is under way on a function: creation or an update. From then on its new state is served.
+    fn settle_later(self: &Arc<Self>, name: FunctionName) {
+        let functions = self.clone();
+        let work = async move {
+            if let Err(fault) = functions.settle(&name).await {
+                tracing::error!(function = %name, "cannot activate the function, the next start tries again: {}", fault.chain());
+            }
+        };
+        tasks::spawn("activating a function", work).detach();
+    }
+
+    async fn settle(&self, name: &FunctionName) -> Result<(), Fault> {
+        let change = self.catalog.change().await;
+        let Some(entry) = self.catalog.get(name).filter(|entry| entry.function.is_settling()) else { return Ok(()) };
+        let settled = Arc::new(entry.function.settled(self.new_revision()));
+        self.replace(&change, &entry, settled.clone(), Serving::new(settled)).await
+    }
+
+    /// Writes the next state of a function, then shows it.
+    async fn replace(
+        &self,
+        change: &catalog::Change<'_>,
+        entry: &Entry,
+        function: Arc<Function>,
+        serving: Arc<Serving>,
+    ) -> Result<(), Fault> {
+        if !self.records.replace(entry.function.revision, function.clone()).await? {
+            return Err(Fault::bare(format!("the record of {} is not what memory shows", entry.function.arn)));
+        }
+        if !Arc::ptr_eq(&entry.serving, &serving) {
+            self.remember(&entry.serving);
+        }
+        change.put(Entry { function, serving });
+        Ok(())
+    }
+
+    fn remember(&self, serving: &Arc<Serving>) {
+        self.retired.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(serving));
+    }
+
+    fn new_revision(&self) -> RevisionId {
+        RevisionId(self.dice.uuid())
+    }
+}

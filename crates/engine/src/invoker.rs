@@ -1,0 +1,325 @@
+//! The one way to run an invocation: resolve, admit, check out, run, give back.
+//!
+//! Never here: retries, queueing, wire types.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use domain::arn::{Home, Target};
+use domain::environment::{Failure, InitEnd, Readiness};
+use domain::function::Function;
+use domain::invocation::{self, Outcome};
+use domain::log::{self, InitPhase, Report, Status};
+use domain::names::RequestId;
+use domain::trace::TraceHeader;
+use domain::{Error, Fault, Refusal, limits, payload};
+use tokio::sync::oneshot;
+
+use crate::access::{self, Action, Caller};
+use crate::admission::{Admission, Lease};
+use crate::catalog::{Catalog, Serving};
+use crate::environments::{CheckedOut, Environments, Member};
+use crate::ports::{Answer, Clock, Dice, Event, Metric, Output, Sandbox, Telemetry};
+use crate::{resolve, tasks};
+
+/// Payloads from this size on are checked on a thread of their own: smaller ones cost less than the hand-over.
+const CHECK_OFF_THREAD_BYTES: usize = 128 * 1024;
+
+/// What one caller asks for.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// Of which function.
+    pub target: Target,
+    /// The id of the request; the function sees the same.
+    pub request_id: RequestId,
+    /// The event; empty means `{}`.
+    pub payload: Bytes,
+    /// The client context header, as it came.
+    pub client_context: Option<String>,
+    /// The trace header, as it came.
+    pub trace: Option<String>,
+    /// Whether the caller wants the end of the log.
+    pub tail: bool,
+}
+
+/// What the caller gets once the function ran.
+#[derive(Clone, Debug)]
+pub struct Answered {
+    /// What the function answered, or how it failed.
+    pub outcome: Outcome,
+    /// Which version ran.
+    pub executed_version: &'static str,
+    /// The end of the log, if asked for.
+    pub tail: Option<Vec<u8>>,
+    /// The trace header of this invocation.
+    pub trace: String,
+}
+
+/// Runs invocations.
+pub struct Invoker {
+    home: Home,
+    catalog: Arc<Catalog>,
+    admission: Admission,
+    environments: Arc<Environments>,
+    sandbox: Arc<dyn Sandbox>,
+    telemetry: Arc<dyn Telemetry>,
+    clock: Arc<dyn Clock>,
+    dice: Arc<dyn Dice>,
+}
+
+impl Invoker {
+    /// Wires it up.
+    pub fn new(
+        home: Home,
+        (catalog, admission, environments): (Arc<Catalog>, Admission, Arc<Environments>),
+        (sandbox, telemetry): (Arc<dyn Sandbox>, Arc<dyn Telemetry>),
+        (clock, dice): (Arc<dyn Clock>, Arc<dyn Dice>),
+    ) -> Arc<Self> {
+        Arc::new(Self { home, catalog, admission, environments, sandbox, telemetry, clock, dice })
+    }
+
+    /// Runs a function and waits for its answer. The order of the checks is AWS's, as far as it is known.
+    ///
+    /// # Errors
+    /// The function could not run: permission, name, state, size, payload, concurrency. A function that ran and
+    /// failed is no error.
+    pub async fn invoke(self: &Arc<Self>, caller: &Caller, ask: Ask) -> Result<Answered, Error> {
+        access::check(&self.home, caller, Action::InvokeFunction, &ask.target.arn)?;
+        let entry = resolve::for_invoke(&self.catalog, &ask.target)?;
+        entry.function.check_invocable()?;
+        if ask.payload.len() > limits::SYNC_REQUEST_BYTES {
+            let bytes_max = limits::SYNC_REQUEST_BYTES;
+            return Err(Refusal::RequestTooLarge { bytes_max, operation: "InvokeFunction" }.into());
+        }
+        let payload = invocation::event(ask.payload);
+        if payload.len() < CHECK_OFF_THREAD_BYTES {
+            payload::check(&payload)?;
+        } else {
+            let payload = payload.clone();
+            tasks::off_thread("checking a payload", move || payload::check(&payload)).await??;
+        }
+        let client_context = ask.client_context.as_deref().map(invocation::client_context).transpose()?;
+        let trace = ask.trace.as_deref().and_then(TraceHeader::parse);
+        let trace = trace.unwrap_or_else(|| TraceHeader::new_root(self.clock.now(), self.dice.uuid().as_u128()));
+        let serving = entry.serving.clone();
+        let lease = self.admission.lease().inspect_err(|_| {
+            self.telemetry.count(Metric::Throttles, &serving.function.arn.name);
+        })?;
+        let checked_out = self.environments.check_out(&serving).await?;
+
+        let (tell, told) = oneshot::channel();
+        let run = Run {
+            invoker: self.clone(),
+            invoked_arn: ask.target.as_invoked(),
+            request_id: ask.request_id,
+            payload,
+            client_context,
+            trace: trace.with_parent(self.dice.bits()).to_string(),
+            tail: ask.tail,
+            serving,
+            _lease: lease,
+        };
+        // A task of its own: the function runs to its end even if the caller leaves.
+        let task = tasks::spawn("running an invocation", run.run(checked_out, tell));
+        match told.await {
+            Ok(answer) => answer,
+            Err(_) => match task.result().await {
+                Err(fault) => Err(fault.into()),
+                Ok(()) => Err(Fault::bare("an invocation ended without an answer").into()),
+            },
+        }
+    }
+
+    /// How many invocations run.
+    pub fn running(&self) -> u32 {
+        self.admission.running()
+    }
+}
+
+type Tell = oneshot::Sender<Result<Answered, Error>>;
+
+/// One invocation that was admitted. It owns its lease and, while it runs, its environment.
+struct Run {
+    invoker: Arc<Invoker>,
+    serving: Arc<Serving>,
+    request_id: RequestId,
+    invoked_arn: String,
+    payload: Bytes,
+    client_context: Option<String>,
+    trace: String,
+    tail: bool,
+    _lease: Lease,
+}
+
+/// An environment that is ready for the event, or why it is not.
+struct Prepared {
+    /// How long the initialisation before the invocation took, where there was one and it succeeded.
+    init: Option<Duration>,
+    /// When the function's own time began.
+    begun: Duration,
+    /// Why it did not initialise.
+    failure: Option<Failure>,
+}
+
+impl Run {
+    async fn run(self, checked_out: CheckedOut, tell: Tell) {
+        let member = match checked_out {
+            CheckedOut::Warm(member) => Ok(member),
+            CheckedOut::Room(room) => self.invoker.environments.start(room, &self.serving.function).await,
+        };
+        let prepared = match member {
+            Ok(member) => self.prepare(&member).await.map(|prepared| (member, prepared)),
+            Err(fault) => Err(fault),
+        };
+        match prepared {
+            Ok((member, prepared)) => self.serve(member, prepared, tell).await,
+            // Nobody listening any more is fine: the caller has left.
+            Err(fault) => drop(tell.send(Err(fault.into()))),
+        }
+    }
+
+    fn function(&self) -> &Function {
+        &self.serving.function
+    }
+
+    /// Initialises the environment where it has to be. An initialisation that fails or takes longer than ten
+    /// seconds is repeated inside the invocation, on the function's own time; so is that of an environment that
+    /// was reset (AWS developer guide, troubleshooting-invocation; recorded: `test_lambda_runtime_exit_segfault`).
+    async fn prepare(&self, member: &Member) -> Result<Prepared, Fault> {
+        let clock = &self.invoker.clock;
+        let mut begun = clock.elapsed();
+        let ready = |init| Prepared { init, begun, failure: None };
+        if member.readiness == Some(Readiness::Ready) && member.environment.is_ready() {
+            return Ok(ready(None));
+        }
+        if member.readiness.is_none() {
+            self.write_init_start(member);
+            let allowed = Duration::from_secs(limits::INIT_SECONDS);
+            match member.environment.init(begun + allowed, allowed).await? {
+                InitEnd::Ready => {
+                    let init = clock.elapsed().saturating_sub(begun);
+                    return Ok(Prepared { init: Some(init), begun: clock.elapsed(), failure: None });
+                }
+                InitEnd::Failed(failure) => self.write_init_report(member, begun, InitPhase::Init, &failure),
+            }
+            begun = clock.elapsed();
+        }
+        let allowed = self.function().configuration.timeout();
+        match member.environment.init(begun + allowed, allowed).await? {
+            InitEnd::Ready => Ok(Prepared { init: None, begun, failure: None }),
+            InitEnd::Failed(failure) => {
+                self.write_init_report(member, begun, InitPhase::Invoke, &failure);
+                Ok(Prepared { init: None, begun, failure: Some(failure) })
+            }
+        }
+    }
+
+    /// Hands the event over, tells the caller as soon as there is an answer, and goes on until the runtime asks for
+    /// its next event: only then are the log and the environment free.
+    async fn serve(self, mut member: Member, prepared: Prepared, tell: Tell) {
+        let invoker = &self.invoker;
+        let Prepared { init, begun, failure: init_failure } = prepared;
+        let init_failed = init_failure.is_some();
+        if self.tail {
+            member.log.keep_tail();
+        }
+        member.log.line(log::start(self.request_id, "$LATEST").as_bytes());
+        let answer = match init_failure {
+            Some(failure) => Answer::Failed(failure),
+            None => member.environment.invoke(self.event(begun)).await,
+        };
+        let outcome = match &answer {
+            Answer::Response(bytes) => Outcome::Answered(bytes.clone()),
+            Answer::Failed(failure) => Outcome::of_failure(failure, self.request_id),
+        };
+        let failed = matches!(outcome, Outcome::FunctionError { .. });
+        let mut answered = Answered { outcome, executed_version: "$LATEST", tail: None, trace: self.trace.clone() };
+        let mut tell = Some(tell);
+        if !self.tail {
+            // Nobody listening any more is fine: the caller has left.
+            drop(tell.take().map(|tell| tell.send(Ok(answered.clone()))));
+        }
+
+        let broken = match answer {
+            Answer::Failed(failure) if failure.breaks_environment() || init_failed => Some(failure),
+            Answer::Response(_) | Answer::Failed(_) => {
+                let settling = self.serving.pool.settling();
+                let settled = member.environment.settle().await;
+                drop(settling);
+                settled.err()
+            }
+        };
+        let status = broken.as_ref().map(|failure| match failure {
+            Failure::TimedOut(_) => Status::Timeout,
+            other => Status::Error(other.error_type().to_owned()),
+        });
+        let report = Report {
+            request_id: self.request_id,
+            duration: invoker.clock.elapsed().saturating_sub(begun),
+            init,
+            memory_mb: self.function().configuration.memory_mb,
+            memory_used_bytes: member.environment.memory_used_bytes(),
+            status,
+        };
+        member.log.line(log::end(self.request_id).as_bytes());
+        member.log.line(report.to_string().as_bytes());
+        let name = &self.function().arn.name;
+        invoker.telemetry.count(Metric::Invocations, name);
+        if failed || broken.is_some() {
+            invoker.telemetry.count(Metric::Errors, name);
+        }
+        if let Some(tell) = tell {
+            answered.tail = member.log.take_tail();
+            drop(tell.send(Ok(answered)));
+        }
+        member.readiness = Some(if broken.is_some() { Readiness::Reset } else { Readiness::Ready });
+        invoker.environments.give_back(&self.serving, member);
+    }
+
+    fn event(&self, begun: Duration) -> Event {
+        let clock = &self.invoker.clock;
+        let allowed = self.function().configuration.timeout();
+        let left = (begun + allowed).saturating_sub(clock.elapsed());
+        Event {
+            request_id: self.request_id,
+            invoked_arn: self.invoked_arn.clone(),
+            trace: self.trace.clone(),
+            client_context: self.client_context.clone(),
+            deadline_at: clock.now() + left,
+            deadline: begun + allowed,
+            allowed,
+            payload: self.payload.clone(),
+        }
+    }
+
+    fn write_init_start(&self, member: &Member) {
+        let runtime = self.function().configuration.runtime;
+        let version = self.invoker.sandbox.runtime_version(runtime);
+        let arn = runtime_version_arn(&self.invoker.home, runtime);
+        member.log.line(log::init_start(&version, &arn).as_bytes());
+    }
+
+    fn write_init_report(&self, member: &Member, begun: Duration, phase: InitPhase, failure: &Failure) {
+        let status = match failure {
+            Failure::TimedOut(_) => Status::Timeout,
+            other => Status::Error(other.error_type().to_owned()),
+        };
+        let took = self.invoker.clock.elapsed().saturating_sub(begun);
+        member.log.line(log::init_report(took, phase, &status).as_bytes());
+    }
+}
+
+/// The ARN of a runtime's version: 64 hex digits that AWS does not explain; ours follow from the identifier, so
+/// that they stay the same.
+pub fn runtime_version_arn(home: &Home, runtime: domain::runtime::Runtime) -> String {
+    let name = runtime.identifier().as_bytes();
+    let mut arn = format!("arn:{}:lambda:{}::runtime:", home.partition, home.region);
+    for word in 0..4_u64 {
+        // FNV-1a; any fixed function of the name would do.
+        let start = 0xcbf2_9ce4_8422_2325_u64 ^ word.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let hash = name.iter().fold(start, |hash, &c| (hash ^ u64::from(c)).wrapping_mul(0x0100_0000_01b3));
+        arn.push_str(&format!("{hash:016x}"));
+    }
+    arn
+}
