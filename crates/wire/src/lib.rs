@@ -1,1 +1,6 @@
-//! (room: wire)
+//! AWS's APIs, answered: requests become calls of the engine, and what comes back becomes answers that AWS's own
+//! clients understand. The only crate that knows HTTP towards those clients.
+
+pub mod generated;
+pub mod model;
+pub mod server;

@@ -1,0 +1,1 @@
+//! The server's side of the API: from the parts of an HTTP request to a typed input, and from an output to an answer.
