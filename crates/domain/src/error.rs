@@ -187,7 +187,7 @@ pub enum Refusal {
     OutOfRange {
         /// As given.
         value: String,
-        /// The path of the member, as validation prints it: `memorySize`.
+        /// The path of the member, as the API names it: `MemorySize`.
         at: &'static str,
         /// The constraint in AWS's words.
         constraint: String,

@@ -98,9 +98,9 @@ impl Configuration {
     /// Memory or storage beyond what Lambda gives to a function.
     pub fn check(&self) -> Result<(), Refusal> {
         let bounds = [
-            (self.memory_mb, "memorySize", limits::MEMORY_MB_MAX),
-            (self.storage_mb, "ephemeralStorage.size", limits::STORAGE_MB_MAX),
-            (self.timeout_seconds, "timeout", limits::TIMEOUT_SECONDS_MAX),
+            (self.memory_mb, "MemorySize", limits::MEMORY_MB_MAX),
+            (self.storage_mb, "EphemeralStorage.Size", limits::STORAGE_MB_MAX),
+            (self.timeout_seconds, "Timeout", limits::TIMEOUT_SECONDS_MAX),
         ];
         match bounds.into_iter().find(|(value, _, max)| value > max) {
             None => Ok(()),
@@ -325,6 +325,6 @@ pub(crate) mod tests {
     fn lambda_gives_less_memory_than_the_model_allows() {
         let mut configuration = function().configuration;
         configuration.memory_mb = 10_241;
-        assert!(matches!(configuration.check(), Err(Refusal::OutOfRange { at: "memorySize", .. })));
+        assert!(matches!(configuration.check(), Err(Refusal::OutOfRange { at: "MemorySize", .. })));
     }
 }

@@ -1,0 +1,6 @@
+//! Shapes to domain and back, one file per noun.
+//!
+//! Never here: defaults that AWS documents as behaviour.
+
+pub(crate) mod function;
+pub(crate) mod invocation;

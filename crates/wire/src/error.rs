@@ -1,0 +1,179 @@
+//! Refusals and faults in the words of AWS's API. The only such place; the statuses are in the generated table.
+
+use bytes::Bytes;
+use domain::error::ThrottleReason;
+use domain::{Error, Refusal};
+use http::{HeaderValue, Response, StatusCode, header};
+use http_body_util::Full;
+
+use crate::generated::errors::ErrorCode;
+
+/// An error as a client reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) code: ErrorCode,
+    /// Where AWS sends none, the body has a null.
+    pub(crate) message: Option<String>,
+    /// `Reason`, where the error has one.
+    reason: Option<&'static str>,
+    /// AWS sends `"Type":null` here instead of the table's (observed on AWS).
+    type_is_null: bool,
+}
+
+impl Told {
+    pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: Some(message.into()), reason: None, type_is_null: false }
+    }
+
+    /// The answer: compact JSON, `Reason` before `Type` before the text (observed on AWS).
+    pub(crate) fn response(&self) -> Response<Full<Bytes>> {
+        let shape = self.code.shape();
+        let mut body = serde_json::Map::new();
+        if let Some(reason) = self.reason {
+            body.insert("Reason".to_owned(), reason.into());
+        }
+        if self.type_is_null {
+            body.insert("Type".to_owned(), serde_json::Value::Null);
+        } else if let Some(fault) = shape.fault {
+            body.insert("Type".to_owned(), fault.into());
+        }
+        body.insert(shape.message_key.to_owned(), self.message.clone().into());
+        let mut response = Response::new(Full::new(serde_json::Value::Object(body).to_string().into()));
+        *response.status_mut() = StatusCode::from_u16(shape.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert("x-amzn-errortype", HeaderValue::from_static(shape.name));
+        response
+    }
+}
+
+impl From<Error> for Told {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Refused(refusal) => Self::from(refusal),
+            Error::Fault(fault) => {
+                tracing::error!("a request failed: {}", fault.chain());
+                Self::new(ErrorCode::Service, "An internal error occurred. The engine's log tells more.")
+            }
+        }
+    }
+}
+
+impl From<Refusal> for Told {
+    fn from(refusal: Refusal) -> Self {
+        let invalid = |message: String| Self::new(ErrorCode::InvalidParameterValue, message);
+        match refusal {
+            Refusal::FunctionNotFound { arn } => {
+                Self::new(ErrorCode::ResourceNotFound, format!("Function not found: {arn}"))
+            }
+            Refusal::FunctionExists { name } => {
+                Self::new(ErrorCode::ResourceConflict, format!("Function already exist: {name}"))
+            }
+            Refusal::MalformedFunctionName { value } => Self::new(
+                ErrorCode::Validation,
+                format!("1 validation error detected: Value '{value}' at 'functionName' failed to satisfy constraint: Member must be the name, partial ARN or ARN of a function"),
+            ),
+            Refusal::FunctionNameTooLong { value } => invalid(format!(
+                "1 validation error detected: Value '{value}' at 'functionName' failed to satisfy constraint: Member must have length less than or equal to {}",
+                domain::limits::FUNCTION_NAME_CHARS
+            )),
+            Refusal::UnreachableRegion { asked, here } => Self::new(
+                ErrorCode::ResourceNotFound,
+                format!("Functions from '{asked}' are not reachable in this region ('{here}')"),
+            ),
+            Refusal::OtherAccount => {
+                Self { code: ErrorCode::AccessDenied, message: None, reason: None, type_is_null: false }
+            }
+            Refusal::QualifierMismatch => invalid(
+                "The derived qualifier from the function name does not match the specified qualifier.".to_owned(),
+            ),
+            Refusal::LatestCannotBeDeleted => {
+                invalid("$LATEST version cannot be deleted without deleting the function.".to_owned())
+            }
+            Refusal::AliasCannotBeDeleted => invalid("Deletion of aliases is not currently supported.".to_owned()),
+            Refusal::RevisionMismatch => Self::new(
+                ErrorCode::PreconditionFailed,
+                "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve the latest Revision Id",
+            ),
+            Refusal::UpdateInProgress { arn } => Self::new(
+                ErrorCode::ResourceConflict,
+                format!("The operation cannot be performed at this time. An update is in progress for resource: {arn}"),
+            ),
+            Refusal::WrongState { state } => Self::new(
+                ErrorCode::ResourceConflict,
+                format!("The operation cannot be performed at this time. The function is currently in the following state: {state}"),
+            ),
+            Refusal::UnknownRuntime { value } => invalid(unknown_runtime(&value)),
+            Refusal::RetiredRuntime { value } => invalid(format!(
+                "The runtime parameter of {value} is no longer supported for creating or updating AWS Lambda functions. We recommend you use a supported runtime while creating or updating functions."
+            )),
+            Refusal::MissingRuntime { value, remedy } => {
+                invalid(format!("The runtime {value} cannot run on this machine: {remedy}"))
+            }
+            Refusal::RuntimeAndHandlerMissing => invalid(
+                "Runtime and Handler are mandatory parameters for functions created with deployment packages.".to_owned(),
+            ),
+            Refusal::CodeMissing => invalid("Please provide a source for function code.".to_owned()),
+            Refusal::OtherArchitecture { asked, here } => invalid(format!(
+                "This machine runs {here} functions only; the package is for {asked}. Leave Architectures out or ask for {here}."
+            )),
+            Refusal::NotAZip { why } => {
+                tracing::warn!("a package was refused: {why}");
+                invalid("Could not unzip uploaded file. Please check your file, then try to upload again.".to_owned())
+            }
+            Refusal::ZippedTooLarge => Self::new(
+                ErrorCode::RequestEntityTooLarge,
+                format!("Zipped size must be smaller than {} bytes", domain::limits::ZIPPED_BYTES),
+            ),
+            Refusal::UnzippedTooLarge => {
+                invalid(format!("Unzipped size must be smaller than {} bytes", domain::limits::UNZIPPED_BYTES))
+            }
+            Refusal::RequestTooLarge { bytes_max, operation } => Self::new(
+                ErrorCode::RequestEntityTooLarge,
+                format!("Request must be smaller than {bytes_max} bytes for the {operation} operation"),
+            ),
+            Refusal::VariablesTooLarge { json } => invalid(format!(
+                "Lambda was unable to configure your environment variables because the environment variables you have provided exceeded the 4KB limit. String measured: {json}"
+            )),
+            Refusal::ReservedVariables { keys } => invalid(format!(
+                "Lambda was unable to configure your environment variables because the environment variables you have provided contains reserved keys that are currently not supported for modification. Reserved keys used in this request: {}",
+                keys.join(", ")
+            )),
+            Refusal::OutOfRange { value: _, at, constraint } => {
+                invalid(format!("'{at}' value failed to satisfy constraint: {constraint}"))
+            }
+            Refusal::InvalidMarker => invalid("Invalid Marker: it is not one that an earlier page returned.".to_owned()),
+            Refusal::PayloadNotJson { reason } => Self::new(
+                ErrorCode::InvalidRequestContent,
+                format!("Could not parse request body into json: Could not parse payload into json: {reason}"),
+            ),
+            Refusal::ClientContextInvalid => Self {
+                code: ErrorCode::InvalidRequestContent,
+                message: Some("Client context must be a valid Base64-encoded JSON object.".to_owned()),
+                reason: None,
+                type_is_null: true,
+            },
+            Refusal::Throttled { reason } => Self {
+                code: ErrorCode::TooManyRequests,
+                message: Some("Rate Exceeded.".to_owned()),
+                reason: Some(match reason {
+                    ThrottleReason::ConcurrentInvocationLimitExceeded => "ConcurrentInvocationLimitExceeded",
+                }),
+                type_is_null: false,
+            },
+            Refusal::NotBuilt { what } => Self::new(
+                ErrorCode::NotImplemented,
+                format!("{what} is not built yet in lambd {}; docs/compatibility.md lists what is.", env!("CARGO_PKG_VERSION")),
+            ),
+        }
+    }
+}
+
+/// Another layer of AWS than the validation of the model, with a list of its own (recorded: `invalid_runtime_exc`).
+fn unknown_runtime(value: &str) -> String {
+    let known: Vec<&str> = domain::runtime::Runtime::all().map(domain::runtime::Runtime::identifier).collect();
+    format!(
+        "Value {value} at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: [{}] or be a valid ARN",
+        known.join(", ")
+    )
+}
