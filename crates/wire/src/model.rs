@@ -100,29 +100,18 @@ pub struct Pattern {
 impl Pattern {
     /// Whether the whole text has this form, as Java's `matches` decides.
     pub fn matches(&self, text: &str) -> bool {
-        let (must, must_not) = self
-            .compiled
-            .get_or_init(|| (compile(self.must), self.must_not.map(compile)));
-        must.is_match(text)
-            && !must_not
-                .as_ref()
-                .is_some_and(|pattern| pattern.is_match(text))
+        let (must, must_not) = self.compiled.get_or_init(|| (compile(self.must), self.must_not.map(compile)));
+        must.is_match(text) && !must_not.as_ref().is_some_and(|pattern| pattern.is_match(text))
     }
 }
 
 fn compile(pattern: &str) -> Regex {
-    Regex::new(&format!(r"\A(?:{pattern})\z"))
-        .expect("the generator compiled each pattern it wrote")
+    Regex::new(&format!(r"\A(?:{pattern})\z")).expect("the generator compiled each pattern it wrote")
 }
 
 /// A pattern that the engine takes as it stands.
 pub(crate) const fn pattern(published: &'static str) -> Pattern {
-    Pattern {
-        published,
-        must: published,
-        must_not: None,
-        compiled: OnceLock::new(),
-    }
+    Pattern { published, must: published, must_not: None, compiled: OnceLock::new() }
 }
 
 /// A pattern that has to be put differently to be matched.
@@ -131,53 +120,29 @@ pub(crate) const fn split_pattern(
     must: &'static str,
     must_not: Option<&'static str>,
 ) -> Pattern {
-    Pattern {
-        published,
-        must,
-        must_not,
-        compiled: OnceLock::new(),
-    }
+    Pattern { published, must, must_not, compiled: OnceLock::new() }
 }
 
 /// A shape without bounds.
 pub(crate) const fn shape(name: &'static str, kind: Kind) -> Shape {
-    Shape {
-        name,
-        kind,
-        min: None,
-        max: None,
-        pattern: None,
-        sensitive: false,
-    }
+    Shape { name, kind, min: None, max: None, pattern: None, sensitive: false }
 }
 
 impl Shape {
     pub(crate) const fn min(self, min: i64) -> Shape {
-        Shape {
-            min: Some(min),
-            ..self
-        }
+        Shape { min: Some(min), ..self }
     }
 
     pub(crate) const fn max(self, max: i64) -> Shape {
-        Shape {
-            max: Some(max),
-            ..self
-        }
+        Shape { max: Some(max), ..self }
     }
 
     pub(crate) const fn pattern(self, pattern: &'static Pattern) -> Shape {
-        Shape {
-            pattern: Some(pattern),
-            ..self
-        }
+        Shape { pattern: Some(pattern), ..self }
     }
 
     pub(crate) const fn sensitive(self) -> Shape {
-        Shape {
-            sensitive: true,
-            ..self
-        }
+        Shape { sensitive: true, ..self }
     }
 
     /// The members, if this is a structure.
@@ -190,31 +155,13 @@ impl Shape {
 }
 
 /// A member that a request must have.
-pub(crate) const fn required(
-    name: &'static str,
-    location: Location,
-    shape: &'static Shape,
-) -> Member {
-    Member {
-        name,
-        required: true,
-        location,
-        shape,
-    }
+pub(crate) const fn required(name: &'static str, location: Location, shape: &'static Shape) -> Member {
+    Member { name, required: true, location, shape }
 }
 
 /// A member that a request may leave out.
-pub(crate) const fn optional(
-    name: &'static str,
-    location: Location,
-    shape: &'static Shape,
-) -> Member {
-    Member {
-        name,
-        required: false,
-        location,
-        shape,
-    }
+pub(crate) const fn optional(name: &'static str, location: Location, shape: &'static Shape) -> Member {
+    Member { name, required: false, location, shape }
 }
 
 /// One operation as the model describes it.
@@ -323,10 +270,7 @@ pub struct EpochSeconds(pub jiff::Timestamp);
 
 impl Serialize for EpochSeconds {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "milliseconds of any calendar date fit 53 bits"
-        )]
+        #[expect(clippy::cast_precision_loss, reason = "milliseconds of any calendar date fit 53 bits")]
         serializer.serialize_f64(self.0.as_millisecond() as f64 / 1000.0)
     }
 }
@@ -334,10 +278,7 @@ impl Serialize for EpochSeconds {
 impl<'de> Deserialize<'de> for EpochSeconds {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let seconds = f64::deserialize(deserializer)?;
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "saturates, and jiff refuses what is no date"
-        )]
+        #[expect(clippy::cast_possible_truncation, reason = "saturates, and jiff refuses what is no date")]
         let milliseconds = (seconds * 1000.0).round() as i64;
         let moment = jiff::Timestamp::from_millisecond(milliseconds);
         moment.map(EpochSeconds).map_err(serde::de::Error::custom)
