@@ -2,6 +2,7 @@
 //!
 //! Never here: retries, queueing, wire types.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -319,7 +320,7 @@ pub fn runtime_version_arn(home: &Home, runtime: domain::runtime::Runtime) -> St
         // FNV-1a; any fixed function of the name would do.
         let start = 0xcbf2_9ce4_8422_2325_u64 ^ word.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let hash = name.iter().fold(start, |hash, &c| (hash ^ u64::from(c)).wrapping_mul(0x0100_0000_01b3));
-        arn.push_str(&format!("{hash:016x}"));
+        write!(arn, "{hash:016x}").expect("a String takes everything");
     }
     arn
 }

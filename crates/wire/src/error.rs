@@ -71,7 +71,9 @@ impl From<Refusal> for Told {
             }
             Refusal::MalformedFunctionName { value } => Self::new(
                 ErrorCode::Validation,
-                format!("1 validation error detected: Value '{value}' at 'functionName' failed to satisfy constraint: Member must be the name, partial ARN or ARN of a function"),
+                format!(
+                    "1 validation error detected: Value '{value}' at 'functionName' failed to satisfy constraint: Member must be the name, partial ARN or ARN of a function"
+                ),
             ),
             Refusal::FunctionNameTooLong { value } => invalid(format!(
                 "1 validation error detected: Value '{value}' at 'functionName' failed to satisfy constraint: Member must have length less than or equal to {}",
@@ -101,7 +103,9 @@ impl From<Refusal> for Told {
             ),
             Refusal::WrongState { state } => Self::new(
                 ErrorCode::ResourceConflict,
-                format!("The operation cannot be performed at this time. The function is currently in the following state: {state}"),
+                format!(
+                    "The operation cannot be performed at this time. The function is currently in the following state: {state}"
+                ),
             ),
             Refusal::UnknownRuntime { value } => invalid(unknown_runtime(&value)),
             Refusal::RetiredRuntime { value } => invalid(format!(
@@ -111,7 +115,8 @@ impl From<Refusal> for Told {
                 invalid(format!("The runtime {value} cannot run on this machine: {remedy}"))
             }
             Refusal::RuntimeAndHandlerMissing => invalid(
-                "Runtime and Handler are mandatory parameters for functions created with deployment packages.".to_owned(),
+                "Runtime and Handler are mandatory parameters for functions created with deployment packages."
+                    .to_owned(),
             ),
             Refusal::CodeMissing => invalid("Please provide a source for function code.".to_owned()),
             Refusal::OtherArchitecture { asked, here } => invalid(format!(
@@ -142,7 +147,9 @@ impl From<Refusal> for Told {
             Refusal::OutOfRange { value: _, at, constraint } => {
                 invalid(format!("'{at}' value failed to satisfy constraint: {constraint}"))
             }
-            Refusal::InvalidMarker => invalid("Invalid Marker: it is not one that an earlier page returned.".to_owned()),
+            Refusal::InvalidMarker => {
+                invalid("Invalid Marker: it is not one that an earlier page returned.".to_owned())
+            }
             Refusal::PayloadNotJson { reason } => Self::new(
                 ErrorCode::InvalidRequestContent,
                 format!("Could not parse request body into json: Could not parse payload into json: {reason}"),
@@ -163,7 +170,10 @@ impl From<Refusal> for Told {
             },
             Refusal::NotBuilt { what } => Self::new(
                 ErrorCode::NotImplemented,
-                format!("{what} is not built yet in lambd {}; docs/compatibility.md lists what is.", env!("CARGO_PKG_VERSION")),
+                format!(
+                    "{what} is not built yet in lambd {}; docs/compatibility.md lists what is.",
+                    env!("CARGO_PKG_VERSION")
+                ),
             ),
         }
     }

@@ -15,7 +15,7 @@ use crate::generated::types;
 
 /// The processor of this machine, as `Architectures` spells it.
 const ARCHITECTURE: types::Architecture =
-    if cfg!(target_arch = "aarch64") { types::Architecture::Arm64 } else { types::Architecture::X8664 };
+    if cfg!(target_arch = "aarch64") { types::Architecture::Arm64 } else { types::Architecture::X86_64 };
 
 /// What one request names that is not built yet.
 struct NotBuilt(&'static str);
@@ -287,7 +287,7 @@ pub(crate) fn configuration(
         }),
         // Yes: AWS writes the same words on updates (recorded: test_function_state, test_lambda_concurrent_code_updates).
         last_update_status_reason: updating.then(|| "The function is being created.".to_owned()),
-        last_update_status_reason_code: updating.then_some(types::LastUpdateStatusReasonCode::Creating),
+        last_update_status_reason_code: updating.then(|| "Creating".to_owned()),
         package_type: Some(types::PackageType::Zip),
         architectures: Some(vec![ARCHITECTURE]),
         ephemeral_storage: configuration.storage_mb.try_into().ok().map(|size| types::EphemeralStorage { size }),

@@ -3,8 +3,10 @@
 use bytes::Bytes;
 use domain::Refusal;
 use domain::arn::Home;
+use domain::invocation::Outcome;
 use domain::names::RequestId;
-use engine::invoker::Ask;
+use engine::invoker::{Answered, Ask};
+use http::{HeaderName, HeaderValue, Response, header};
 
 use crate::generated::types::{InvocationRequest, InvocationType, LogType};
 
@@ -32,4 +34,32 @@ pub(crate) fn ask(
     }
     let tail = asked.log_type == Some(LogType::Tail);
     Ok(Ask { target, request_id, payload, client_context: asked.client_context, trace, tail })
+}
+
+/// Writes the answer of Invoke: the function's bytes as they are, everything else in headers.
+pub(crate) fn answer(answered: Answered) -> Response<Bytes> {
+    let (payload, failed) = match answered.outcome {
+        Outcome::Answered(payload) => (payload, false),
+        Outcome::FunctionError { payload, .. } => (payload, true),
+    };
+    let mut response = Response::new(payload);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    // Observed on AWS; says nothing.
+    headers.insert(HeaderName::from_static("x-amzn-remapped-content-length"), HeaderValue::from_static("0"));
+    headers
+        .insert(HeaderName::from_static("x-amz-executed-version"), HeaderValue::from_static(answered.executed_version));
+    if failed {
+        headers.insert(HeaderName::from_static("x-amz-function-error"), HeaderValue::from_static("Unhandled"));
+    }
+    if let Some(tail) = answered.tail {
+        let tail = data_encoding::BASE64.encode(&tail);
+        let value = HeaderValue::from_str(&tail).expect("base64 can stand in a header");
+        headers.insert(HeaderName::from_static("x-amz-log-result"), value);
+    }
+    // A trace header is printable by construction (`TraceHeader::parse`), but for fields passed on unread.
+    if let Ok(value) = HeaderValue::from_str(&answered.trace) {
+        headers.insert(HeaderName::from_static("x-amzn-trace-id"), value);
+    }
+    response
 }

@@ -169,46 +169,6 @@ wire_enum!(LastUpdateStatus {
     InProgress = "InProgress",
 });
 
-wire_enum!(LastUpdateStatusReasonCode {
-    EniLimitExceeded = "EniLimitExceeded",
-    InsufficientRolePermissions = "InsufficientRolePermissions",
-    InvalidConfiguration = "InvalidConfiguration",
-    InternalError = "InternalError",
-    SubnetOutOfIPAddresses = "SubnetOutOfIPAddresses",
-    InvalidSubnet = "InvalidSubnet",
-    InvalidSecurityGroup = "InvalidSecurityGroup",
-    ImageDeleted = "ImageDeleted",
-    ImageAccessDenied = "ImageAccessDenied",
-    InvalidImage = "InvalidImage",
-    KMSKeyAccessDenied = "KMSKeyAccessDenied",
-    KMSKeyNotFound = "KMSKeyNotFound",
-    InvalidStateKMSKey = "InvalidStateKMSKey",
-    DisabledKMSKey = "DisabledKMSKey",
-    EFSIOError = "EFSIOError",
-    EFSMountConnectivityError = "EFSMountConnectivityError",
-    EFSMountFailure = "EFSMountFailure",
-    EFSMountTimeout = "EFSMountTimeout",
-    InvalidRuntime = "InvalidRuntime",
-    InvalidZipFileException = "InvalidZipFileException",
-    FunctionError = "FunctionError",
-    ServiceQuotaExceededException = "ServiceQuotaExceededException",
-    VcpuLimitExceeded = "VcpuLimitExceeded",
-    CapacityProviderScalingLimitExceeded = "CapacityProviderScalingLimitExceeded",
-    InsufficientCapacity = "InsufficientCapacity",
-    EC2RequestLimitExceeded = "EC2RequestLimitExceeded",
-    FunctionErrorInitTimeout = "FunctionError.InitTimeout",
-    FunctionErrorRuntimeInitError = "FunctionError.RuntimeInitError",
-    FunctionErrorExtensionInitError = "FunctionError.ExtensionInitError",
-    FunctionErrorInvalidEntryPoint = "FunctionError.InvalidEntryPoint",
-    FunctionErrorInvalidWorkingDirectory = "FunctionError.InvalidWorkingDirectory",
-    FunctionErrorPermissionDenied = "FunctionError.PermissionDenied",
-    FunctionErrorTooManyExtensions = "FunctionError.TooManyExtensions",
-    FunctionErrorInitResourceExhausted = "FunctionError.InitResourceExhausted",
-    DisallowedByVpcEncryptionControl = "DisallowedByVpcEncryptionControl",
-    IncompatibleAcceleratorInstanceTypes = "IncompatibleAcceleratorInstanceTypes",
-    DependencyError = "DependencyError",
-});
-
 wire_enum!(LogFormat {
     Json = "JSON",
     Text = "Text",
@@ -1582,7 +1542,7 @@ pub struct FunctionConfiguration {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_update_status_reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_update_status_reason_code: Option<LastUpdateStatusReasonCode>,
+    pub last_update_status_reason_code: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file_system_configs: Option<Vec<FileSystemConfig>>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,8 +1,210 @@
 //! The server's side of the API: from the parts of an HTTP request to a typed input, and from an output to an answer.
 
 mod bind;
+mod dispatch;
 mod percent;
 pub mod request;
 pub mod response;
 pub mod router;
 mod validate;
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use domain::arn::Home;
+use domain::error::Refusal;
+use domain::limits;
+use domain::names::RequestId;
+use engine::access::Caller;
+use engine::functions::Functions;
+use engine::invoker::Invoker;
+use engine::ports::{Clock, Dice};
+use engine::tasks;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Body as _, Incoming};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::TcpListener;
+
+use self::dispatch::{Call, Operations};
+use crate::error::Told;
+use crate::generated::errors::ErrorCode;
+use crate::generated::operations::Operation;
+
+/// Where the zip of a function is fetched, as GetFunction tells it.
+pub(crate) const CODE_PATH: &str = "/_lambd/code/";
+/// How long a connection may take to send the head of a request.
+const HEAD_WAIT: Duration = Duration::from_mins(1);
+/// How long a body may go without a further byte.
+const BODY_WAIT: Duration = Duration::from_secs(30);
+/// How much of an oversized body is read and thrown away, so that the client gets to read the answer.
+const DISCARD_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// The Lambda API.
+pub struct Api {
+    operations: Operations,
+    clock: Arc<dyn Clock>,
+    dice: Arc<dyn Dice>,
+}
+
+impl Api {
+    /// The API over an engine.
+    pub fn new(
+        home: Home,
+        (functions, invoker): (Arc<Functions>, Arc<Invoker>),
+        (clock, dice): (Arc<dyn Clock>, Arc<dyn Dice>),
+    ) -> Arc<Self> {
+        Arc::new(Self { operations: Operations { home, functions, invoker }, clock, dice })
+    }
+
+    /// Answers connections until `stop`, then lets those that are being answered come to their end.
+    pub async fn serve(self: Arc<Self>, listener: TcpListener, stop: impl Future<Output = ()>) {
+        let mut stop = std::pin::pin!(stop);
+        let graceful = GracefulShutdown::new();
+        loop {
+            let accepted = tokio::select! {
+                () = &mut stop => break,
+                accepted = listener.accept() => accepted,
+            };
+            let stream = match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    // Out of descriptors, mostly: a pause lets others go first.
+                    tracing::warn!("cannot accept a connection: {error}");
+                    self.clock.wake_at(self.clock.elapsed() + Duration::from_millis(50)).await;
+                    continue;
+                }
+            };
+            // Without it the kernel holds small answers back for the client's next acknowledgement.
+            let _ = stream.set_nodelay(true);
+            let api = self.clone();
+            let service = service_fn(move |request| {
+                let api = api.clone();
+                async move { Ok::<_, Infallible>(api.answer(request).await) }
+            });
+            let connection = hyper::server::conn::http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEAD_WAIT)
+                .max_buf_size(limits::REQUEST_HEAD_BYTES)
+                .serve_connection(TokioIo::new(stream), service);
+            let connection = graceful.watch(connection);
+            let talk = async move {
+                if let Err(error) = connection.await {
+                    tracing::debug!("a connection ended: {error}");
+                }
+            };
+            tasks::spawn("answering a connection", talk).detach();
+        }
+        drop(listener);
+        graceful.shutdown().await;
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let request_id = RequestId(self.dice.uuid());
+        let mut response = match self.dispatch(request, request_id).await {
+            Ok(response) => response.map(Full::new),
+            Err(told) => told.response(),
+        };
+        let mut id = [0; uuid::fmt::Hyphenated::LENGTH];
+        let id = HeaderValue::from_str(request_id.0.as_hyphenated().encode_lower(&mut id));
+        response.headers_mut().insert(HeaderName::from_static("x-amzn-requestid"), id.expect("a UUID is plain ASCII"));
+        response
+    }
+
+    async fn dispatch(&self, request: Request<Incoming>, request_id: RequestId) -> Result<Response<Bytes>, Told> {
+        let (head, body) = request.into_parts();
+        if let Some(path) = head.uri.path().strip_prefix("/_") {
+            return self.own(path).await;
+        }
+        let route = router::route(&head.method, head.uri.path(), head.uri.query()).map_err(request::Rejected::from)?;
+        let body = self.read_body(&head.headers, body, route.operation).await?;
+        let parts =
+            request::Parts { labels: &route.labels, query: head.uri.query(), headers: &head.headers, body: &body };
+        let authority = head.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+        let call = Call { parts, body: body.clone(), request_id, authority, caller: Caller::Anyone };
+        self.operations.answer(route.operation, call).await
+    }
+
+    /// What is ours on this listener: health, and the code behind GetFunction's link.
+    async fn own(&self, path: &str) -> Result<Response<Bytes>, Told> {
+        if path == "lambd/health" || path == "localstack/health" {
+            return Ok(health());
+        }
+        match path.strip_prefix("lambd/code/") {
+            Some(code) => self.operations.code(code, &Caller::Anyone).await,
+            None if path.starts_with("lambd/") => Err(Told::new(
+                ErrorCode::UnknownOperation,
+                format!("/_{path} is not served here; if it is an admin route, it is on the admin listener"),
+            )),
+            None => Err(Told::new(ErrorCode::UnknownOperation, format!("No operation has the path /_{path}"))),
+        }
+    }
+
+    /// Reads a body up to the operation's limit into one piece.
+    async fn read_body(&self, headers: &HeaderMap, mut body: Incoming, operation: Operation) -> Result<Bytes, Told> {
+        let (bytes_max, named) = match operation {
+            Operation::Invoke => (limits::SYNC_REQUEST_BYTES, "InvokeFunction"),
+            other => (limits::CODE_REQUEST_BYTES, other.name()),
+        };
+        let too_large = || Told::from(Refusal::RequestTooLarge { bytes_max, operation: named });
+        let declared = body.size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok());
+        if declared.is_some_and(|bytes| bytes > DISCARD_BYTES_MAX) {
+            return Err(too_large());
+        }
+        let _ = headers;
+        let mut whole: Option<Bytes> = None;
+        let mut pieces = BytesMut::new();
+        let mut seen = 0;
+        loop {
+            let quiet = self.clock.wake_at(self.clock.elapsed() + BODY_WAIT);
+            let frame = tokio::select! {
+                biased;
+                frame = body.frame() => frame,
+                () = quiet => return Err(Told::new(ErrorCode::InvalidRequestContent, format!(
+                    "The body stopped after {seen} bytes: nothing more came for {} seconds.", BODY_WAIT.as_secs()
+                ))),
+            };
+            let Some(frame) = frame else { break };
+            let broken = |error: hyper::Error| {
+                Told::new(ErrorCode::InvalidRequestContent, format!("The body broke off after {seen} bytes: {error}"))
+            };
+            let Ok(data) = frame.map_err(broken)?.into_data() else { continue };
+            seen += data.len();
+            if seen > DISCARD_BYTES_MAX {
+                return Err(too_large());
+            }
+            if seen > bytes_max {
+                // Read on and forget: a client that is still sending would not read the answer.
+                (whole, pieces) = (None, BytesMut::new());
+            } else if whole.is_none() && pieces.is_empty() {
+                // Most bodies come in one piece and are never copied.
+                whole = Some(data);
+            } else {
+                if let Some(first) = whole.take() {
+                    pieces.reserve(declared.unwrap_or(seen).max(seen));
+                    pieces.extend_from_slice(&first);
+                }
+                pieces.extend_from_slice(&data);
+            }
+        }
+        if seen > bytes_max {
+            return Err(too_large());
+        }
+        Ok(whole.unwrap_or_else(|| pieces.freeze()))
+    }
+}
+
+/// `GET /_lambd/health`, on every listener.
+pub fn health() -> Response<Bytes> {
+    let text =
+        format!(r#"{{"status":"ok","version":"{}","services":{{"lambda":"running"}}}}"#, env!("CARGO_PKG_VERSION"));
+    let mut response = Response::new(Bytes::from(text));
+    *response.status_mut() = StatusCode::OK;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
