@@ -7,3 +7,10 @@ mod error;
 pub mod generated;
 pub mod model;
 pub mod server;
+
+/// An error in AWS's words, for those of us who are not clients: `lambd up` tells why a folder cannot be deployed.
+pub fn explain(error: domain::Error) -> String {
+    let told = error::Told::from(error);
+    let name = told.code.shape().name;
+    told.message.map_or_else(|| name.to_owned(), |message| format!("{message} ({name})"))
+}

@@ -1,0 +1,219 @@
+//! The engine's settings: one declaration each, from which the flag, its environment variable, the key in the settings
+//! file and `--print-config` all come.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args};
+use serde::{Deserialize, Serialize};
+
+/// Declares the settings. Each line: doc, name, flag, variable, type, default.
+macro_rules! settings {
+    ($($(#[doc = $doc:literal])+ $name:ident, $flag:literal, $variable:literal, $value_name:literal: $type:ty = $default:expr;)+) => {
+        /// The flags of `serve` and `up`.
+        #[derive(Args, Clone, Debug, Default)]
+        pub(crate) struct Flags {
+            /// Read settings from this file (TOML; keys are the flags without the dashes in front)
+            #[arg(long, env = "LAMBD_CONFIG", value_name = "FILE")]
+            config: Option<PathBuf>,
+            /// Print what holds, and where each value came from, and exit
+            #[arg(long)]
+            print_config: bool,
+            $($(#[doc = $doc])+ #[arg(long = $flag, env = $variable, value_name = $value_name)] $name: Option<$type>,)+
+        }
+
+        /// The settings file.
+        #[derive(Debug, Default, Deserialize)]
+        #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+        struct File {
+            #[serde(default)]
+            runtimes: BTreeMap<String, Runtime>,
+            $($name: Option<$type>,)+
+        }
+
+        /// What holds.
+        #[derive(Clone, Debug)]
+        pub(crate) struct Settings {
+            /// Interpreters named by hand, by runtime identifier.
+            pub(crate) runtimes: BTreeMap<String, Runtime>,
+            $($(#[doc = $doc])+ pub(crate) $name: $type,)+
+            origins: Vec<(&'static str, String, String)>,
+        }
+
+        impl Settings {
+            fn merge(flags: Flags, matches: &ArgMatches, file: File, file_name: &str, places: &Places) -> Result<Self> {
+                let mut origins = Vec::new();
+                $(
+                    let key: &'static str = $flag;
+                    let (value, origin) = match (flags.$name, file.$name) {
+                        (Some(value), _) => match matches.value_source(stringify!($name)) {
+                            Some(ValueSource::EnvVariable) => (value, format!("environment variable {}", $variable)),
+                            _ => (value, format!("flag --{key}")),
+                        },
+                        (None, Some(value)) => (value, format!("file {file_name}")),
+                        (None, None) => {
+                            let default: fn(&Places) -> $type = $default;
+                            (default(places), "default".to_owned())
+                        }
+                    };
+                    let shown = toml::Value::try_from(&value).with_context(|| format!("showing the setting {key}"))?;
+                    origins.push((key, shown.to_string(), origin));
+                    let $name = value;
+                )+
+                Ok(Self { runtimes: file.runtimes, $($name,)+ origins })
+            }
+        }
+    };
+}
+
+settings! {
+    /// Where the AWS API is answered; port 0 takes any free one
+    listen, "listen", "LAMBD_LISTEN", "ADDRESS": SocketAddr = |_| SocketAddr::from(([127, 0, 0, 1], 4566));
+    /// Where health, metrics and the admin API are answered
+    admin_listen, "admin-listen", "LAMBD_ADMIN_LISTEN", "ADDRESS": SocketAddr = |_| SocketAddr::from(([127, 0, 0, 1], 4567));
+    /// Where functions and their code are kept
+    data_dir, "data-dir", "LAMBD_DATA_DIR", "DIR": PathBuf = |places| places.data_dir.clone();
+    /// The account of every ARN, twelve digits
+    account_id, "account-id", "LAMBD_ACCOUNT_ID", "DIGITS": String = |_| "000000000000".to_owned();
+    /// The region of every ARN
+    region, "region", "LAMBD_REGION", "REGION": String = |_| "us-east-1".to_owned();
+    /// How well functions are isolated; `process`, which is no isolation, is all that this version has
+    isolation, "isolation", "LAMBD_ISOLATION", "LEVEL": String = |_| "process".to_owned();
+    /// The least isolation with which the engine starts
+    isolation_min, "isolation-min", "LAMBD_ISOLATION_MIN", "LEVEL": String = |_| "process".to_owned();
+    /// Concurrent executions of the account, as on AWS
+    account_concurrency, "account-concurrency", "LAMBD_ACCOUNT_CONCURRENCY", "N": u32 = |_| domain::limits::ACCOUNT_CONCURRENCY;
+    /// Execution environments that this machine bears
+    environments_max, "environments-max", "LAMBD_ENVIRONMENTS_MAX", "N": usize = |_| 2_000;
+    /// Seconds that an idle execution environment is kept
+    keep_warm_seconds, "keep-warm-seconds", "LAMBD_KEEP_WARM_SECONDS", "SECONDS": u64 = |_| 600;
+    /// Seconds that running invocations get to finish after SIGTERM or Ctrl-C
+    drain_seconds, "drain-seconds", "LAMBD_DRAIN_SECONDS", "SECONDS": u64 = |_| 30;
+    /// Print the functions' execution logs to standard error
+    function_logs, "function-logs", "LAMBD_FUNCTION_LOGS", "BOOL": bool = |places| places.function_logs;
+    /// What the engine logs to standard error: error, warn, info, debug, or a filter such as `sandbox=debug`
+    log, "log", "LAMBD_LOG", "FILTER": String = |_| "warn".to_owned();
+    /// How it logs
+    log_format, "log-format", "LAMBD_LOG_FORMAT", "FORMAT": LogFormat = |_| LogFormat::Text;
+}
+
+/// How the engine's own log looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// One interpreter named by hand: `[runtimes."python3.12"]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Runtime {
+    /// The interpreter.
+    pub(crate) command: PathBuf,
+    /// A folder with packages that functions of this runtime expect, such as boto3.
+    pub(crate) packages: Option<PathBuf>,
+}
+
+/// Defaults that depend on the command.
+#[derive(Clone, Debug)]
+pub(crate) struct Places {
+    /// Of `data-dir`.
+    pub(crate) data_dir: PathBuf,
+    /// Of `function-logs`.
+    pub(crate) function_logs: bool,
+}
+
+impl Places {
+    /// The defaults of `serve`: `/var/lib/lambd` as root, else below `$XDG_DATA_HOME`.
+    #[expect(clippy::disallowed_methods, reason = "the environment is read here and nowhere else")]
+    pub(crate) fn of_serve(is_root: bool) -> Self {
+        let below_home = || std::env::var("HOME").map(|home| PathBuf::from(home).join(".local/share"));
+        let data_dir = if is_root {
+            PathBuf::from("/var/lib/lambd")
+        } else {
+            let data_home = std::env::var("XDG_DATA_HOME").ok().filter(|home| home.starts_with('/')).map(PathBuf::from);
+            data_home.or_else(|| below_home().ok()).unwrap_or_else(|| PathBuf::from(".")).join("lambd")
+        };
+        Self { data_dir, function_logs: false }
+    }
+
+    /// The defaults of `up DIR`.
+    pub(crate) fn of_up(folder: &Path) -> Self {
+        Self { data_dir: folder.join(".lambd"), function_logs: true }
+    }
+}
+
+impl Flags {
+    /// What holds: flag before variable before file before default.
+    ///
+    /// # Errors
+    /// The file cannot be read, a key is unknown, a value makes no sense.
+    pub(crate) fn settings(self, matches: &ArgMatches, places: &Places) -> Result<Settings> {
+        let (file, name) = match &self.config {
+            None => (File::default(), String::new()),
+            Some(path) => {
+                let name = path.display().to_string();
+                let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the settings file {name}"))?;
+                let file = toml::from_str(&text).with_context(|| format!("the settings file {name} is not right"))?;
+                (file, name)
+            }
+        };
+        let settings = Settings::merge(self, matches, file, &name, places)?;
+        settings.check()?;
+        Ok(settings)
+    }
+
+    /// Whether only to print.
+    pub(crate) fn only_prints(&self) -> bool {
+        self.print_config
+    }
+}
+
+impl Settings {
+    fn check(&self) -> Result<()> {
+        if !domain::arn::is_account(&self.account_id) {
+            bail!("--account-id takes twelve digits, not {:?}", self.account_id);
+        }
+        if !domain::arn::is_region(&self.region) {
+            bail!("--region takes a region such as us-east-1, not {:?}", self.region);
+        }
+        for (flag, address) in [("listen", self.listen), ("admin-listen", self.admin_listen)] {
+            if !address.ip().is_loopback() {
+                bail!(
+                    "--{flag} {address} is beyond loopback, where anyone could call: \
+                     callers are not asked who they are yet; use an address such as 127.0.0.1:{}",
+                    address.port()
+                );
+            }
+        }
+        for name in self.runtimes.keys() {
+            if domain::runtime::Runtime::parse(name).is_err() {
+                bail!("[runtimes.{name:?}] in the settings file names no runtime of Lambda");
+            }
+        }
+        Ok(())
+    }
+
+    /// All settings as TOML, each with where it came from.
+    pub(crate) fn print(&self) -> String {
+        let mut text = String::new();
+        for (key, value, origin) in &self.origins {
+            writeln!(text, "{key} = {value}  # {origin}").expect("a String takes everything");
+        }
+        for (name, runtime) in &self.runtimes {
+            writeln!(text, "\n[runtimes.{name:?}]\ncommand = {:?}", runtime.command).expect("a String takes everything");
+            if let Some(packages) = &runtime.packages {
+                writeln!(text, "packages = {packages:?}").expect("a String takes everything");
+            }
+        }
+        text
+    }
+}
