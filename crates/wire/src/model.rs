@@ -92,7 +92,7 @@ pub enum Location {
 pub struct Pattern {
     /// As the model publishes it and AWS prints it.
     pub published: &'static str,
-    must: &'static str,
+    pub(crate) must: &'static str,
     must_not: Option<&'static str>,
     compiled: OnceLock<(Regex, Option<Regex>)>,
 }
