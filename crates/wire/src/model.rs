@@ -92,7 +92,7 @@ pub enum Location {
 pub struct Pattern {
     /// As the model publishes it and AWS prints it.
     pub published: &'static str,
-    must: &'static str,
+    pub(crate) must: &'static str,
     must_not: Option<&'static str>,
     compiled: OnceLock<(Regex, Option<Regex>)>,
 }
@@ -257,7 +257,7 @@ impl<'de> Deserialize<'de> for Blob {
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Blob, E> {
                 let bytes = data_encoding::BASE64.decode(text.as_bytes());
-                bytes.map(|bytes| Blob(bytes.into())).map_err(E::custom)
+                bytes.map(|bytes| Blob(bytes.into())).map_err(|error| E::custom(format_args!("not base64: {error}")))
             }
         }
         deserializer.deserialize_str(Base64)
@@ -377,6 +377,15 @@ macro_rules! api_operations {
                 const OPERATION: Operation = Operation::$name;
             }
         )+
+
+        /// Whether a document becomes the operation's typed input.
+        #[cfg(test)]
+        pub(crate) fn typed(operation: Operation, document: serde_json::Value) -> serde_json::Result<()> {
+            use serde::Deserialize as _;
+            match operation {
+                $(Operation::$name => <$input>::deserialize(document).map(drop),)+
+            }
+        }
     };
 }
 pub(crate) use api_operations;

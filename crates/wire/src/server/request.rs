@@ -60,3 +60,6 @@ pub fn read<O: ApiOperation>(parts: &Parts<'_>) -> Result<O::Input, Rejected> {
     O::Input::deserialize(Value::Object(document))
         .map_err(|error| Rejected { code: ErrorCode::Serialization, message: error.to_string() })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,4 @@
+//! The API's contract, through the crate's own door. Each expectation names its source.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod recorded_validation;
