@@ -1,0 +1,198 @@
+//! The engine, wired from top to bottom, from its settings to its ready lines and to its end.
+
+use std::future::Future;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use domain::arn::Home;
+use domain::concurrency::Limits;
+use engine::admission::Admission;
+use engine::catalog::Catalog;
+use engine::environments::{self, Environments};
+use engine::functions::Functions;
+use engine::invoker::Invoker;
+use engine::ports::{Clock, Dice, Packages, Records, Sandbox, Telemetry};
+use engine::tasks;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::admin;
+use crate::chance::{SystemClock, SystemDice};
+use crate::config::{LogFormat, Settings};
+use crate::telemetry::Meters;
+use crate::up::Up;
+
+/// How often the engine ends environments that have been idle for too long and removes code that nothing uses.
+const HOUSEKEEPING: Duration = Duration::from_secs(5);
+/// How often function logs are written out.
+const LOG_FLUSH: Duration = Duration::from_millis(100);
+
+/// Runs the engine until it is told to stop; with a folder, deploys the functions below it as well.
+///
+/// # Errors
+/// Something that it needs cannot be had; nothing is served then.
+pub(crate) fn run(settings: Settings, folder: Option<PathBuf>) -> Result<()> {
+    log_to_stderr(&settings)?;
+    // One thread: waking another core costs more than any piece of an invocation (docs/decisions/one-thread.md).
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("starting the asynchronous runtime")?;
+    runtime.block_on(serve(settings, folder))
+}
+
+async fn serve(settings: Settings, folder: Option<PathBuf>) -> Result<()> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let dice: Arc<dyn Dice> = Arc::new(SystemDice);
+    let home = Home {
+        partition: "aws".into(),
+        region: settings.region.as_str().into(),
+        account: settings.account_id.as_str().into(),
+    };
+    let listener = bind("api", "listen", settings.listen).await?;
+    let admin_listener = bind("admin", "admin-listen", settings.admin_listen).await?;
+    let endpoint = format!("http://{}", listener.local_addr()?);
+    let admin_endpoint = format!("http://{}", admin_listener.local_addr()?);
+
+    let store = Arc::new(store::Store::open(&settings.data_dir, home.clone())?);
+    let records: Arc<dyn Records> = store.clone();
+    let packages: Arc<dyn Packages> = store;
+    let linux = Arc::new(sandbox::Linux::start(sandbox_settings(&settings), clock.clone()).await?);
+    report_isolation(&linux.report().await);
+    let sandbox: Arc<dyn Sandbox> = linux.clone();
+    let meters = Arc::new(Meters::new(settings.function_logs));
+    let telemetry: Arc<dyn Telemetry> = meters.clone();
+
+    let catalog = Arc::new(Catalog::default());
+    let environments = Arc::new(Environments::new(
+        environments::Settings {
+            environments_max: settings.environments_max,
+            keep_warm: Duration::from_secs(settings.keep_warm_seconds),
+            variables: vec![("AWS_ENDPOINT_URL".to_owned(), endpoint.clone())],
+        },
+        catalog.clone(),
+        (sandbox.clone(), packages.clone(), telemetry.clone()),
+        (clock.clone(), dice.clone()),
+    ));
+    let functions = Functions::new(
+        home.clone(),
+        catalog.clone(),
+        (records, packages, sandbox.clone()),
+        (clock.clone(), dice.clone()),
+    );
+    let admission = Admission::new(Limits { account: settings.account_concurrency });
+    let invoker = Invoker::new(
+        home.clone(),
+        (catalog, admission, environments.clone()),
+        (sandbox.clone(), telemetry),
+        (clock.clone(), dice.clone()),
+    );
+    functions.load().await.map_err(|fault| anyhow::anyhow!(fault.chain()))?;
+
+    let api = wire::server::Api::new(home.clone(), (functions.clone(), invoker), (clock.clone(), dice));
+    let (stop, stopping) = watch::channel(false);
+    let admin = tasks::spawn("the admin listener", admin::serve(admin_listener, meters.clone(), stopped(&stopping)));
+    let api = tasks::spawn("the API", api.serve(listener, stopped(&stopping)));
+    tasks::spawn("housekeeping", keep_house(environments, functions.clone(), clock.clone())).detach();
+    tasks::spawn("writing function logs", flush_logs(meters.clone(), clock.clone())).detach();
+    say(&format!("api {endpoint}"))?;
+    say(&format!("admin {admin_endpoint}"))?;
+    if let Some(folder) = folder {
+        let up = Up::new((folder, endpoint), home, functions, (sandbox, clock.clone()));
+        let work = async move {
+            if let Err(error) = up.run().await {
+                tracing::error!("functions are not deployed any more: {error:#}");
+            }
+        };
+        tasks::spawn("deploying functions", work).detach();
+    }
+
+    signal().await?;
+    let drain = Duration::from_secs(settings.drain_seconds);
+    tracing::info!("stopping: running invocations get up to {} s", drain.as_secs());
+    // Nobody listening any more means that both have ended already.
+    let _ = stop.send(true);
+    let ended = async {
+        let _ = api.result().await;
+        let _ = admin.result().await;
+    };
+    tokio::select! {
+        () = ended => {}
+        () = clock.wake_at(clock.elapsed() + drain) => tracing::warn!("invocations still run after {} s and are ended", drain.as_secs()),
+        again = signal() => again?,
+    }
+    linux.stop().await;
+    meters.flush();
+    Ok(())
+}
+
+async fn bind(name: &str, flag: &str, address: std::net::SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on {address} for the {name}: is another engine running? --{flag} takes another address, port 0 any free one")
+    })
+}
+
+/// Waits for SIGTERM or Ctrl-C.
+async fn signal() -> Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).context("watching for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("watching for Ctrl-C")?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+    }
+}
+
+fn stopped(stopping: &watch::Receiver<bool>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    let mut stopping = stopping.clone();
+    Box::pin(async move {
+        // The sender gone means the same: the engine ends.
+        let _ = stopping.wait_for(|stop| *stop).await;
+    })
+}
+
+async fn keep_house(environments: Arc<Environments>, functions: Arc<Functions>, clock: Arc<dyn Clock>) {
+    loop {
+        clock.wake_at(clock.elapsed() + HOUSEKEEPING).await;
+        environments.reap();
+        if let Err(fault) = functions.sweep_packages().await {
+            tracing::warn!("code that nothing uses stays on disk: {}", fault.chain());
+        }
+    }
+}
+
+async fn flush_logs(meters: Arc<Meters>, clock: Arc<dyn Clock>) {
+    loop {
+        clock.wake_at(clock.elapsed() + LOG_FLUSH).await;
+        meters.flush();
+    }
+}
+
+pub(crate) fn sandbox_settings(settings: &Settings) -> sandbox::Settings {
+    sandbox::Settings::todo(settings)
+}
+
+/// Says plainly how well functions are isolated.
+fn report_isolation(report: &sandbox::Report) {
+    tracing::warn!("{report}");
+}
+
+fn say(line: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "lambd: {line}").and_then(|()| out.flush()).context("writing to standard output")
+}
+
+fn log_to_stderr(settings: &Settings) -> Result<()> {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_new(&settings.log).with_context(|| format!("--log {:?} is no filter", settings.log))?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    match settings.log_format {
+        LogFormat::Text => log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init(),
+        LogFormat::Json => log.json().init(),
+    }
+    Ok(())
+}

@@ -1,0 +1,148 @@
+//! The pool: who gets which environment, who waits, what ends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::error::ThrottleReason;
+use domain::{Error, Refusal};
+use engine::ports::Metric;
+use testkit::house::{Bounds, House};
+use testkit::sandbox::Step;
+
+use crate::invoker::house;
+
+async fn invoke(house: &House, name: &str) {
+    house.invoke(house.ask(name, "{}")).await.unwrap();
+    house.breathe().await;
+}
+
+fn started(house: &House) -> usize {
+    house.sandbox.started.lock().unwrap().len()
+}
+
+#[tokio::test]
+async fn a_warm_environment_is_used_again_and_ages_out() {
+    // Recorded: test_lambda_cache_local.
+    let house = house(Bounds::default());
+    house.create("fn").await;
+    for _ in 0..5 {
+        invoke(&house, "fn").await;
+    }
+    assert_eq!(started(&house), 1);
+    house.clock.advance(Duration::from_secs(599));
+    house.environments.reap();
+    house.breathe().await;
+    assert_eq!(house.sandbox.alive(), 1);
+    house.clock.advance(Duration::from_secs(2));
+    house.environments.reap();
+    house.breathe().await;
+    assert_eq!((house.sandbox.alive(), house.environments.count()), (0, 0));
+}
+
+#[tokio::test]
+async fn concurrent_calls_get_environments_of_their_own() {
+    // Recorded: an environment handles one invocation at a time (AWS developer guide, lambda-concurrency).
+    let house = house(Bounds::default());
+    house.create("fn").await;
+    let calls: Vec<_> = (0..4)
+        .map(|_| {
+            let house = house.clone();
+            engine::tasks::spawn("a call", async move { house.invoke(house.ask("fn", "{}")).await })
+        })
+        .collect();
+    for call in calls {
+        call.result().await.unwrap().unwrap();
+    }
+    assert_eq!((started(&house), house.sandbox.running_most()), (4, 4));
+}
+
+#[tokio::test]
+async fn an_update_replaces_environments_and_fails_no_running_call() {
+    // Recorded: test_function_update_during_invoke.
+    let house = house(Bounds::default());
+    house.create("fn").await;
+    invoke(&house, "fn").await;
+    house.sandbox.script([Step::Hangs]);
+    let running = house.clone();
+    let call = engine::tasks::spawn("a call", async move { running.invoke(running.ask("fn", "{}")).await });
+    house.breathe().await;
+    let zip = testkit::packages::zip_of(&[("app.py", 0o644, b"new")]);
+    let caller = engine::access::Caller::Anyone;
+    let target = house.target("fn");
+    house.functions.update_function_code(&caller, &target, zip, None, false).await.unwrap();
+    let updated = house.settled("fn").await;
+    invoke(&house, "fn").await;
+    assert_eq!(started(&house), 2, "the new code got an environment of its own");
+    let codes: Vec<_> = house.sandbox.started.lock().unwrap().iter().map(|spec| spec.code.clone()).collect();
+    assert_ne!(codes[0], codes[1]);
+    assert!(codes[1].to_string_lossy().contains(&updated.package.digest.hex()));
+    house.clock.advance(Duration::from_secs(3));
+    call.result().await.unwrap().unwrap();
+    house.breathe().await;
+    assert_eq!(house.sandbox.alive(), 1, "the old one ended with its last call");
+}
+
+#[tokio::test]
+async fn a_full_machine_takes_the_longest_idle_environment_of_another_function() {
+    let house = house(Bounds { environments_max: 2, ..Bounds::default() });
+    for name in ["a", "b", "c"] {
+        house.create(name).await;
+    }
+    invoke(&house, "a").await;
+    house.clock.advance(Duration::from_secs(1));
+    invoke(&house, "b").await;
+    invoke(&house, "c").await;
+    assert_eq!((house.sandbox.alive(), started(&house)), (2, 3));
+    invoke(&house, "b").await;
+    assert_eq!(started(&house), 3, "b was idle for less long than a and is still there");
+}
+
+async fn full(house: Arc<House>) -> Result<(), Refusal> {
+    let waiting = house.clone();
+    let call = engine::tasks::spawn("a call", async move { waiting.invoke(waiting.ask("b", "{}")).await });
+    house.breathe().await;
+    house.clock.advance(Duration::from_secs(1));
+    match call.result().await.unwrap() {
+        Ok(_) => Ok(()),
+        Err(Error::Refused(refusal)) => Err(refusal),
+        Err(Error::Fault(fault)) => panic!("{fault:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_full_machine_without_idle_ones_makes_wait_and_then_refuses() {
+    let house = house(Bounds { environments_max: 1, ..Bounds::default() });
+    house.create("a").await;
+    house.create("b").await;
+    house.sandbox.script([Step::Hangs]);
+    let running = house.clone();
+    let call = engine::tasks::spawn("a call", async move { running.invoke(running.ask("a", "{}")).await });
+    house.breathe().await;
+    let reason = ThrottleReason::ConcurrentInvocationLimitExceeded;
+    assert_eq!(full(house.clone()).await, Err(Refusal::Throttled { reason }));
+    assert_eq!(house.telemetry.count_of(Metric::MachineFull), 1);
+    assert_eq!(house.invoker.running(), 1, "the refused call gave its lease back");
+    house.clock.advance(Duration::from_secs(3));
+    call.result().await.unwrap().unwrap();
+    house.breathe().await;
+    invoke(&house, "b").await;
+}
+
+#[tokio::test]
+async fn no_environment_is_started_while_memory_is_short() {
+    let house = house(Bounds::default());
+    house.create("a").await;
+    house.create("b").await;
+    invoke(&house, "a").await;
+    house.sandbox.script([Step::Hangs]);
+    let running = house.clone();
+    let call = engine::tasks::spawn("a call", async move { running.invoke(running.ask("a", "{}")).await });
+    house.breathe().await;
+    house.sandbox.set_memory_full(true);
+    assert!(full(house.clone()).await.is_err());
+    house.sandbox.set_memory_full(false);
+    house.clock.advance(Duration::from_secs(3));
+    call.result().await.unwrap().unwrap();
+    house.breathe().await;
+    invoke(&house, "b").await;
+}

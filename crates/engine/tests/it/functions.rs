@@ -1,0 +1,136 @@
+//! Creating, listing, changing, deleting, and what a restart finds.
+
+use std::sync::Arc;
+
+use domain::function::{Configuration, State};
+use domain::names::FunctionName;
+use domain::runtime::Runtime;
+use domain::{Error, Refusal};
+use engine::access::{Action, Caller};
+use testkit::house::{Bounds, House};
+use testkit::packages::{MemoryPackages, zip_of};
+use testkit::records::MemoryRecords;
+
+use crate::invoker::house;
+
+fn refusal<T: std::fmt::Debug>(result: Result<T, Error>) -> Refusal {
+    match result {
+        Err(Error::Refused(refusal)) => refusal,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_function_is_pending_first_and_then_active_under_another_revision() {
+    // Recorded: test_function_state, TestLambdaRevisions.
+    let house = house(Bounds::default());
+    let zip = zip_of(&[("app.py", 0o644, b"x")]);
+    let created = house.functions.create_function(&Caller::Anyone, house.new_function("fn"), zip).await.unwrap();
+    assert_eq!(created.state, State::Pending);
+    let active = house.settled("fn").await;
+    assert_ne!(active.revision, created.revision);
+}
+
+#[tokio::test]
+async fn a_name_is_taken_once() {
+    let house = house(Bounds::default());
+    house.create("fn").await;
+    let zip = zip_of(&[("app.py", 0o644, b"x")]);
+    let name = FunctionName::parse("fn").unwrap();
+    let again = house.functions.create_function(&Caller::Anyone, house.new_function("fn"), zip).await;
+    assert_eq!(refusal(again), Refusal::FunctionExists { name });
+}
+
+#[tokio::test]
+async fn a_missing_interpreter_is_told_at_creation() {
+    let house = house(Bounds::default());
+    house.sandbox.remove_runtime(Runtime::parse("python3.12").unwrap());
+    let zip = zip_of(&[("app.py", 0o644, b"x")]);
+    let created = house.functions.create_function(&Caller::Anyone, house.new_function("fn"), zip).await;
+    let remedy = "python3.12 was not found".to_owned();
+    assert_eq!(refusal(created), Refusal::MissingRuntime { value: "python3.12".into(), remedy });
+}
+
+#[tokio::test]
+async fn lists_are_paged_by_name() {
+    let house = house(Bounds::default());
+    for name in ["b", "a", "c"] {
+        house.create(name).await;
+    }
+    let mut names = Vec::new();
+    let mut after = None;
+    loop {
+        let page = house.functions.list_functions(&Caller::Anyone, after.as_ref(), 2).unwrap();
+        names.push(page.functions.iter().map(|function| function.arn.name.to_string()).collect::<Vec<_>>());
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(names, [vec!["a", "b"], vec!["c"]]);
+}
+
+#[tokio::test]
+async fn updates_exclude_one_another_and_need_the_revision_if_one_is_given() {
+    // Recorded: test_lambda_concurrent_config_updates, test_function_revisions_basic.
+    let house = house(Bounds::default());
+    let ready = house.create("fn").await;
+    let target = house.target("fn");
+    let edit = |description: &'static str| -> engine::functions::Edit {
+        Box::new(move |current: &Configuration| {
+            Ok(Configuration { description: description.to_owned(), ..current.clone() })
+        })
+    };
+    let functions = &house.functions;
+    let caller = Caller::Anyone;
+    let wrong = functions.update_function_configuration(&caller, &target, edit("x"), Some("wrong")).await;
+    assert_eq!(refusal(wrong), Refusal::RevisionMismatch);
+    let revision = ready.revision.to_string();
+    let first = functions.update_function_configuration(&caller, &target, edit("one"), Some(&revision)).await.unwrap();
+    let second = functions.update_function_configuration(&caller, &target, edit("two"), None).await;
+    assert_eq!(refusal(second), Refusal::UpdateInProgress { arn: first.arn.to_string() });
+    assert_eq!(house.settled("fn").await.configuration.description, "one");
+}
+
+#[tokio::test]
+async fn deleting_names_the_function_and_not_the_version() {
+    // Recorded: test_delete_on_nonexisting_version, test_ops_with_arn_qualifier_mismatch[delete_function].
+    let house = house(Bounds::default());
+    house.create("fn").await;
+    let delete = async |name: &str| house.functions.delete_function(&Caller::Anyone, &house.target(name)).await;
+    let arn = "arn:aws:lambda:us-east-1:000000000000:function:fn".to_owned();
+    assert_eq!(refusal(delete("fn:$LATEST").await), Refusal::LatestCannotBeDeleted);
+    assert_eq!(refusal(delete("fn:7").await), Refusal::FunctionNotFound { arn: arn.clone() });
+    delete("fn").await.unwrap();
+    assert_eq!(refusal(delete("fn").await), Refusal::FunctionNotFound { arn });
+}
+
+#[tokio::test]
+async fn a_restart_finds_everything_and_ends_what_was_under_way() {
+    let records = Arc::new(MemoryRecords::new());
+    let packages = Arc::new(MemoryPackages::beside(records.clone()));
+    let before = House::over(records.clone(), packages.clone(), Bounds::default());
+    before.create("ready").await;
+    let zip = zip_of(&[("app.py", 0o644, b"x")]);
+    before.functions.create_function(&Caller::Anyone, before.new_function("pending"), zip).await.unwrap();
+    // The activation has not had its turn yet: this is where the engine dies.
+    let after = House::over(records, packages, Bounds::default());
+    assert_eq!(after.functions.load().await.unwrap(), 2);
+    assert_eq!(after.settled("pending").await.state, State::Active);
+    let found = after.functions.get_function(&Caller::Anyone, Action::GetFunction, &after.target("ready")).unwrap();
+    assert_eq!(found.state, State::Active);
+}
+
+#[tokio::test]
+async fn code_stays_while_a_function_has_it_and_goes_afterwards() {
+    let house = house(Bounds::default());
+    let function = house.create("fn").await;
+    let target = house.target("fn");
+    house.functions.sweep_packages().await.unwrap();
+    let digest = function.package.digest;
+    assert!(house.functions.code(&Caller::Anyone, &target, digest).await.is_ok());
+    house.functions.delete_function(&Caller::Anyone, &target).await.unwrap();
+    house.create("other").await;
+    house.functions.sweep_packages().await.unwrap();
+    assert!(matches!(refusal(house.functions.code(&Caller::Anyone, &target, digest).await), Refusal::FunctionNotFound { .. }));
+}

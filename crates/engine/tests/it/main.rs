@@ -1,0 +1,5 @@
+//! The use cases, over a store in memory, a fake sandbox and a clock that is moved by hand.
+
+mod environments;
+mod functions;
+mod invoker;

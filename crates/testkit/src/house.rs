@@ -1,0 +1,164 @@
+//! A whole engine over fakes, for tests of its use cases.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use domain::arn::{Home, Target};
+use domain::concurrency::Limits;
+use domain::function::{Configuration, Function, NewFunction};
+use domain::names::{FunctionName, RequestId};
+use domain::runtime::Runtime;
+use domain::{Error, limits};
+use engine::access::{Action, Caller};
+use engine::admission::Admission;
+use engine::catalog::Catalog;
+use engine::environments::{Environments, Settings};
+use engine::functions::Functions;
+use engine::invoker::{Answered, Ask, Invoker};
+use engine::ports::{Clock, Dice, Packages, Records, Sandbox, Telemetry};
+
+use crate::clock::HandClock;
+use crate::dice::LoadedDice;
+use crate::sandbox::FakeSandbox;
+use crate::telemetry::Remembered;
+
+/// What a test may choose.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Concurrent executions of the account.
+    pub account_concurrency: u32,
+    /// Environments of the machine.
+    pub environments_max: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { account_concurrency: limits::ACCOUNT_CONCURRENCY, environments_max: 100 }
+    }
+}
+
+/// An engine with everything around it in the test's hands.
+pub struct House {
+    /// The clock, moved by hand.
+    pub clock: Arc<HandClock>,
+    /// What runs functions, or pretends to.
+    pub sandbox: Arc<FakeSandbox>,
+    /// What was logged and counted.
+    pub telemetry: Arc<Remembered>,
+    /// The functions.
+    pub functions: Arc<Functions>,
+    /// Their environments.
+    pub environments: Arc<Environments>,
+    /// Their invocations.
+    pub invoker: Arc<Invoker>,
+    home: Home,
+    dice: Arc<LoadedDice>,
+}
+
+impl House {
+    /// Builds it over a store.
+    pub fn over(records: Arc<dyn Records>, packages: Arc<dyn Packages>, bounds: Bounds) -> Self {
+        let home = Home { partition: "aws".into(), region: "us-east-1".into(), account: "000000000000".into() };
+        let clock = Arc::new(HandClock::default());
+        let sandbox = FakeSandbox::new(clock.clone());
+        let telemetry = Arc::new(Remembered::default());
+        let dice = Arc::new(LoadedDice::default());
+        let (time, chance): (Arc<dyn Clock>, Arc<dyn Dice>) = (clock.clone(), dice.clone());
+        let (box_, told): (Arc<dyn Sandbox>, Arc<dyn Telemetry>) = (sandbox.clone(), telemetry.clone());
+        let catalog = Arc::new(Catalog::default());
+        let settings = Settings {
+            environments_max: bounds.environments_max,
+            keep_warm: Duration::from_mins(10),
+            variables: Vec::new(),
+        };
+        let environments = Arc::new(Environments::new(
+            settings,
+            catalog.clone(),
+            (box_.clone(), packages.clone(), told.clone()),
+            (time.clone(), chance.clone()),
+        ));
+        let functions = Functions::new(
+            home.clone(),
+            catalog.clone(),
+            (records, packages, box_.clone()),
+            (time.clone(), chance.clone()),
+        );
+        let admission = Admission::new(Limits { account: bounds.account_concurrency });
+        let invoker =
+            Invoker::new(home.clone(), (catalog, admission, environments.clone()), (box_, told), (time, chance));
+        Self { clock, sandbox, telemetry, functions, environments, invoker, home, dice }
+    }
+
+    /// The function that a name means.
+    pub fn target(&self, name: &str) -> Target {
+        self.home.read(name, None).expect("a test names functions rightly")
+    }
+
+    /// What CreateFunction is given for a plain Python function.
+    pub fn new_function(&self, name: &str) -> NewFunction {
+        NewFunction {
+            arn: self.home.function_arn(&FunctionName::parse(name).expect("a test names functions rightly")),
+            configuration: Configuration {
+                runtime: Runtime::parse("python3.12").expect("a current runtime"),
+                handler: "app.handler".to_owned(),
+                role: "arn:aws:iam::000000000000:role/r".to_owned(),
+                description: String::new(),
+                timeout_seconds: 3,
+                memory_mb: 128,
+                storage_mb: 512,
+                variables: None,
+                log_group: None,
+                network: None,
+            },
+            tags: Vec::new(),
+        }
+    }
+
+    /// Creates a plain function and waits until it is active.
+    pub async fn create(&self, name: &str) -> Arc<Function> {
+        let zip = crate::packages::zip_of(&[("app.py", 0o644, name.as_bytes())]);
+        let new = self.new_function(name);
+        self.functions.create_function(&Caller::Anyone, new, zip).await.expect("a plain function can be created");
+        self.settled(name).await
+    }
+
+    /// Waits until no work on a function is under way.
+    pub async fn settled(&self, name: &str) -> Arc<Function> {
+        loop {
+            let function = self.functions.get_function(&Caller::Anyone, Action::GetFunction, &self.target(name));
+            let function = function.expect("the function is there");
+            if !function.is_settling() {
+                return function;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// What a plain synchronous call asks.
+    pub fn ask(&self, name: &str, payload: &'static str) -> Ask {
+        Ask {
+            target: self.target(name),
+            request_id: RequestId(self.dice.uuid()),
+            payload: Bytes::from_static(payload.as_bytes()),
+            client_context: None,
+            trace: None,
+            tail: false,
+        }
+    }
+
+    /// Invokes, as a caller would.
+    ///
+    /// # Errors
+    /// The call was refused, or the engine failed.
+    pub async fn invoke(&self, ask: Ask) -> Result<Answered, Error> {
+        self.invoker.invoke(&Caller::Anyone, ask).await
+    }
+
+    /// Lets everything that can go on go on, without moving the clock.
+    pub async fn breathe(&self) {
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+    }
+}

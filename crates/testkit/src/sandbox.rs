@@ -1,0 +1,230 @@
+//! A sandbox without Linux: environments that do what the test tells them.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use domain::Fault;
+use domain::environment::{Failure, InitEnd};
+use domain::runtime::Runtime;
+use engine::ports::{Answer, Clock, Environment, EnvironmentSpec, Event, Output, Sandbox, Wait};
+
+/// What one environment does, step by step; what is not scripted succeeds.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// The next initialisation fails like this, or never ends before its deadline (`Failure::TimedOut`).
+    InitFails(Failure),
+    /// The next initialisation takes this long.
+    InitTakes(Duration),
+    /// The next invocation answers this.
+    Answers(Bytes),
+    /// The next invocation fails like this.
+    Fails(Failure),
+    /// The next invocation never ends before its deadline.
+    Hangs,
+    /// After the next answer the runtime does not ask for the next event, and fails like this.
+    SettleFails(Failure),
+    /// The next invocation prints this before it answers.
+    Prints(&'static str),
+}
+
+/// See the module.
+pub struct FakeSandbox {
+    clock: Arc<dyn Clock>,
+    script: Arc<Mutex<VecDeque<Step>>>,
+    /// Specs of all environments started, in order.
+    pub started: Mutex<Vec<EnvironmentSpec>>,
+    alive: Arc<AtomicUsize>,
+    running: Arc<AtomicUsize>,
+    running_most: Arc<AtomicUsize>,
+    memory_full: AtomicBool,
+    unsupported: Mutex<Vec<Runtime>>,
+}
+
+impl FakeSandbox {
+    /// Nothing scripted: each event is answered with itself.
+    pub fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self {
+            clock,
+            script: Arc::default(),
+            started: Mutex::default(),
+            alive: Arc::default(),
+            running: Arc::default(),
+            running_most: Arc::default(),
+            memory_full: AtomicBool::new(false),
+            unsupported: Mutex::default(),
+        })
+    }
+
+    /// Adds to what comes next.
+    pub fn script(&self, steps: impl IntoIterator<Item = Step>) {
+        lock(&self.script).extend(steps);
+    }
+
+    /// How many environments there are.
+    pub fn alive(&self) -> usize {
+        self.alive.load(Ordering::Acquire)
+    }
+
+    /// How many invocations ran at the same time, at most.
+    pub fn running_most(&self) -> usize {
+        self.running_most.load(Ordering::Acquire)
+    }
+
+    /// Whether the machine says that its memory is used up.
+    pub fn set_memory_full(&self, full: bool) {
+        self.memory_full.store(full, Ordering::Release);
+    }
+
+    /// From now on that runtime is missing.
+    pub fn remove_runtime(&self, runtime: Runtime) {
+        lock(&self.unsupported).push(runtime);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Sandbox for FakeSandbox {
+    fn supports(&self, runtime: Runtime) -> Wait<'_, Result<(), String>> {
+        let missing = lock(&self.unsupported).contains(&runtime);
+        Box::pin(async move { if missing { Err(format!("{runtime} was not found")) } else { Ok(()) } })
+    }
+
+    fn runtime_version(&self, runtime: Runtime) -> String {
+        format!("fake:{runtime}")
+    }
+
+    fn start(&self, spec: EnvironmentSpec, output: Arc<dyn Output>) -> Wait<'_, Result<Arc<dyn Environment>, Fault>> {
+        lock(&self.started).push(spec);
+        self.alive.fetch_add(1, Ordering::AcqRel);
+        let environment = FakeEnvironment {
+            clock: self.clock.clone(),
+            script: self.script.clone(),
+            output,
+            ready: AtomicBool::new(false),
+            stopped: AtomicBool::new(false),
+            alive: self.alive.clone(),
+            running: self.running.clone(),
+            running_most: self.running_most.clone(),
+        };
+        Box::pin(async move { Ok(Arc::new(environment) as Arc<dyn Environment>) })
+    }
+
+    fn memory_available(&self) -> f64 {
+        if self.memory_full.load(Ordering::Acquire) { 0.05 } else { 0.5 }
+    }
+}
+
+struct FakeEnvironment {
+    clock: Arc<dyn Clock>,
+    script: Arc<Mutex<VecDeque<Step>>>,
+    output: Arc<dyn Output>,
+    ready: AtomicBool,
+    stopped: AtomicBool,
+    alive: Arc<AtomicUsize>,
+    running: Arc<AtomicUsize>,
+    running_most: Arc<AtomicUsize>,
+}
+
+impl std::fmt::Debug for FakeEnvironment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("FakeEnvironment")
+    }
+}
+
+impl FakeEnvironment {
+    /// The first scripted step that `fits`, taken out of the script.
+    fn take(&self, fits: impl Fn(&Step) -> bool) -> Option<Step> {
+        let mut script = lock(&self.script);
+        let at = script.iter().position(fits)?;
+        script.remove(at)
+    }
+}
+
+impl Environment for FakeEnvironment {
+    fn init(&self, deadline: Duration, allowed: Duration) -> Wait<'_, Result<InitEnd, Fault>> {
+        Box::pin(async move {
+            self.ready.store(false, Ordering::Release);
+            let end = match self.take(|step| matches!(step, Step::InitFails(_) | Step::InitTakes(_))) {
+                Some(Step::InitFails(Failure::TimedOut(_))) => {
+                    self.clock.wake_at(deadline).await;
+                    InitEnd::Failed(Failure::TimedOut(allowed))
+                }
+                Some(Step::InitFails(failure)) => InitEnd::Failed(failure),
+                Some(Step::InitTakes(time)) => {
+                    self.clock.wake_at(self.clock.elapsed() + time).await;
+                    InitEnd::Ready
+                }
+                _ => InitEnd::Ready,
+            };
+            self.ready.store(end == InitEnd::Ready, Ordering::Release);
+            Ok(end)
+        })
+    }
+
+    fn invoke(&self, event: Event) -> Wait<'_, Answer> {
+        Box::pin(async move {
+            let now = self.running.fetch_add(1, Ordering::AcqRel) + 1;
+            self.running_most.fetch_max(now, Ordering::AcqRel);
+            // Others get their turn while this one runs.
+            tokio::task::yield_now().await;
+            if let Some(Step::Prints(text)) = self.take(|step| matches!(step, Step::Prints(_))) {
+                self.output.line(text.as_bytes());
+            }
+            let answer = match self.take(|step| matches!(step, Step::Answers(_) | Step::Fails(_) | Step::Hangs)) {
+                Some(Step::Answers(bytes)) => Answer::Response(bytes),
+                Some(Step::Fails(failure)) => Answer::Failed(failure),
+                Some(Step::Hangs) => {
+                    self.clock.wake_at(event.deadline).await;
+                    Answer::Failed(Failure::TimedOut(event.allowed))
+                }
+                _ => Answer::Response(event.payload),
+            };
+            self.running.fetch_sub(1, Ordering::AcqRel);
+            if let Answer::Failed(failure) = &answer {
+                self.ready.store(!failure.breaks_environment(), Ordering::Release);
+            }
+            answer
+        })
+    }
+
+    fn settle(&self) -> Wait<'_, Result<(), Failure>> {
+        Box::pin(async move {
+            match self.take(|step| matches!(step, Step::SettleFails(_))) {
+                Some(Step::SettleFails(failure)) => {
+                    self.ready.store(false, Ordering::Release);
+                    Err(failure)
+                }
+                _ => Ok(()),
+            }
+        })
+    }
+
+    fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Acquire)
+    }
+
+    fn memory_used_bytes(&self) -> u64 {
+        30 * domain::limits::MIB
+    }
+
+    fn stop(&self) -> Wait<'_, ()> {
+        Box::pin(async move {
+            if !self.stopped.swap(true, Ordering::AcqRel) {
+                self.alive.fetch_sub(1, Ordering::AcqRel);
+            }
+        })
+    }
+}
+
+impl Drop for FakeEnvironment {
+    fn drop(&mut self) {
+        if !self.stopped.swap(true, Ordering::AcqRel) {
+            self.alive.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+}
