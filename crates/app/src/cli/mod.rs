@@ -1,0 +1,80 @@
+//! The command line: one clap declaration per flag, from which the parser, `--help`, the shell completions and the man
+//! pages all come. One file per command; never an `if` about Lambda.
+
+mod completions;
+mod env;
+mod invoke;
+mod man;
+mod output;
+mod query;
+mod usage;
+mod value;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+/// AWS Lambda's `invoke` on your own machine
+///
+/// One binary answers the AWS Lambda API, so that unmodified AWS clients work, and runs functions for real.
+#[derive(Debug, Parser)]
+#[command(
+    name = "lambd",
+    version,
+    propagate_version = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// The commands in the order of `--help`: an engine's first, then a client's, then the shell's.
+#[derive(Debug, Subcommand)]
+enum Command {
+    // serve, up
+    Invoke(invoke::Arguments),
+    // doctor
+    Env(env::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
+}
+
+/// An error whose remedy is known.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct Advised {
+    message: String,
+    /// What to do about it.
+    pub(crate) help: String,
+}
+
+/// Reads the command line and does what it says; the result is the exit code.
+pub(crate) fn run() -> anyhow::Result<u8> {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    if invoke::asks_for_help(&arguments) {
+        return invoke::print_help();
+    }
+    let parsed = command()
+        .try_get_matches_from(&arguments)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(mistake) if invoke::is_meant(&arguments) && mistake.use_stderr() => {
+            return usage::report(&mistake, &command(), &arguments);
+        }
+        Err(mistake) => mistake.exit(),
+    };
+    match cli.command {
+        Command::Invoke(arguments) => invoke::run(&arguments),
+        Command::Env(arguments) => env::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Man(arguments) => man::run(&arguments),
+    }
+}
+
+/// The whole declaration, with everything derived that clap derives late.
+fn command() -> clap::Command {
+    let mut command = Cli::command();
+    command.build();
+    command
+}
