@@ -1,6 +1,12 @@
 //! `lambd`: AWS Lambda's `invoke` on your own machine.
 
+mod admin;
+mod chance;
 mod cli;
+mod config;
+mod serve;
+mod telemetry;
+mod up;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -2,14 +2,18 @@
 //! pages all come. One file per command; never an `if` about Lambda.
 
 mod completions;
+mod doctor;
 mod env;
 mod invoke;
 mod man;
 mod output;
 mod query;
+mod serve;
+mod up;
 mod usage;
 mod value;
 
+use anyhow::Context as _;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// AWS Lambda's `invoke` on your own machine
@@ -31,9 +35,10 @@ struct Cli {
 /// The commands in the order of `--help`: an engine's first, then a client's, then the shell's.
 #[derive(Debug, Subcommand)]
 enum Command {
-    // serve, up
+    Serve(Box<serve::Arguments>),
+    Up(Box<up::Arguments>),
     Invoke(invoke::Arguments),
-    // doctor
+    Doctor(Box<doctor::Arguments>),
     Env(env::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
@@ -54,22 +59,31 @@ pub(crate) fn run() -> anyhow::Result<u8> {
     if invoke::asks_for_help(&arguments) {
         return invoke::print_help();
     }
-    let parsed = command()
-        .try_get_matches_from(&arguments)
-        .and_then(|matches| Cli::from_arg_matches(&matches));
-    let cli = match parsed {
-        Ok(cli) => cli,
+    let parsed = command().try_get_matches_from(&arguments).and_then(|matches| {
+        let cli = Cli::from_arg_matches(&matches)?;
+        Ok((cli, matches.subcommand().map(|(_, matches)| matches.clone()).unwrap_or_default()))
+    });
+    let (cli, matches) = match parsed {
+        Ok(parsed) => parsed,
         Err(mistake) if invoke::is_meant(&arguments) && mistake.use_stderr() => {
             return usage::report(&mistake, &command(), &arguments);
         }
         Err(mistake) => mistake.exit(),
     };
     match cli.command {
+        Command::Serve(arguments) => serve::run(*arguments, &matches),
+        Command::Up(arguments) => up::run(*arguments, &matches),
+        Command::Doctor(arguments) => doctor::run(*arguments, &matches),
         Command::Invoke(arguments) => invoke::run(&arguments),
         Command::Env(arguments) => env::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),
     }
+}
+
+/// Writes to standard output.
+fn print(text: &str) -> anyhow::Result<()> {
+    std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes()).context("writing to standard output")
 }
 
 /// The whole declaration, with everything derived that clap derives late.
