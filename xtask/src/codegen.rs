@@ -38,11 +38,15 @@ const LOOK_AROUND: &[(&str, &str, Option<&str>)] = &[
 pub(crate) fn run(args: &[String]) -> Result<()> {
     let wire = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/wire");
     match args {
-        [] => write(&wire),
+        [] => {
+            write(&wire)?;
+            write_compatibility(&wire)
+        }
         [flag] if flag == "--check" => check(&wire),
         [flag, file] if flag == "--import" => {
             import(Path::new(file), &wire)?;
-            write(&wire)
+            write(&wire)?;
+            write_compatibility(&wire)
         }
         _ => bail!("codegen takes --check, or --import FILE (a service-2.json of botocore)"),
     }
@@ -53,6 +57,17 @@ fn write(wire: &Path) -> Result<()> {
         fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
     }
     Ok(())
+}
+
+/// `docs/compatibility.md` comes from the code that answers, so that code is asked. A test of `wire` compares them.
+fn write_compatibility(wire: &Path) -> Result<()> {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let mut command = Command::new(cargo);
+    command.args(["run", "--quiet", "--package", "wire", "--example", "compatibility"]);
+    let output = command.stderr(Stdio::inherit()).output().context("asking what is built")?;
+    ensure!(output.status.success(), "asking what is built ended with {}", output.status);
+    let path = wire.join("../../docs/compatibility.md");
+    fs::write(&path, output.stdout).with_context(|| format!("writing {}", path.display()))
 }
 
 fn check(wire: &Path) -> Result<()> {
@@ -301,7 +316,7 @@ impl Model {
             "blob" => "Blob".to_owned(),
             "timestamp" => "EpochSeconds".to_owned(),
             "list" => format!("Vec<{}>", part("member")?),
-            "map" => format!("BTreeMap<{}, {}>", part("key")?, part("value")?),
+            "map" => format!("Map<{}, {}>", part("key")?, part("value")?),
             "structure" => name.to_owned(),
             other => bail!("{name} is a {other}, which this generator does not know"),
         })
@@ -361,8 +376,8 @@ fn types(model: &Model) -> Result<String> {
         "//! The shapes of requests and answers, as AWS names them.\n\
          #![expect(missing_docs, reason = \"the model's prose is not ours; AWS's API reference has it\")]\n\
          #![allow(clippy::struct_field_names, reason = \"the names are AWS's\")]\n\n\
-         use std::collections::BTreeMap;\n\nuse serde::{Deserialize, Serialize};\n\n\
-         use crate::model::{Answer, Blob, EpochSeconds, wire_enum};\n\n",
+         use serde::{Deserialize, Serialize};\n\n\
+         use crate::model::{Answer, Blob, EpochSeconds, Map, wire_enum};\n\n",
     );
     for name in &model.enums {
         let shape = model.shape(name)?;

@@ -132,5 +132,8 @@ async fn code_stays_while_a_function_has_it_and_goes_afterwards() {
     house.functions.delete_function(&Caller::Anyone, &target).await.unwrap();
     house.create("other").await;
     house.functions.sweep_packages().await.unwrap();
-    assert!(matches!(refusal(house.functions.code(&Caller::Anyone, &target, digest).await), Refusal::FunctionNotFound { .. }));
+    assert!(matches!(
+        refusal(house.functions.code(&Caller::Anyone, &target, digest).await),
+        Refusal::FunctionNotFound { .. }
+    ));
 }

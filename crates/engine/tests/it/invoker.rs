@@ -65,7 +65,9 @@ async fn an_event_goes_through_and_the_log_tells() {
         "START RequestId: {id} Version: $LATEST\nhello\nEND RequestId: {id}\nREPORT RequestId: {id}\tDuration: 0.00 ms\tBilled Duration: 0 ms\tMemory Size: 128 MB\tMax Memory Used: 30 MB\tInit Duration: 0.00 ms\t\n"
     );
     assert_eq!(String::from_utf8(answered.tail.unwrap()).unwrap(), expected);
-    assert!(house.telemetry.lines()[0].starts_with("INIT_START Runtime Version: fake:python3.12\tRuntime Version ARN: arn:aws:lambda:us-east-1::runtime:"));
+    assert!(house.telemetry.lines()[0].starts_with(
+        "INIT_START Runtime Version: fake:python3.12\tRuntime Version ARN: arn:aws:lambda:us-east-1::runtime:"
+    ));
 }
 
 #[tokio::test]
@@ -128,7 +130,10 @@ async fn an_init_that_fails_runs_again_inside_the_invocation() {
     let lines = house.telemetry.lines();
     let begins: Vec<&str> = lines.iter().map(|line| line.split(' ').next().unwrap()).collect();
     assert_eq!(begins, ["INIT_START", "INIT_REPORT", "INIT_REPORT", "START", "END", "REPORT"]);
-    assert_eq!(lines[1], "INIT_REPORT Init Duration: 0.00 ms\tPhase: init\tStatus: error\tError Type: Runtime.ExitError");
+    assert_eq!(
+        lines[1],
+        "INIT_REPORT Init Duration: 0.00 ms\tPhase: init\tStatus: error\tError Type: Runtime.ExitError"
+    );
     assert!(lines[2].contains("\tPhase: invoke\t"), "{}", lines[2]);
     assert!(lines[5].ends_with("\tStatus: error\tError Type: Runtime.ExitError"), "{}", lines[5]);
 }

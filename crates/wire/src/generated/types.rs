@@ -3,11 +3,9 @@
 #![expect(missing_docs, reason = "the model's prose is not ours; AWS's API reference has it")]
 #![allow(clippy::struct_field_names, reason = "the names are AWS's")]
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Answer, Blob, EpochSeconds, wire_enum};
+use crate::model::{Answer, Blob, EpochSeconds, Map, wire_enum};
 
 wire_enum!(ApplicationLogLevel {
     Trace = "TRACE",
@@ -505,7 +503,7 @@ impl Answer for AliasConfiguration {}
 #[serde(rename_all = "PascalCase")]
 pub struct AliasRoutingConfiguration {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub additional_version_weights: Option<BTreeMap<String, f64>>,
+    pub additional_version_weights: Option<Map<String, f64>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -815,7 +813,7 @@ pub struct CreateCapacityProviderRequest {
     pub instance_requirements: Option<InstanceRequirements>,
     pub capacity_provider_scaling_config: Option<CapacityProviderScalingConfig>,
     pub kms_key_arn: Option<String>,
-    pub tags: Option<BTreeMap<String, String>>,
+    pub tags: Option<Map<String, String>>,
     pub propagate_tags: Option<PropagateTags>,
     pub telemetry_config: Option<CapacityProviderTelemetryConfig>,
 }
@@ -834,7 +832,7 @@ pub struct CreateCodeSigningConfigRequest {
     pub description: Option<String>,
     pub allowed_publishers: AllowedPublishers,
     pub code_signing_policies: Option<CodeSigningPolicies>,
-    pub tags: Option<BTreeMap<String, String>>,
+    pub tags: Option<Map<String, String>>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -866,7 +864,7 @@ pub struct CreateEventSourceMappingRequest {
     pub maximum_record_age_in_seconds: Option<i32>,
     pub bisect_batch_on_function_error: Option<bool>,
     pub maximum_retry_attempts: Option<i32>,
-    pub tags: Option<BTreeMap<String, String>>,
+    pub tags: Option<Map<String, String>>,
     pub tumbling_window_in_seconds: Option<i32>,
     pub topics: Option<Vec<String>>,
     pub queues: Option<Vec<String>>,
@@ -900,7 +898,7 @@ pub struct CreateFunctionRequest {
     #[serde(rename = "KMSKeyArn")]
     pub kms_key_arn: Option<String>,
     pub tracing_config: Option<TracingConfig>,
-    pub tags: Option<BTreeMap<String, String>>,
+    pub tags: Option<Map<String, String>>,
     pub layers: Option<Vec<String>>,
     pub file_system_configs: Option<Vec<FileSystemConfig>>,
     pub code_signing_config_arn: Option<String>,
@@ -1102,7 +1100,7 @@ pub struct DurableConfig {
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(rename_all = "PascalCase")]
 pub struct Environment {
-    pub variables: Option<BTreeMap<String, String>>,
+    pub variables: Option<Map<String, String>>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -1118,7 +1116,7 @@ pub struct EnvironmentError {
 #[serde(rename_all = "PascalCase")]
 pub struct EnvironmentResponse {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub variables: Option<BTreeMap<String, String>>,
+    pub variables: Option<Map<String, String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<EnvironmentError>,
 }
@@ -1841,7 +1839,7 @@ pub struct GetFunctionResponse {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<FunctionCodeLocation>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub tags: Option<BTreeMap<String, String>>,
+    pub tags: Option<Map<String, String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tags_error: Option<TagsError>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -2556,7 +2554,7 @@ pub struct ListTagsRequest {
 #[serde(rename_all = "PascalCase")]
 pub struct ListTagsResponse {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub tags: Option<BTreeMap<String, String>>,
+    pub tags: Option<Map<String, String>>,
 }
 
 impl Answer for ListTagsResponse {}
@@ -2683,7 +2681,7 @@ pub struct PropagateTags {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<PropagateTagsMode>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub explicit_tags: Option<BTreeMap<String, String>>,
+    pub explicit_tags: Option<Map<String, String>>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -2981,7 +2979,7 @@ pub struct ScalingConfig {
 #[serde(rename_all = "PascalCase")]
 pub struct SelfManagedEventSource {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub endpoints: Option<BTreeMap<EndPointType, Vec<String>>>,
+    pub endpoints: Option<Map<EndPointType, Vec<String>>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -3108,7 +3106,7 @@ impl Answer for StopDurableExecutionResponse {}
 #[serde(rename_all = "PascalCase")]
 pub struct TagResourceRequest {
     pub resource: String,
-    pub tags: BTreeMap<String, String>,
+    pub tags: Map<String, String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]

@@ -1,4 +1,5 @@
 //! The API's contract, through the crate's own door. Each expectation names its source.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod compatibility;
 mod recorded_validation;
