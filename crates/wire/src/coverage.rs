@@ -118,28 +118,50 @@ pub const fn support(operation: Operation) -> Support {
     }
 }
 
+/// What the reference page of `aws lambda invoke` promises, one by one.
+const FEATURES: [(&str, Support); 19] = [
+    ("functions named by name, partial ARN and ARN", Support::Works),
+    ("qualifiers", Support::Partly("versions and aliases: only `$LATEST` exists")),
+    ("`RequestResponse`: the connection is held until the function answers or times out", Support::Works),
+    ("payloads up to 6,291,456 bytes, answers up to 6,291,556", Support::Works),
+    ("`Event`: queue, retries, dead-letter queue, destinations", Support::NotYet),
+    ("`DryRun`", Support::NotYet),
+    ("`LogType=Tail`, `X-Amz-Executed-Version`, `ClientContext`", Support::Works),
+    ("function errors as 200 with `X-Amz-Function-Error`", Support::Works),
+    ("timeouts, crashes, the init limit of 10 s and the second init", Support::Works),
+    ("concurrency", Support::Partly("reserved and provisioned concurrency, the rate of 10 per second and unit")),
+    ("permissions", Support::Partly("every caller may do everything; credentials are not checked")),
+    ("execution log", Support::Partly("kept logs and `lambd logs`; `--function-logs` prints them")),
+    ("trace header in and out", Support::Partly("sampling, segments, loop detection")),
+    ("Runtime API", Support::Partly("response streaming")),
+    ("runtimes", Support::Partly("Java, Ruby and .NET: use `provided.al2023` with a bootstrap of your own")),
+    ("isolation", Support::Partly("level `process`, which isolates nothing; the levels above it")),
+    ("layers, extensions, container images", Support::NotYet),
+    ("response streaming, function URLs", Support::NotYet),
+    ("durable functions, tenants, capacity providers", Support::NotYet),
+];
+
 /// `docs/compatibility.md`, whole.
 pub fn document() -> String {
     let mut text = String::from(
         "<!-- Written by `cargo xtask codegen`. Do not edit. -->\n\
          # Compatibility\n\n\
-         What of the AWS Lambda API works in this version of lambd. What does not is refused with\n\
-         `NotImplementedException` (501) that names it; nothing is ignored.\n\n\
-         | operation | state | not yet |\n| --- | --- | --- |\n",
+         What works in this version of lambd. What does not is refused with `NotImplementedException` (501) that names\n\
+         it; no parameter is ignored.\n\n\
+         ## Features\n\n| feature | state | not yet |\n| --- | --- | --- |\n",
     );
-    let mut rows: Vec<(u8, String)> = Operation::ALL.iter().map(|&operation| row(operation)).collect();
-    rows.sort();
-    for (_, row) in rows {
-        text.push_str(&row);
-    }
+    text.extend(FEATURES.iter().map(|(feature, support)| row(feature, *support)));
+    text.push_str("\n## Operations\n\n| operation | state | not yet |\n| --- | --- | --- |\n");
+    let (not_yet, built): (Vec<Operation>, Vec<Operation>) =
+        Operation::ALL.iter().partition(|&&operation| support(operation) == Support::NotYet);
+    text.extend(built.iter().chain(&not_yet).map(|&operation| row(operation.name(), support(operation))));
     text
 }
 
-fn row(operation: Operation) -> (u8, String) {
-    let name = operation.name();
-    match support(operation) {
-        Support::Works => (0, format!("| {name} | works | |\n")),
-        Support::Partly(missing) => (0, format!("| {name} | partly | {missing} |\n")),
-        Support::NotYet => (1, format!("| {name} | not yet | |\n")),
+fn row(what: &str, support: Support) -> String {
+    match support {
+        Support::Works => format!("| {what} | works | |\n"),
+        Support::Partly(missing) => format!("| {what} | partly | {missing} |\n"),
+        Support::NotYet => format!("| {what} | not yet | |\n"),
     }
 }
