@@ -1,1 +1,3 @@
-//! (room: sandbox)
+//! Linux and the Runtime API: how a function runs on this machine.
+
+pub mod clients;

@@ -1,0 +1,12 @@
+"""Entry of the Python runtime: what the engine starts as /var/runtime/bootstrap.py.
+
+Kept to these lines because the interpreter compiles the script it is given at each start;
+the modules of the package beside it are compiled once.
+"""
+
+import os
+
+from lambd_runtime import bootstrap
+
+if __name__ == "__main__":
+    bootstrap.main(os.environ)

@@ -1,0 +1,282 @@
+//! Runs one case with one client, and makes what came out comparable.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use regex::{Captures, Regex};
+use serde_json::Value;
+use tokio::io::AsyncReadExt;
+use tokio::process::Command;
+
+use super::runtime_api::{Event, Post, RuntimeApi};
+
+/// Far above what any case takes: a client that hangs fails its test instead of holding it up.
+const CASE_TIME_MAX: Duration = Duration::from_mins(1);
+
+/// A function, what it is sent, and how the Runtime API takes its answers.
+#[derive(Default)]
+pub(super) struct Case {
+    pub(super) name: &'static str,
+    pub(super) files: Vec<(&'static str, String)>,
+    pub(super) handler: &'static str,
+    pub(super) env: Vec<(&'static str, String)>,
+    pub(super) events: Vec<Event>,
+    pub(super) statuses: Vec<u16>,
+    /// The function ends the process in a way for which the interpreter prints frames of the client.
+    pub(super) ignores_stderr: bool,
+}
+
+pub(super) fn case(name: &'static str, file: &'static str, code: &str) -> Case {
+    Case {
+        name,
+        files: vec![(file, code.to_owned())],
+        handler: "app.handler",
+        ..Case::default()
+    }
+    .event("{}")
+}
+
+impl Case {
+    pub(super) fn handler(mut self, handler: &'static str) -> Self {
+        self.handler = handler;
+        self
+    }
+
+    pub(super) fn file(mut self, path: &'static str, text: &str) -> Self {
+        self.files.push((path, text.to_owned()));
+        self
+    }
+
+    pub(super) fn env(mut self, name: &'static str, value: &str) -> Self {
+        self.env.push((name, value.to_owned()));
+        self
+    }
+
+    pub(super) fn event(mut self, body: &str) -> Self {
+        self.events.push(Event {
+            body: body.into(),
+            headers: Vec::new(),
+        });
+        self
+    }
+
+    /// Only these events instead of the one `{}` that `case` gives.
+    pub(super) fn events(mut self, bodies: &[&str]) -> Self {
+        self.events.clear();
+        bodies.iter().fold(self, |case, body| case.event(body))
+    }
+
+    /// A header of the last event.
+    pub(super) fn header(mut self, name: &str, value: &str) -> Self {
+        let event = self.events.last_mut().unwrap();
+        event.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub(super) fn statuses(mut self, statuses: &[u16]) -> Self {
+        self.statuses = statuses.to_vec();
+        self
+    }
+
+    pub(super) fn ignores_stderr(mut self) -> Self {
+        self.ignores_stderr = true;
+        self
+    }
+}
+
+/// A client: the command that starts it.
+pub(super) struct Program {
+    pub(super) program: PathBuf,
+    pub(super) arguments: Vec<String>,
+    pub(super) env: Vec<(&'static str, String)>,
+}
+
+/// What a client did with a case. `exit` is none where it waits for more.
+#[derive(Debug, PartialEq)]
+pub(super) struct Outcome {
+    pub(super) posts: Vec<Post>,
+    pub(super) exit: Option<i32>,
+    pub(super) stdout: String,
+    pub(super) stderr: String,
+}
+
+impl Outcome {
+    fn sides_by_side(&self, other: &Self) -> Vec<(String, String, String)> {
+        let mut pairs = vec![
+            ("exit".to_owned(), format!("{:?}", self.exit), format!("{:?}", other.exit)),
+            ("stdout".to_owned(), format!("{:?}", self.stdout), format!("{:?}", other.stdout)),
+            ("stderr".to_owned(), format!("{:?}", self.stderr), format!("{:?}", other.stderr)),
+        ];
+        let shown = |outcome: &Self, index| {
+            // The beginning of a large answer is enough to see what it is; its length tells the rest.
+            outcome.posts.get(index).map_or("nothing".to_owned(), |post: &Post| {
+                let mut short = post.clone();
+                short.body.truncate(4096);
+                let whole = (post.body.len(), data_digest(&post.body));
+                format!("{short:#?} of {whole:?}")
+            })
+        };
+        for index in 0..self.posts.len().max(other.posts.len()) {
+            pairs.push((format!("post {index}"), shown(self, index), shown(other, index)));
+        }
+        pairs
+    }
+}
+
+fn data_digest(bytes: &[u8]) -> u64 {
+    let mut hasher = std::hash::DefaultHasher::new();
+    std::hash::Hash::hash(bytes, &mut hasher);
+    std::hash::Hasher::finish(&hasher)
+}
+
+pub(super) async fn run(case: &Case, program: &Program) -> Outcome {
+    let folder = tempfile::tempdir().unwrap();
+    let task_root = folder.path().canonicalize().unwrap();
+    for (path, text) in &case.files {
+        let file = task_root.join(path);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, text).unwrap();
+    }
+    let api = RuntimeApi::start(case.events.clone(), case.statuses.clone()).await;
+    let mut child = Command::new(&program.program)
+        .args(&program.arguments)
+        .current_dir(&task_root)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("AWS_LAMBDA_RUNTIME_API", api.address.to_string())
+        .env("_HANDLER", case.handler)
+        .env("LAMBDA_TASK_ROOT", &task_root)
+        .env("AWS_LAMBDA_FUNCTION_NAME", "fn")
+        .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
+        .env("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/fn")
+        .env("AWS_LAMBDA_LOG_STREAM_NAME", "2026/01/01/[$LATEST]0")
+        .env("LANG", "en_US.UTF-8")
+        .env("TZ", ":UTC")
+        .envs(program.env.iter().map(|(name, value)| (name, value)))
+        .envs(case.env.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let (mut out, mut err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+    let read_out = tokio::spawn(async move {
+        let mut bytes = Vec::new();
+        out.read_to_end(&mut bytes).await.map(|_| bytes)
+    });
+    let read_err = tokio::spawn(async move {
+        let mut bytes = Vec::new();
+        err.read_to_end(&mut bytes).await.map(|_| bytes)
+    });
+    let exit = tokio::select! {
+        status = child.wait() => Some(status.unwrap().code().unwrap_or(-1)),
+        () = api.idle() => None,
+        () = tokio::time::sleep(CASE_TIME_MAX) => panic!("{}: neither idle nor ended", case.name),
+    };
+    if exit.is_none() {
+        child.kill().await.unwrap();
+    }
+    let read = |bytes: Vec<u8>| normal(&String::from_utf8_lossy(&bytes), &task_root);
+    let stdout = read(read_out.await.unwrap().unwrap());
+    let stderr = read(read_err.await.unwrap().unwrap());
+    let posts = api.posts().into_iter();
+    Outcome {
+        posts: posts.map(|post| normal_post(post, &task_root)).collect(),
+        exit,
+        stdout,
+        stderr: if case.ignores_stderr { String::new() } else { stderr },
+    }
+}
+
+/// Runs each case with both clients; panics with every difference.
+pub(super) async fn compare(cases: &[Case], ours: &Program, official: &Program) {
+    let mut differences = String::new();
+    for case in cases {
+        let expected = run(case, official).await;
+        let got = run(case, ours).await;
+        for (what, expected, got) in expected.sides_by_side(&got) {
+            if got != expected {
+                differences += &format!(
+                    "\n{}, {what}:\n  official: {expected}\n  ours:     {got}\n",
+                    case.name
+                );
+            }
+        }
+    }
+    assert!(differences.is_empty(), "the clients differ in\n{differences}");
+}
+
+/// Frames of the clients themselves differ by nature, and so do times and folders.
+fn normal(text: &str, task_root: &Path) -> String {
+    static FRAME_IN_JSON: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r#",?"    at (?:[^"\\]|\\.)*""#).unwrap());
+    static FRAME_IN_TEXT: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r#"[\r\n]    at [^\r\n"]*"#).unwrap());
+    static PYTHON_FRAME_IN_JSON: LazyLock<Regex> = LazyLock::new(|| {
+        let own = r#"(, )?"  File \\"[^"\\]*/(awslambdaric|lambd_runtime)/(?:[^"\\]|\\.)*""#;
+        Regex::new(own).unwrap()
+    });
+    static PYTHON_FRAME_IN_TEXT: LazyLock<Regex> = LazyLock::new(|| {
+        let own = r#"[\r\n]\x{a0}{2}File "[^"]*/(awslambdaric|lambd_runtime)/[^\r\n]*[\r\n]\x{a0}{4}[^\r\n]*"#;
+        Regex::new(own).unwrap()
+    });
+    static TIME: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z").unwrap());
+    static MILLISECONDS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\[\d{13}\]").unwrap());
+    static ENTRY: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r#"(file://)?/[^\s"\\]*(aws-lambda-ric-3/dist|aws-lambda-ric|lambd-runtime)/index\.mjs"#)
+            .unwrap()
+    });
+    let root = task_root.to_str().unwrap();
+    let of_function = |frame: &Captures<'_>| {
+        if frame[0].contains(root) {
+            frame[0].to_owned()
+        } else {
+            String::new()
+        }
+    };
+    let text = FRAME_IN_JSON.replace_all(text, of_function);
+    let text = FRAME_IN_TEXT.replace_all(&text, of_function);
+    let text = PYTHON_FRAME_IN_JSON.replace_all(&text, "");
+    let text = PYTHON_FRAME_IN_TEXT.replace_all(&text, "");
+    let text = TIME.replace_all(&text, "TIME");
+    let text = MILLISECONDS.replace_all(&text, "[MS]");
+    let text = ENTRY.replace_all(&text, "/var/runtime/index.mjs");
+    text.replace(root, "/var/task")
+}
+
+fn normal_post(mut post: Post, task_root: &Path) -> Post {
+    if let Ok(text) = std::str::from_utf8(&post.body) {
+        post.body = normal(text, task_root).into();
+    }
+    if let Ok(mut cause) = serde_json::from_str::<Value>(&post.xray_cause) {
+        let is_of_function = |path: &Value| {
+            let path = path.as_str().unwrap_or_default();
+            path.trim_start_matches("file://").starts_with(task_root.to_str().unwrap())
+        };
+        for exception in cause["exceptions"].as_array_mut().unwrap() {
+            let frames = exception["stack"].as_array_mut().unwrap();
+            frames.retain(|frame| is_of_function(&frame["path"]));
+        }
+        let paths = cause["paths"].as_array_mut().unwrap();
+        paths.retain(is_of_function);
+        paths.sort_by_key(ToString::to_string);
+        post.xray_cause = normal(&cause.to_string(), task_root);
+    }
+    post
+}
+
+/// Writes the files of a client below `folder`, which is named so that `normal` knows it.
+pub(super) fn lay_out(files: &[sandbox::clients::RuntimeFile], folder: &Path) -> PathBuf {
+    let runtime = folder.join("lambd-runtime");
+    for (path, bytes) in files {
+        let file = runtime.join(path);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, bytes).unwrap();
+    }
+    runtime
+}

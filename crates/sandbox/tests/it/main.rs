@@ -1,0 +1,3 @@
+//! Tests of the sandbox through its doors.
+
+mod clients;
