@@ -61,6 +61,7 @@ async function loadOrTell(env, client, logError) {
     }
     return handler;
   } catch (error) {
+    ownName(error);
     logError('Init Error', error);
     const told = errors.postedModern(error);
     await client.postInitError(stringify(told), told.errorType);
@@ -164,12 +165,20 @@ function stringify(value) {
   try {
     text = JSON.stringify(value === undefined ? null : value);
   } catch {
-    throw new errors.JSONStringifyError('Unable to stringify response body');
+    throw ownName(new errors.JSONStringifyError('Unable to stringify response body'));
   }
   if (typeof text !== 'string') {
     throw new TypeError('Wrong arguments');
   }
   return text;
+}
+
+// The official client's own errors carry their name as a field, and so it is logged.
+function ownName(error) {
+  if (error instanceof Error && error.name.startsWith('Runtime.')) {
+    error.name = String(error.name);
+  }
+  return error;
 }
 
 module.exports = { run };

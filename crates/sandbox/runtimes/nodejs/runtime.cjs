@@ -21,9 +21,9 @@ function main(env) {
   const major = nodeMajor(process.env);
   setSearchPath(process.env, major);
   setGlobals(process.env);
-  const client = new Client(process.env.AWS_LAMBDA_RUNTIME_API);
-  const { run } = major >= 24 ? require('./promises.cjs') : require('./callbacks.cjs');
-  run(process.env, client);
+  const isModern = major >= 24;
+  const { run } = isModern ? require('./promises.cjs') : require('./callbacks.cjs');
+  run(process.env, new Client(process.env.AWS_LAMBDA_RUNTIME_API, isModern));
 }
 
 function nodeMajor(env) {

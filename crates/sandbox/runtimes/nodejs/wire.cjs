@@ -12,7 +12,9 @@ const ANSWER_BYTES_MAX = 6 * 1024 * 1024 + 100;
 const HEAD_END = '\r\n\r\n';
 
 class Client {
-  constructor(address) {
+  // `tellsRefusal`: whether the line about a refused answer repeats what the Runtime API said.
+  constructor(address, tellsRefusal) {
+    this.tellsRefusal = tellsRefusal;
     const colon = address.lastIndexOf(':');
     this.host = address.slice(0, colon);
     this.port = Number(address.slice(colon + 1));
@@ -39,11 +41,11 @@ class Client {
       this.send(this.nextRequest);
     } else if (answer.isTooLarge) {
       this.send(answer.head, answer.body);
-      reportUnlessAccepted(await this.response());
+      this.check(await this.response());
       this.send(this.nextRequest);
     } else {
       this.send(answer.head, answer.body, this.nextRequest);
-      reportUnlessAccepted(await this.response());
+      this.check(await this.response());
     }
     const event = await this.response();
     this.socket.unref();
@@ -112,6 +114,14 @@ class Client {
 
   send(...parts) {
     this.socket.write(parts.length === 1 ? parts[0] : Buffer.concat(parts));
+  }
+
+  // A refused answer is told and otherwise ignored, as the official client does.
+  check({ status, body }) {
+    if (status < 200 || status > 299) {
+      const why = this.tellsRefusal ? ` ${body}` : '';
+      report(`Failed to post handler success response. Http response code: ${status}.${why}`);
+    }
   }
 
   response() {
@@ -253,15 +263,6 @@ class Reader {
 
 function oneLine(text) {
   return text.replace(/[\r\n]/g, ' ');
-}
-
-function reportUnlessAccepted(response) {
-  if (response.status < 200 || response.status > 299) {
-    report(
-      'Failed to post handler success response. ' +
-        `Http response code: ${response.status}. ${response.body}`,
-    );
-  }
 }
 
 function report(text) {

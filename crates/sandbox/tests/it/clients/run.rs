@@ -215,7 +215,7 @@ fn normal(text: &str, task_root: &Path) -> String {
     static FRAME_IN_JSON: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r#",?"    at (?:[^"\\]|\\.)*""#).unwrap());
     static FRAME_IN_TEXT: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r#"[\r\n]    at [^\r\n"]*"#).unwrap());
+        LazyLock::new(|| Regex::new(r#"([\r\n]|\\n) {4,6}at ([^()\r\n"\\]*\([^()]*\)|(async )?[^ \r\n"\\]*)"#).unwrap());
     static PYTHON_FRAME_IN_JSON: LazyLock<Regex> = LazyLock::new(|| {
         let own = r#"(, )?"  File \\"[^"\\]*/(awslambdaric|lambd_runtime)/(?:[^"\\]|\\.)*""#;
         Regex::new(own).unwrap()
@@ -226,6 +226,7 @@ fn normal(text: &str, task_root: &Path) -> String {
     });
     static TIME: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z").unwrap());
+    static PROCESS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\(node:\d+\)").unwrap());
     static MILLISECONDS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\[\d{13}\]").unwrap());
     static ENTRY: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r#"(file://)?/[^\s"\\]*(aws-lambda-ric-3/dist|aws-lambda-ric|lambd-runtime)/index\.mjs"#)
@@ -244,6 +245,7 @@ fn normal(text: &str, task_root: &Path) -> String {
     let text = PYTHON_FRAME_IN_JSON.replace_all(&text, "");
     let text = PYTHON_FRAME_IN_TEXT.replace_all(&text, "");
     let text = TIME.replace_all(&text, "TIME");
+    let text = PROCESS.replace_all(&text, "(node:PID)");
     let text = MILLISECONDS.replace_all(&text, "[MS]");
     let text = ENTRY.replace_all(&text, "/var/runtime/index.mjs");
     text.replace(root, "/var/task")
