@@ -1,3 +1,24 @@
 //! Linux and the Runtime API: how a function runs on this machine.
+//!
+//! At isolation level `process`: functions are ordinary processes of the engine's user. Each environment has, where
+//! the kernel allows it, mount and pid namespaces of its own, so that `/var/task`, `/opt` and `/tmp` are its own and
+//! nothing that it started outlives it. That is fidelity, not protection.
+//! Never here: queues, aliases, and what a failure means to the caller.
 
 pub mod clients;
+mod environment;
+mod folders;
+pub mod launcher;
+mod memory;
+mod output;
+mod report;
+mod runtime_api;
+mod runtimes;
+mod sandbox;
+mod settings;
+mod start;
+
+pub use folders::FoldersError;
+pub use report::{FoundRuntime, Report, Strength, View};
+pub use sandbox::{LinuxSandbox, OpenError};
+pub use settings::{Isolation, RuntimeSetting, SandboxSettings, SpawnerCommand};

@@ -1,0 +1,193 @@
+//! What the sandbox keeps on disk below the data folder: a folder for each environment, and the runtime clients.
+//!
+//! Never here: functions' code; that is the store's.
+
+use std::fs::{self, DirBuilder, File, Permissions};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use domain::runtime::Family;
+use rustix::fs::{FlockOperation, flock};
+
+use crate::clients::{self, RuntimeFile};
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Folders {
+    data: PathBuf,
+    /// One folder for each environment.
+    pub environments: PathBuf,
+    /// Where the spawner mounts the base view.
+    pub view: PathBuf,
+    clients: PathBuf,
+    _lock: File,
+}
+
+/// Why the folders cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FoldersError {
+    /// Another engine uses them.
+    #[error("the data folder {} is in use by another engine", folder.display())]
+    InUse {
+        /// The data folder.
+        folder: PathBuf,
+    },
+    /// A step failed.
+    #[error("prepare {}", path.display())]
+    Step {
+        /// What was to be made.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+impl Folders {
+    /// Makes what is missing, and puts aside what an engine that was killed has left; [`Folders::left`] names it.
+    pub(crate) fn open(data: &Path) -> Result<Self, FoldersError> {
+        let at = |path: &Path| {
+            let path = path.to_owned();
+            move |source| FoldersError::Step { path, source }
+        };
+        private_folder(data).map_err(at(data))?;
+        // Whatever is mounted is mounted from here, so links and `..` are resolved once.
+        let data = data.canonicalize().map_err(at(data))?;
+        let lock_path = data.join("environments.lock");
+        let lock = File::create(&lock_path).map_err(at(&lock_path))?;
+        flock(&lock, FlockOperation::NonBlockingLockExclusive)
+            .map_err(|_| FoldersError::InUse { folder: data.clone() })?;
+        let environments = data.join("environments");
+        let left = (0..).map(|n| data.join(format!("environments.left-{n}"))).find(|path| !path.exists());
+        let left = left.expect("numbers do not end");
+        match fs::rename(&environments, &left) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&environments)(error)),
+            _ => {}
+        }
+        let view = environments.join(".view");
+        private_folder(&view).map_err(at(&view))?;
+        let clients = data.join("clients").join(version_of_clients());
+        lay_out_clients(&clients).map_err(at(&clients))?;
+        Ok(Self { data, environments, view, clients, _lock: lock })
+    }
+
+    /// What earlier engines have left; to be removed.
+    pub(crate) fn left(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(&self.data).into_iter().flatten().flatten();
+        entries
+            .filter(|entry| entry.file_name().to_string_lossy().starts_with("environments.left-"))
+            .map(|entry| entry.path())
+            .collect()
+    }
+
+    /// Where knowledge about interpreters is kept.
+    pub(crate) fn interpreters(&self) -> PathBuf {
+        self.data.join("interpreters.json")
+    }
+
+    /// What becomes `/var/runtime`.
+    pub(crate) fn client(&self, family: Family) -> PathBuf {
+        self.clients.join(match family {
+            Family::Python => "python",
+            Family::Node => "nodejs",
+            Family::Provided | Family::Java | Family::Ruby | Family::DotNet => "provided",
+        })
+    }
+}
+
+fn private_folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// A folder that a function may fill, as `/tmp` is on AWS (recorded: `test_runtime_introspection_*`).
+pub(crate) fn make_storage(path: &Path) -> io::Result<()> {
+    private_folder(path)?;
+    fs::set_permissions(path, Permissions::from_mode(0o1777))
+}
+
+/// The clients of another version of this program are another folder: environments of it may still use theirs.
+fn version_of_clients() -> String {
+    let mut hasher = DefaultHasher::new();
+    (clients::PYTHON, clients::NODEJS).hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
+fn lay_out_clients(at: &Path) -> io::Result<()> {
+    if at.is_dir() {
+        return Ok(());
+    }
+    let new = at.with_extension("new");
+    match fs::remove_dir_all(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let all: [(&str, &[RuntimeFile]); 3] =
+        [("python", clients::PYTHON), ("nodejs", clients::NODEJS), ("provided", &[])];
+    for (family, files) in all {
+        let folder = new.join(family);
+        fs::create_dir_all(&folder)?;
+        for (path, bytes) in files {
+            let path = folder.join(path);
+            fs::create_dir_all(path.parent().unwrap_or(&folder))?;
+            fs::write(path, bytes)?;
+        }
+    }
+    fs::rename(new, at)
+}
+
+/// Removes a folder with all that a function may have put there, also what it made unreadable for its own user.
+pub(crate) fn remove(folder: &Path) -> io::Result<()> {
+    let gone = |result: io::Result<()>| match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    };
+    if gone(fs::remove_dir_all(folder)).is_ok() {
+        return Ok(());
+    }
+    open_up(folder);
+    gone(fs::remove_dir_all(folder))
+}
+
+fn open_up(folder: &Path) {
+    // With a list, not by recursion: how deep the folders go is the function's choice.
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let _ = fs::set_permissions(&folder, Permissions::from_mode(0o700));
+        let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
+        folders.extend(entries.filter(|e| e.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_engine_left_is_put_aside_and_two_engines_do_not_share() {
+        let data = tempfile::tempdir().unwrap();
+        let first = Folders::open(data.path()).unwrap();
+        fs::create_dir_all(first.environments.join("an-environment/tmp")).unwrap();
+        assert!(matches!(Folders::open(data.path()), Err(FoldersError::InUse { .. })));
+        drop(first);
+        let second = Folders::open(data.path()).unwrap();
+        assert!(!second.environments.join("an-environment").exists());
+        let left = second.left();
+        assert_eq!(left.len(), 1);
+        remove(&left[0]).unwrap();
+        assert!(second.left().is_empty());
+    }
+
+    #[test]
+    fn a_folder_that_was_locked_up_is_removed() {
+        let data = tempfile::tempdir().unwrap();
+        let inner = data.path().join("tmp/a/b");
+        fs::create_dir_all(&inner).unwrap();
+        fs::write(inner.join("file"), "x").unwrap();
+        for path in [inner.clone(), inner.parent().unwrap().to_owned()] {
+            fs::set_permissions(path, Permissions::from_mode(0o000)).unwrap();
+        }
+        remove(&data.path().join("tmp")).unwrap();
+        assert!(!data.path().join("tmp").exists());
+    }
+}

@@ -1,0 +1,246 @@
+//! The engine's side: a running spawner, and the init of one environment.
+//!
+//! Never here: what happens to an environment whose init is gone.
+
+use std::ffi::OsString;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use engine::tasks::Task;
+use rustix::io::Errno;
+use rustix::process::Signal;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::Notify;
+
+use super::packets;
+use super::protocol::{Configuration, Hello, MESSAGE_BYTES_MAX, Message, Order, Places, Refused, Request, Told};
+use super::sys;
+
+/// A step of talking to the spawner or an init that failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LaunchError {
+    /// The spawner could not be started.
+    #[error("start the spawner {program:?}")]
+    Start {
+        /// What was run.
+        program: OsString,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A socket or its messages failed.
+    #[error("{doing}")]
+    Socket {
+        /// What we did.
+        doing: &'static str,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The other side has ended.
+    #[error("the {who} has ended")]
+    Ended {
+        /// Spawner or init.
+        who: &'static str,
+    },
+    /// The kernel refused a step of preparing the environment.
+    #[error("{step} was refused")]
+    Unprepared {
+        /// The step.
+        step: String,
+        /// The kernel's answer.
+        source: std::io::Error,
+    },
+}
+
+fn failed(doing: &'static str) -> impl FnOnce(std::io::Error) -> LaunchError {
+    move |source| LaunchError::Socket { doing, source }
+}
+
+/// How the spawner is started: our own binary with an argument that makes it one.
+#[derive(Clone, Debug)]
+pub struct SpawnerCommand {
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub arguments: Vec<OsString>,
+}
+
+/// A running spawner. It ends when this is dropped.
+pub(crate) struct Spawner {
+    socket: Packets,
+    state: Arc<Lifetime>,
+    watch: Task<()>,
+    pub(crate) refused: Option<Refused>,
+    pub(crate) pid: Option<u32>,
+}
+
+/// Whether a process still runs, and a call when it does no more.
+#[derive(Debug, Default)]
+pub(crate) struct Lifetime {
+    over: AtomicBool,
+    ended: Notify,
+}
+
+impl Lifetime {
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+
+    fn end(&self) {
+        self.over.store(true, Ordering::Release);
+        self.ended.notify_waiters();
+    }
+
+    pub(crate) async fn wait(&self) {
+        let ended = self.ended.notified();
+        tokio::pin!(ended);
+        ended.as_mut().enable();
+        if !self.is_over() {
+            ended.await;
+        }
+    }
+}
+
+impl Spawner {
+    /// Starts one and waits until it has its view.
+    pub(crate) async fn start(command: &SpawnerCommand, configuration: Configuration) -> Result<Self, LaunchError> {
+        let (ours, theirs) = packets::pair().map_err(|error| failed("make a socket")(error.into()))?;
+        let mut process = tokio::process::Command::new(&command.program);
+        process
+            .args(&command.arguments)
+            .env_clear()
+            .current_dir("/")
+            .stdin(Stdio::from(theirs))
+            .stdout(Stdio::null())
+            .stderr(Stdio::inherit())
+            .kill_on_drop(true);
+        let mut child = process
+            .spawn()
+            .map_err(|source| LaunchError::Start { program: command.program.clone().into_os_string(), source })?;
+        // Dropping the command closes our copy of the spawner's end, so that its death is seen.
+        drop(process);
+        let pid = child.id();
+        let state = Arc::new(Lifetime::default());
+        let told = state.clone();
+        let watch = engine::tasks::spawn("watching the spawner", async move {
+            let _ = child.wait().await;
+            told.end();
+        });
+
+        let socket = Packets::new(ours).map_err(failed("watch the spawner's socket"))?;
+        socket.send(&Request::Configure(configuration), &[]).await.map_err(failed("configure the spawner"))?;
+        let hello: Option<(Hello, _)> = socket.receive().await.map_err(failed("hear from the spawner"))?;
+        let Some((Hello { refused }, _)) = hello else { return Err(LaunchError::Ended { who: "spawner" }) };
+        Ok(Self { socket, state, watch, refused, pid })
+    }
+
+    pub(crate) fn lifetime(&self) -> Arc<Lifetime> {
+        self.state.clone()
+    }
+
+    /// Starts the init of a new environment and waits until its view stands.
+    pub(crate) async fn prepare(&self, places: Places) -> Result<Init, LaunchError> {
+        let (ours, theirs) = packets::pair().map_err(|error| failed("make a socket")(error.into()))?;
+        let sent = self.socket.send(&Request::Prepare(places), &[theirs.as_fd()]).await;
+        drop(theirs);
+        sent.map_err(failed("ask the spawner"))?;
+        let socket = Packets::new(ours).map_err(failed("watch the init's socket"))?;
+        let (mut process, mut prepared) = (None, false);
+        while process.is_none() || !prepared {
+            match socket.receive().await.map_err(failed("hear from the init"))? {
+                Some((Told::Spawned { .. }, mut descriptors)) => {
+                    let pidfd = descriptors.pop().ok_or(LaunchError::Ended { who: "init" })?;
+                    let watched = sys::watch(pidfd, Interest::READABLE).map_err(failed("watch the init"))?;
+                    process = Some(watched);
+                }
+                Some((Told::Prepared, _)) => prepared = true,
+                Some((Told::Unprepared(Refused { step, errno }), _)) => {
+                    let source = std::io::Error::from_raw_os_error(errno);
+                    return Err(LaunchError::Unprepared { step, source });
+                }
+                Some(_) => {}
+                None => return Err(LaunchError::Ended { who: "init" }),
+            }
+        }
+        let process = process.expect("the loop ends only with it");
+        Ok(Init { socket, process })
+    }
+}
+
+impl Drop for Spawner {
+    fn drop(&mut self) {
+        self.watch.abort();
+    }
+}
+
+/// The init of one environment. Dropping it ends the environment, unobserved.
+#[derive(Debug)]
+pub(crate) struct Init {
+    socket: Packets,
+    process: AsyncFd<OwnedFd>,
+}
+
+impl Init {
+    /// Gives an order.
+    pub(crate) async fn order(&self, order: &Order, descriptors: &[BorrowedFd<'_>]) -> Result<(), LaunchError> {
+        self.socket.send(order, descriptors).await.map_err(failed("order the init"))
+    }
+
+    /// The next thing it tells; `None` when it is gone.
+    pub(crate) async fn told(&self) -> Option<(Told, Vec<OwnedFd>)> {
+        self.socket.receive().await.ok().flatten()
+    }
+
+    /// Kills it, and with it everything in its pid namespace; without a namespace it ends the others first.
+    pub(crate) fn kill(&self, gently: bool) {
+        let signal = if gently { Signal::TERM } else { Signal::KILL };
+        let _ = rustix::process::pidfd_send_signal(self.process.get_ref(), signal);
+    }
+
+    /// Returns when it, and everything in its pid namespace, is gone.
+    pub(crate) async fn gone(&self) {
+        // A pidfd becomes readable when the process has ended, which for the init of a pid namespace is after all
+        // others in it have.
+        let _ = self.process.readable().await;
+    }
+}
+
+/// Packets without blocking.
+#[derive(Debug)]
+struct Packets {
+    socket: AsyncFd<OwnedFd>,
+}
+
+impl Packets {
+    fn new(socket: OwnedFd) -> std::io::Result<Self> {
+        rustix::io::ioctl_fionbio(&socket, true)?;
+        Ok(Self { socket: sys::watch(socket, Interest::READABLE | Interest::WRITABLE)? })
+    }
+
+    async fn send(&self, message: &impl Message, descriptors: &[BorrowedFd<'_>]) -> std::io::Result<()> {
+        let bytes = message.encode();
+        self.socket.async_io(Interest::WRITABLE, |socket| Ok(packets::send(socket, &bytes, descriptors)?)).await
+    }
+
+    async fn receive<M: Message>(&self) -> std::io::Result<Option<(M, Vec<OwnedFd>)>> {
+        let mut buffer = Vec::new();
+        let received = self
+            .socket
+            .async_io(Interest::READABLE, |socket| {
+                // The buffer is made when there is something to read: most of the time there is not.
+                buffer.resize(MESSAGE_BYTES_MAX.min(8192), 0);
+                match packets::receive(socket, &mut buffer) {
+                    // A closed socket is the same to us as an orderly end.
+                    Err(Errno::CONNRESET) => Ok(None),
+                    received => Ok(received?),
+                }
+            })
+            .await?;
+        let Some((bytes, descriptors)) = received else { return Ok(None) };
+        let message = M::decode(&buffer[..bytes]).ok_or(std::io::ErrorKind::InvalidData)?;
+        Ok(Some((message, descriptors)))
+    }
+}

@@ -1,0 +1,257 @@
+//! The init of one environment: PID 1 where it has a pid namespace, a subreaper where it has not. It starts the
+//! runtime, reaps, tells how the runtime ended, and ends everything when its socket or the spawner is gone.
+//!
+//! Never here: a deadline; the engine has the clock.
+
+use std::ffi::{CString, OsStr};
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use domain::environment::Exit;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{Mode, OFlags};
+use rustix::process::{Pid, Resource, Rlimit, Signal, WaitOptions, WaitStatus, wait};
+
+use super::packets;
+use super::protocol::{MESSAGE_BYTES_MAX, Message as _, Order, Places, Start, Told};
+use super::spawner::{Kind, open_nothing};
+use super::sys::{self, Cloned};
+use super::view;
+
+/// Open files that Lambda allows a function (recorded: `test_runtime_ulimits`).
+const OPEN_FILES: u64 = 1024;
+
+/// Where the init keeps its socket: the first number after the standard descriptors.
+const CONTROL: i32 = 3;
+
+/// Runs as init; never returns to the spawner's code.
+pub(super) fn run(kind: Kind, mount_point: &Path, places: &Places, control: &OwnedFd) -> ! {
+    let status = match Init::new(kind, mount_point, places, control) {
+        Ok(mut init) => {
+            let ended = init.serve();
+            init.end_everything();
+            i32::from(ended.is_err())
+        }
+        Err(_) => 1,
+    };
+    sys::end(status)
+}
+
+struct Init {
+    kind: Kind,
+    control: OwnedFd,
+    signals: OwnedFd,
+    /// Serial and pid of the runtime, while it lives.
+    runtime: Option<(u32, i32)>,
+}
+
+impl Init {
+    fn new(kind: Kind, mount_point: &Path, places: &Places, control: &OwnedFd) -> io::Result<Self> {
+        // Of the spawner's descriptors only our socket stays: an init that held the spawner's end of its socket
+        // would hide the spawner's death from the engine.
+        if control.as_raw_fd() != CONTROL {
+            let mut place = sys::adopt(CONTROL);
+            let moved = rustix::io::dup3(control, &mut place, rustix::io::DupFlags::CLOEXEC);
+            std::mem::forget(place);
+            moved?;
+        }
+        sys::close_from(CONTROL + 1)?;
+        let control = sys::adopt(CONTROL);
+        // A namespace dies with its init; without one, the init must live long enough to end the others.
+        rustix::process::set_parent_process_death_signal(Some(match kind {
+            Kind::OwnPaths => Signal::KILL,
+            Kind::RealFolders => Signal::TERM,
+        }))?;
+        let signals = sys::listen_for(&[libc::SIGCHLD, libc::SIGTERM])?;
+        match kind {
+            Kind::OwnPaths => {
+                if let Err(refused) = view::enter(mount_point, places) {
+                    packets::send(&control, &Told::Unprepared(refused).encode(), &[])?;
+                    return Err(io::ErrorKind::Other.into());
+                }
+            }
+            Kind::RealFolders => rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?,
+        }
+        packets::send(&control, &Told::Prepared.encode(), &[])?;
+        Ok(Self { kind, control, signals, runtime: None })
+    }
+
+    /// Follows orders until there is nobody left to give them.
+    fn serve(&mut self) -> io::Result<()> {
+        let mut buffer = vec![0; MESSAGE_BYTES_MAX];
+        loop {
+            let mut ready = [PollFd::new(&self.control, PollFlags::IN), PollFd::new(&self.signals, PollFlags::IN)];
+            rustix::io::retry_on_intr(|| poll(&mut ready, None))?;
+            let (asked, signalled) = (!ready[0].revents().is_empty(), !ready[1].revents().is_empty());
+            if signalled {
+                while let Some(signal) = sys::next_signal(&self.signals) {
+                    if signal == libc::SIGTERM {
+                        return Ok(());
+                    }
+                }
+                self.reap()?;
+            }
+            if asked {
+                let Some((bytes, mut descriptors)) = packets::receive(&self.control, &mut buffer)? else {
+                    return Ok(());
+                };
+                match Order::decode(&buffer[..bytes]).ok_or(io::ErrorKind::InvalidData)? {
+                    Order::Reset => {
+                        self.end_everything();
+                        self.tell(&Told::WasReset, &[])?;
+                    }
+                    Order::Start(start) => {
+                        self.end_everything();
+                        let output = descriptors.pop().ok_or(io::ErrorKind::InvalidData)?;
+                        self.start(&start, output)?;
+                    }
+                }
+            }
+        }
+    }
+
+    fn tell(&self, told: &Told, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+        Ok(packets::send(&self.control, &told.encode(), descriptors)?)
+    }
+
+    fn start(&mut self, start: &Start, output: OwnedFd) -> io::Result<()> {
+        let Some(program) = start.programs.iter().find(|program| program.is_file()) else {
+            return self.tell(&Told::NoProgram, &[]);
+        };
+        match execute_apart(program, start, output) {
+            Ok(pid) => {
+                self.runtime = Some((start.serial, pid));
+                let of = |name: &str| open_for_reading(&PathBuf::from(format!("/proc/{pid}/{name}")));
+                match (of("statm"), of("status")) {
+                    (Ok(statm), Ok(status)) => self.tell(&Told::Started, &[statm.as_fd(), status.as_fd()]),
+                    _ => self.tell(&Told::Started, &[]),
+                }
+            }
+            Err(error) => {
+                let errno = error.raw_os_error().unwrap_or(0);
+                self.tell(&Told::NotExecuted { program: program.clone(), errno }, &[])
+            }
+        }
+    }
+
+    /// Reaps whoever ended; when it was the runtime, the rest ends with it.
+    fn reap(&mut self) -> io::Result<()> {
+        while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
+            if let Some((serial, runtime)) = self.runtime
+                && runtime == pid.as_raw_pid()
+            {
+                self.end_everything();
+                self.tell(&Told::Exited { serial, exit: exit_of(status) }, &[])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Kills and reaps every process of the environment, and returns when there is none.
+    fn end_everything(&mut self) {
+        self.runtime = None;
+        loop {
+            match self.kind {
+                Kind::OwnPaths => sys::kill_all(),
+                Kind::RealFolders => children_of_this_process().into_iter().for_each(kill),
+            }
+            // Reaping one may make its children ours, so look again after each.
+            if rustix::io::retry_on_intr(|| wait(WaitOptions::empty())).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn exit_of(status: WaitStatus) -> Exit {
+    match (status.exit_status(), status.terminating_signal()) {
+        (Some(status), _) => Exit::Status(status),
+        (None, signal) => Exit::Signal(signal.unwrap_or(libc::SIGKILL)),
+    }
+}
+
+fn open_for_reading(path: &Path) -> io::Result<OwnedFd> {
+    Ok(rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?)
+}
+
+/// Starts the program in a process of its own; returns when it runs, or why it does not.
+fn execute_apart(program: &Path, start: &Start, output: OwnedFd) -> io::Result<i32> {
+    let text = |text: &OsStr| CString::new(text.as_bytes()).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL));
+    let path = text(program.as_os_str())?;
+    let mut arguments = vec![path.clone()];
+    for argument in &start.arguments {
+        arguments.push(text(argument)?);
+    }
+    let variables: Vec<CString> = start.variables.iter().map(|pair| text(pair)).collect::<io::Result<_>>()?;
+    // Closed by a successful exec; else it brings the reason.
+    let (told, tell) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    match sys::clone_process(0)? {
+        Cloned::Child => {
+            let error = match become_runtime(&start.folder, &output) {
+                Ok(()) => sys::execute(&path, &arguments, &variables),
+                Err(error) => error,
+            };
+            let _ = rustix::io::write(&tell, &error.raw_os_error().unwrap_or(0).to_ne_bytes());
+            sys::end(127);
+        }
+        Cloned::Parent { pid, .. } => {
+            drop((tell, output));
+            let mut errno = [0; 4];
+            match rustix::io::retry_on_intr(|| rustix::io::read(&told, &mut errno)) {
+                Ok(4) => Err(io::Error::from_raw_os_error(i32::from_ne_bytes(errno))),
+                _ => Ok(pid),
+            }
+        }
+    }
+}
+
+/// Everything between fork and exec: a session of its own, the pipe as output, Lambda's limits, nothing inherited.
+fn become_runtime(folder: &Path, output: &OwnedFd) -> io::Result<()> {
+    rustix::process::setsid()?;
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    rustix::stdio::dup2_stdin(&open_nothing()?)?;
+    rustix::stdio::dup2_stdout(output)?;
+    rustix::stdio::dup2_stderr(output)?;
+    // Should memory run out on the host, functions go before the engine. Not every kernel lets us say so.
+    let _ = fs::write("/proc/self/oom_score_adj", "500");
+    limit(Resource::Nofile, OPEN_FILES)?;
+    limit(Resource::Core, 0)?;
+    rustix::process::umask(Mode::WGRP | Mode::WOTH);
+    rustix::process::chdir(folder)?;
+    sys::forget_signals();
+    sys::close_from_at_exec(3)
+}
+
+fn limit(resource: Resource, most: u64) -> io::Result<()> {
+    // A lower limit that is in force already stays: raising it would need a right.
+    let most = rustix::process::getrlimit(resource).maximum.map_or(most, |in_force| in_force.min(most));
+    Ok(rustix::process::setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?)
+}
+
+/// Kills one process.
+pub(super) fn kill(pid: i32) {
+    if let Some(pid) = Pid::from_raw(pid) {
+        let _ = rustix::process::kill_process(pid, Signal::KILL);
+    }
+}
+
+/// The pids of this process's children, the dead that nobody reaped yet excepted.
+pub(super) fn children_of_this_process() -> Vec<i32> {
+    let me = rustix::process::getpid().as_raw_pid();
+    let Ok(all) = fs::read_dir("/proc") else { return Vec::new() };
+    let pids = all.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    pids.filter(|pid| parent_and_state(*pid).is_some_and(|(parent, state)| parent == me && state != b'Z')).collect()
+}
+
+/// From `/proc/PID/stat`: the name may hold anything, so the fields are counted from its last parenthesis.
+fn parent_and_state(pid: i32) -> Option<(i32, u8)> {
+    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let after = stat.iter().rposition(|byte| *byte == b')')? + 2;
+    let rest = std::str::from_utf8(stat.get(after..)?).ok()?;
+    let mut fields = rest.split(' ');
+    let state = *fields.next()?.as_bytes().first()?;
+    Some((fields.next()?.parse().ok()?, state))
+}

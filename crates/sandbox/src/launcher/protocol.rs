@@ -1,0 +1,416 @@
+//! What the engine, the spawner and the inits say to one another: one message per packet, descriptors beside it.
+//!
+//! Never here: what anybody does about it.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Path, PathBuf};
+
+use domain::environment::Exit;
+
+/// Bytes of one message. Variables are limited to 4 KB by Lambda, paths by the kernel to 4 KB each.
+pub(crate) const MESSAGE_BYTES_MAX: usize = 128 * 1024;
+/// Descriptors beside one message.
+pub(crate) const DESCRIPTORS_MAX: usize = 4;
+
+/// Engine to spawner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Request {
+    /// The first message: how views are made.
+    Configure(Configuration),
+    /// Start an init for a new environment; beside it the init's end of its control socket.
+    Prepare(Places),
+}
+
+/// What the spawner must know at its start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Configuration {
+    /// An empty folder on which the base view is mounted.
+    pub mount_point: PathBuf,
+    /// Whether to try for views at all.
+    pub own_paths: bool,
+}
+
+/// Spawner to engine, once, in answer to [`Request::Configure`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Hello {
+    /// `None` where environments have paths of their own, else why they cannot.
+    pub refused: Option<Refused>,
+}
+
+/// A step that the kernel refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refused {
+    /// What was tried, named after the system call.
+    pub step: String,
+    /// The kernel's answer.
+    pub errno: i32,
+}
+
+/// The folders of one environment on the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Places {
+    /// Becomes `/var/task`, read-only.
+    pub code: PathBuf,
+    /// Becomes `/var/runtime`, read-only.
+    pub clients: PathBuf,
+    /// Becomes `/tmp`.
+    pub storage: PathBuf,
+    /// Folders of the host that the view would hide and the runtime needs: kept where they are, read-only.
+    pub kept: Vec<PathBuf>,
+}
+
+/// Engine to init.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// End whatever runs, then start a runtime; beside it the pipe for its output.
+    Start(Start),
+    /// End whatever runs.
+    Reset,
+}
+
+/// How to start a runtime.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Start {
+    /// Told back in [`Told::Exited`], so that the end of an earlier runtime is not taken for that of this one.
+    pub serial: u32,
+    /// The first of these that is a file is run.
+    pub programs: Vec<PathBuf>,
+    /// Its arguments, without the program itself.
+    pub arguments: Vec<OsString>,
+    /// Its whole environment, `KEY=value`.
+    pub variables: Vec<OsString>,
+    /// Where it starts.
+    pub folder: PathBuf,
+}
+
+/// Init to engine; the first one is the spawner's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// The init runs; beside it its pidfd.
+    Spawned {
+        /// Its pid as the spawner sees it.
+        pid: i32,
+    },
+    /// The view stands.
+    Prepared,
+    /// It does not.
+    Unprepared(Refused),
+    /// The runtime has been executed; beside it its `statm` and its `status`.
+    Started,
+    /// No program was found.
+    NoProgram,
+    /// The program could not be executed.
+    NotExecuted {
+        /// Which.
+        program: PathBuf,
+        /// The kernel's answer.
+        errno: i32,
+    },
+    /// The runtime ended, and everything with it.
+    Exited {
+        /// Of which start.
+        serial: u32,
+        /// How.
+        exit: Exit,
+    },
+    /// Everything has ended, as ordered.
+    WasReset,
+}
+
+/// A message that can be put into bytes and read back.
+pub(crate) trait Message: Sized {
+    /// Appends itself.
+    fn write(&self, out: &mut Writer);
+    /// Reads itself; `None` where the bytes are not such a message.
+    fn read(from: &mut Reader<'_>) -> Option<Self>;
+
+    /// The message as one packet.
+    fn encode(&self) -> Vec<u8> {
+        let mut out = Writer(Vec::with_capacity(256));
+        self.write(&mut out);
+        out.0
+    }
+
+    /// The message in a packet, which it fills exactly.
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut from = Reader(bytes);
+        let message = Self::read(&mut from)?;
+        from.0.is_empty().then_some(message)
+    }
+}
+
+/// Bytes being written: numbers little-endian, texts with their length before them.
+pub(crate) struct Writer(Vec<u8>);
+
+impl Writer {
+    fn tag(&mut self, tag: u8) {
+        self.0.push(tag);
+    }
+
+    fn number(&mut self, number: i32) {
+        self.0.extend_from_slice(&number.to_le_bytes());
+    }
+
+    fn text(&mut self, text: &[u8]) {
+        self.number(i32::try_from(text.len()).unwrap_or(i32::MAX));
+        self.0.extend_from_slice(text);
+    }
+
+    fn path(&mut self, path: &Path) {
+        self.text(path.as_os_str().as_bytes());
+    }
+
+    fn list<T>(&mut self, items: &[T], mut write: impl FnMut(&mut Self, &T)) {
+        self.number(i32::try_from(items.len()).unwrap_or(i32::MAX));
+        for item in items {
+            write(self, item);
+        }
+    }
+}
+
+/// Bytes being read.
+pub(crate) struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, bytes: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(bytes)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    fn tag(&mut self) -> Option<u8> {
+        self.take(1).map(|bytes| bytes[0])
+    }
+
+    fn number(&mut self) -> Option<i32> {
+        self.take(4).and_then(|bytes| bytes.try_into().ok()).map(i32::from_le_bytes)
+    }
+
+    fn length(&mut self) -> Option<usize> {
+        usize::try_from(self.number()?).ok()
+    }
+
+    fn text(&mut self) -> Option<OsString> {
+        let length = self.length()?;
+        self.take(length).map(|bytes| OsString::from_vec(bytes.to_vec()))
+    }
+
+    fn path(&mut self) -> Option<PathBuf> {
+        self.text().map(PathBuf::from)
+    }
+
+    fn list<T>(&mut self, mut read: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
+        let length = self.length()?;
+        // Each item has at least four bytes, so a lying length cannot make us allocate.
+        (length <= self.0.len() / 4).then_some(())?;
+        (0..length).map(|_| read(self)).collect()
+    }
+}
+
+impl Message for Request {
+    fn write(&self, out: &mut Writer) {
+        match self {
+            Self::Configure(Configuration { mount_point, own_paths }) => {
+                out.tag(0);
+                out.path(mount_point);
+                out.tag(u8::from(*own_paths));
+            }
+            Self::Prepare(Places { code, clients, storage, kept }) => {
+                out.tag(1);
+                out.path(code);
+                out.path(clients);
+                out.path(storage);
+                out.list(kept, |out, path| out.path(path));
+            }
+        }
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Self> {
+        Some(match from.tag()? {
+            0 => Self::Configure(Configuration { mount_point: from.path()?, own_paths: from.tag()? != 0 }),
+            1 => Self::Prepare(Places {
+                code: from.path()?,
+                clients: from.path()?,
+                storage: from.path()?,
+                kept: from.list(Reader::path)?,
+            }),
+            _ => return None,
+        })
+    }
+}
+
+impl Message for Refused {
+    fn write(&self, out: &mut Writer) {
+        out.text(self.step.as_bytes());
+        out.number(self.errno);
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Self> {
+        Some(Self { step: from.text()?.into_string().ok()?, errno: from.number()? })
+    }
+}
+
+impl Message for Hello {
+    fn write(&self, out: &mut Writer) {
+        out.tag(u8::from(self.refused.is_some()));
+        if let Some(refused) = &self.refused {
+            refused.write(out);
+        }
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Self> {
+        Some(match from.tag()? {
+            0 => Self { refused: None },
+            _ => Self { refused: Some(Refused::read(from)?) },
+        })
+    }
+}
+
+impl Message for Order {
+    fn write(&self, out: &mut Writer) {
+        match self {
+            Self::Start(Start { serial, programs, arguments, variables, folder }) => {
+                out.tag(0);
+                out.number(serial.cast_signed());
+                out.list(programs, |out, path| out.path(path));
+                out.list(arguments, |out, text| out.text(text.as_bytes()));
+                out.list(variables, |out, text| out.text(text.as_bytes()));
+                out.path(folder);
+            }
+            Self::Reset => out.tag(1),
+        }
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Self> {
+        Some(match from.tag()? {
+            0 => Self::Start(Start {
+                serial: from.number()?.cast_unsigned(),
+                programs: from.list(Reader::path)?,
+                arguments: from.list(Reader::text)?,
+                variables: from.list(Reader::text)?,
+                folder: from.path()?,
+            }),
+            1 => Self::Reset,
+            _ => return None,
+        })
+    }
+}
+
+impl Message for Told {
+    fn write(&self, out: &mut Writer) {
+        match self {
+            Self::Spawned { pid } => {
+                out.tag(0);
+                out.number(*pid);
+            }
+            Self::Prepared => out.tag(1),
+            Self::Unprepared(refused) => {
+                out.tag(2);
+                refused.write(out);
+            }
+            Self::Started => out.tag(3),
+            Self::NoProgram => out.tag(4),
+            Self::NotExecuted { program, errno } => {
+                out.tag(5);
+                out.path(program);
+                out.number(*errno);
+            }
+            Self::Exited { serial, exit } => {
+                out.tag(6);
+                out.number(serial.cast_signed());
+                match exit {
+                    Exit::Status(status) => {
+                        out.tag(0);
+                        out.number(*status);
+                    }
+                    Exit::Signal(signal) => {
+                        out.tag(1);
+                        out.number(*signal);
+                    }
+                }
+            }
+            Self::WasReset => out.tag(7),
+        }
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Self> {
+        Some(match from.tag()? {
+            0 => Self::Spawned { pid: from.number()? },
+            1 => Self::Prepared,
+            2 => Self::Unprepared(Refused::read(from)?),
+            3 => Self::Started,
+            4 => Self::NoProgram,
+            5 => Self::NotExecuted { program: from.path()?, errno: from.number()? },
+            6 => {
+                let serial = from.number()?.cast_unsigned();
+                let exit = match from.tag()? {
+                    0 => Exit::Status(from.number()?),
+                    _ => Exit::Signal(from.number()?),
+                };
+                Self::Exited { serial, exit }
+            }
+            7 => Self::WasReset,
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check<M: Message + PartialEq + std::fmt::Debug>(message: &M) {
+        let bytes = message.encode();
+        assert_eq!(M::decode(&bytes).as_ref(), Some(message));
+        for cut in 0..bytes.len() {
+            assert_eq!(M::decode(&bytes[..cut]), None, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn every_message_is_read_back_and_no_part_of_it_is_taken_for_one() {
+        let path = PathBuf::from(OsString::from_vec(b"/data/\xff".to_vec()));
+        check(&Request::Configure(Configuration { mount_point: path.clone(), own_paths: true }));
+        check(&Request::Prepare(Places {
+            code: path.clone(),
+            clients: "/c".into(),
+            storage: "/s".into(),
+            kept: vec![path.clone(), "/opt/x".into()],
+        }));
+        check(&Hello { refused: Some(Refused { step: "unshare".into(), errno: 1 }) });
+        check(&Hello { refused: None });
+        check(&Order::Start(Start {
+            serial: u32::MAX,
+            programs: vec![path.clone()],
+            arguments: vec!["-a".into()],
+            variables: vec!["A=b".into(), "C=".into()],
+            folder: "/var/task".into(),
+        }));
+        check(&Order::Reset);
+        for told in [
+            Told::Spawned { pid: 7 },
+            Told::Prepared,
+            Told::Unprepared(Refused { step: "mount".into(), errno: 22 }),
+            Told::Started,
+            Told::NoProgram,
+            Told::NotExecuted { program: path, errno: 8 },
+            Told::Exited { serial: 3, exit: Exit::Signal(9) },
+            Told::Exited { serial: 3, exit: Exit::Status(127) },
+            Told::WasReset,
+        ] {
+            check(&told);
+        }
+    }
+
+    #[test]
+    fn a_lying_length_is_refused() {
+        let mut bytes = vec![1];
+        for _ in 0..3 {
+            bytes.extend_from_slice(&0i32.to_le_bytes());
+        }
+        bytes.extend_from_slice(&i32::MAX.to_le_bytes());
+        assert_eq!(Request::decode(&bytes), None);
+    }
+}

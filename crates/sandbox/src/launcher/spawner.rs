@@ -1,0 +1,210 @@
+//! The spawner: makes the base view once, then an init for each environment that it is asked for.
+//!
+//! Never here: waiting for an environment; its init talks to the engine itself.
+
+use std::collections::HashSet;
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::Path;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{WaitOptions, WaitStatus, wait};
+
+use super::init;
+use super::packets;
+use super::protocol::{Configuration, Hello, MESSAGE_BYTES_MAX, Message as _, Places, Refused, Request, Told};
+use super::sys::{self, Cloned};
+use super::view::{self, Right};
+
+/// How environments of this spawner are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// With mount and pid namespaces of their own.
+    OwnPaths,
+    /// As process groups on real folders.
+    RealFolders,
+}
+
+/// Serves the engine until it is gone.
+pub(crate) fn run(control: OwnedFd) -> io::Result<()> {
+    let control = off_standard_input(control)?;
+    // Ctrl-C in the engine's terminal is the engine's to answer: it drains, and needs us for that.
+    let _ = rustix::process::setsid();
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+    let signals = sys::listen_for(&[libc::SIGCHLD])?;
+    let mut buffer = vec![0; MESSAGE_BYTES_MAX];
+
+    let Some((Request::Configure(configuration), _)) = next(&control, &mut buffer)? else {
+        return Ok(());
+    };
+    let refused = choose_kind(&configuration);
+    let kind = if refused.is_none() { Kind::OwnPaths } else { Kind::RealFolders };
+    packets::send(&control, &Hello { refused }.encode(), &[])?;
+
+    let mut inits = HashSet::new();
+    loop {
+        let mut ready = [PollFd::new(&control, PollFlags::IN), PollFd::new(&signals, PollFlags::IN)];
+        rustix::io::retry_on_intr(|| poll(&mut ready, None))?;
+        let (asked, died) = (!ready[0].revents().is_empty(), !ready[1].revents().is_empty());
+        if died {
+            while sys::next_signal(&signals).is_some() {}
+            reap(&mut inits, kind);
+        }
+        if asked {
+            match next(&control, &mut buffer)? {
+                None => return Ok(()),
+                Some((Request::Configure(_), _)) => {}
+                Some((Request::Prepare(places), Some(init_end))) => {
+                    if let Some(pid) = prepare(kind, &configuration.mount_point, &places, init_end) {
+                        inits.insert(pid);
+                    }
+                }
+                Some((Request::Prepare(_), None)) => {}
+            }
+        }
+    }
+}
+
+/// Our socket came as standard input; programs expect nothing there.
+fn off_standard_input(control: OwnedFd) -> io::Result<OwnedFd> {
+    let moved = rustix::io::fcntl_dupfd_cloexec(&control, 3)?;
+    let nothing = open_nothing()?;
+    rustix::stdio::dup2_stdin(&nothing)?;
+    // Descriptor 0 is standard input again, not ours to close.
+    std::mem::forget(control);
+    Ok(moved)
+}
+
+/// An open `/dev/null`.
+pub(crate) fn open_nothing() -> io::Result<OwnedFd> {
+    use rustix::fs::{Mode, OFlags};
+    Ok(rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?)
+}
+
+fn next(control: &OwnedFd, buffer: &mut [u8]) -> io::Result<Option<(Request, Option<OwnedFd>)>> {
+    let Some((bytes, mut descriptors)) = packets::receive(control, buffer)? else { return Ok(None) };
+    let request = Request::decode(&buffer[..bytes]).ok_or(io::ErrorKind::InvalidData)?;
+    Ok(Some((request, descriptors.pop())))
+}
+
+/// Tries the ways to give environments paths of their own; each is first tried whole, in a process of its own, because
+/// half of it cannot be taken back. `None` means that one works and is in force.
+fn choose_kind(configuration: &Configuration) -> Option<Refused> {
+    if !configuration.own_paths {
+        return Some(Refused { step: "not asked for".to_owned(), errno: 0 });
+    }
+    let mut first = None;
+    for right in [Right::Own, Right::UserNamespace] {
+        let tried = try_apart(right, &configuration.mount_point)
+            .and_then(|()| view::establish(right, &configuration.mount_point));
+        match tried {
+            Ok(()) => return None,
+            Err(refused) => first = first.or(Some(refused)),
+        }
+    }
+    first
+}
+
+fn try_apart(right: Right, mount_point: &Path) -> Result<(), Refused> {
+    let unable =
+        |step: &str, error: &io::Error| Refused { step: step.to_owned(), errno: error.raw_os_error().unwrap_or(0) };
+    let (ours, theirs) = packets::pair().map_err(|error| unable("socketpair", &error.into()))?;
+    match sys::clone_process(0).map_err(|error| unable("clone", &error))? {
+        Cloned::Child => {
+            drop(ours);
+            let refused = trial(right, mount_point).err();
+            let _ = packets::send(&theirs, &Hello { refused }.encode(), &[]);
+            sys::end(0);
+        }
+        Cloned::Parent { .. } => {
+            drop(theirs);
+            let mut buffer = [0; 4096];
+            let answer = packets::receive(&ours, &mut buffer)
+                .ok()
+                .flatten()
+                .and_then(|(bytes, _)| Hello::decode(&buffer[..bytes]));
+            let _ = rustix::io::retry_on_intr(|| wait(WaitOptions::empty()));
+            match answer {
+                Some(Hello { refused: None }) => Ok(()),
+                Some(Hello { refused: Some(refused) }) => Err(refused),
+                None => Err(Refused { step: "trial".to_owned(), errno: 0 }),
+            }
+        }
+    }
+}
+
+/// Makes a real environment, without a runtime.
+fn trial(right: Right, mount_point: &Path) -> Result<(), Refused> {
+    view::establish(right, mount_point)?;
+    let unable =
+        |step: &str, error: &io::Error| Refused { step: step.to_owned(), errno: error.raw_os_error().unwrap_or(0) };
+    let (ours, theirs) = packets::pair().map_err(|error| unable("socketpair", &error.into()))?;
+    match sys::clone_process(sys::OWN_MOUNTS_AND_PIDS)
+        .map_err(|error| unable("clone(CLONE_NEWNS|CLONE_NEWPID)", &error))?
+    {
+        Cloned::Child => {
+            drop(ours);
+            let folder = mount_point.parent().unwrap_or(mount_point).to_owned();
+            let places = Places { code: folder.clone(), clients: folder.clone(), storage: folder, kept: Vec::new() };
+            let refused = view::enter(mount_point, &places).err();
+            let _ = packets::send(&theirs, &Hello { refused }.encode(), &[]);
+            sys::end(0);
+        }
+        Cloned::Parent { .. } => {
+            drop(theirs);
+            let mut buffer = [0; 4096];
+            let answer = packets::receive(&ours, &mut buffer).ok().flatten();
+            let answer = answer.and_then(|(bytes, _)| Hello::decode(&buffer[..bytes]));
+            let _ = rustix::io::retry_on_intr(|| wait(WaitOptions::empty()));
+            match answer {
+                Some(Hello { refused: None }) => Ok(()),
+                Some(Hello { refused: Some(refused) }) => Err(refused),
+                None => Err(Refused { step: "trial".to_owned(), errno: 0 }),
+            }
+        }
+    }
+}
+
+/// Starts an init; whatever comes of it, the engine is told at the init's own socket.
+fn prepare(kind: Kind, mount_point: &Path, places: &Places, init_end: OwnedFd) -> Option<i32> {
+    let namespaces = match kind {
+        Kind::OwnPaths => sys::OWN_MOUNTS_AND_PIDS,
+        Kind::RealFolders => 0,
+    };
+    let told = match sys::clone_process(namespaces) {
+        Ok(Cloned::Child) => init::run(kind, mount_point, places, &init_end),
+        Ok(Cloned::Parent { pid, pidfd }) => {
+            let _ = packets::send(&init_end, &Told::Spawned { pid }.encode(), &[pidfd.as_fd()]);
+            return Some(pid);
+        }
+        Err(error) => Told::Unprepared(Refused { step: "clone".to_owned(), errno: error.raw_os_error().unwrap_or(0) }),
+    };
+    let _ = packets::send(&init_end, &told.encode(), &[]);
+    None
+}
+
+/// Takes note of inits that ended. On real folders their children have become ours: they end too.
+fn reap(inits: &mut HashSet<i32>, kind: Kind) {
+    let ended = |inits: &mut HashSet<i32>| {
+        while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
+            let _: WaitStatus = status;
+            inits.remove(&pid.as_raw_pid());
+        }
+    };
+    ended(inits);
+    if kind == Kind::RealFolders {
+        loop {
+            let orphans: Vec<i32> =
+                init::children_of_this_process().into_iter().filter(|pid| !inits.contains(pid)).collect();
+            if orphans.is_empty() {
+                break;
+            }
+            for pid in orphans {
+                init::kill(pid);
+            }
+            // Their own children come to us only when they are gone.
+            std::thread::yield_now();
+            ended(inits);
+        }
+    }
+}

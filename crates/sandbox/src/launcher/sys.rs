@@ -1,0 +1,198 @@
+//! The system calls that have no safe form: processes are cloned here, and only here.
+//!
+//! Never here: a decision.
+#![allow(unsafe_code, reason = "raw clone, fork, exec, signal dispositions and mount attributes have no safe wrapper")]
+
+use std::ffi::{CStr, CString, c_char, c_int, c_long, c_uint, c_ulong};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
+use std::ptr;
+
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+/// Which side of a clone one is on.
+pub(crate) enum Cloned {
+    /// The new process.
+    Child,
+    /// The old one.
+    Parent {
+        /// The new process.
+        pid: i32,
+        /// The same, in a form that never means another process.
+        pidfd: OwnedFd,
+    },
+}
+
+/// Namespaces of a new environment.
+pub(crate) const OWN_MOUNTS_AND_PIDS: c_int = libc::CLONE_NEWNS | libc::CLONE_NEWPID;
+
+/// Clones this process, which must have one thread, as fork does; `namespaces` are the child's own.
+pub(crate) fn clone_process(namespaces: c_int) -> io::Result<Cloned> {
+    let mut pidfd: RawFd = -1;
+    let flags = c_ulong::from((namespaces | libc::CLONE_PIDFD | libc::SIGCHLD).cast_unsigned());
+    // SAFETY: without CLONE_VM and with a null stack, clone is fork: the child runs on a copy of this stack. The
+    // spawner and the inits have one thread, so no lock is held by a thread that the child does not have. The kernel
+    // writes the pidfd into `pidfd`, which outlives the call; the remaining two arguments are unused with these
+    // flags, so their order, which differs between architectures, does not matter.
+    let pid = unsafe {
+        libc::syscall(
+            libc::SYS_clone,
+            flags,
+            ptr::null_mut::<u8>(),
+            &raw mut pidfd,
+            ptr::null_mut::<c_int>(),
+            ptr::null_mut::<u8>(),
+        )
+    };
+    match pid {
+        -1 => Err(io::Error::last_os_error()),
+        0 => Ok(Cloned::Child),
+        // SAFETY: the kernel has just made this descriptor for us, nobody else owns it.
+        pid => Ok(Cloned::Parent { pid: narrow(pid), pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) } }),
+    }
+}
+
+fn narrow(number: c_long) -> i32 {
+    i32::try_from(number).expect("pids are 32 bits wide")
+}
+
+/// Leaves the namespaces of the parent.
+pub(crate) fn unshare(namespaces: c_int) -> io::Result<()> {
+    // SAFETY: the flags used (CLONE_NEWNS, CLONE_NEWUSER) touch no memory and no descriptors.
+    zero(unsafe { libc::unshare(namespaces) })
+}
+
+/// Ends this process at once: no destructor, no exit handler of the parent's copied state.
+pub(crate) fn end(status: i32) -> ! {
+    // SAFETY: `_exit` never returns and runs no code of this process.
+    unsafe { libc::_exit(status) }
+}
+
+/// Makes a mount, or a whole tree of them, read-only and without devices and setuid programs.
+pub(crate) fn make_read_only(mount: impl AsFd, whole_tree: bool) -> io::Result<()> {
+    #[repr(C)]
+    struct MountAttributes {
+        set: u64,
+        clear: u64,
+        propagation: u64,
+        user_namespace: u64,
+    }
+    const READ_ONLY: u64 = 1; // MOUNT_ATTR_RDONLY of linux/mount.h
+    let attributes = MountAttributes { set: READ_ONLY, clear: 0, propagation: 0, user_namespace: 0 };
+    let mut flags = libc::AT_EMPTY_PATH;
+    if whole_tree {
+        flags |= libc::AT_RECURSIVE;
+    }
+    // SAFETY: the path is a C string, `attributes` has the layout of `struct mount_attr` and its size is passed; the
+    // kernel only reads both.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            mount.as_fd().as_raw_fd(),
+            c"".as_ptr(),
+            flags.cast_unsigned(),
+            &raw const attributes,
+            size_of::<MountAttributes>(),
+        )
+    };
+    zero(i32::try_from(result).unwrap_or(-1))
+}
+
+/// A set of signals.
+fn signals(of: &[c_int]) -> libc::sigset_t {
+    // SAFETY: a sigset is plain memory; sigemptyset initialises it before anything reads it.
+    unsafe {
+        let mut set = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        for signal in of {
+            libc::sigaddset(&raw mut set, *signal);
+        }
+        set
+    }
+}
+
+/// Blocks `of` and gives a descriptor that is readable when one of them is pending.
+pub(crate) fn listen_for(of: &[c_int]) -> io::Result<OwnedFd> {
+    let set = signals(of);
+    // SAFETY: `set` is an initialised sigset that outlives both calls; the descriptor made is ours alone.
+    unsafe {
+        zero(libc::sigprocmask(libc::SIG_BLOCK, &raw const set, ptr::null_mut()))?;
+        let descriptor = libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK);
+        zero(descriptor.min(0))?;
+        Ok(OwnedFd::from_raw_fd(descriptor))
+    }
+}
+
+/// Takes the next pending signal from a descriptor of [`listen_for`]; `None` where none is pending.
+pub(crate) fn next_signal(from: &OwnedFd) -> Option<c_int> {
+    const SIZE: usize = size_of::<libc::signalfd_siginfo>();
+    let mut bytes = [0u8; SIZE];
+    // The number is the first field, 32 bits.
+    (rustix::io::read(from, &mut bytes) == Ok(SIZE))
+        .then(|| i32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+}
+
+/// Gives every signal its default meaning again and blocks none. Rust's start-up ignores SIGPIPE, which an executed
+/// program would inherit.
+pub(crate) fn forget_signals() {
+    let none = signals(&[]);
+    for signal in 1..=libc::SIGRTMAX() {
+        // SAFETY: SIG_DFL installs no code of ours; for SIGKILL, SIGSTOP and reserved numbers the call fails, harmlessly.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+    // SAFETY: `none` is an initialised sigset.
+    unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut()) };
+}
+
+/// Closes every descriptor from `first` on.
+pub(crate) fn close_from(first: RawFd) -> io::Result<()> {
+    close_range(first, 0)
+}
+
+/// Lets every descriptor from `first` on be closed by the next exec.
+pub(crate) fn close_from_at_exec(first: RawFd) -> io::Result<()> {
+    close_range(first, libc::CLOSE_RANGE_CLOEXEC.cast_signed())
+}
+
+fn close_range(first: RawFd, flags: c_int) -> io::Result<()> {
+    // SAFETY: callers own no descriptor object at or above `first` that they use afterwards.
+    let result =
+        unsafe { libc::syscall(libc::SYS_close_range, first.cast_unsigned(), c_uint::MAX, flags.cast_unsigned()) };
+    zero(i32::try_from(result).unwrap_or(-1))
+}
+
+/// Takes over a descriptor that was left open for us at a known number.
+pub(crate) fn adopt(descriptor: RawFd) -> OwnedFd {
+    // SAFETY: the caller says that the parent left this descriptor for us; nothing else in this process names it.
+    unsafe { OwnedFd::from_raw_fd(descriptor) }
+}
+
+/// Runs a program in place of this one; returns only where that failed.
+pub(crate) fn execute(program: &CStr, arguments: &[CString], variables: &[CString]) -> io::Error {
+    let list = |texts: &[CString]| -> Vec<*const c_char> {
+        texts.iter().map(|text| text.as_ptr()).chain([ptr::null()]).collect()
+    };
+    let (arguments, variables) = (list(arguments), list(variables));
+    // SAFETY: both lists end with a null pointer and point to C strings that outlive the call.
+    unsafe { libc::execve(program.as_ptr(), arguments.as_ptr(), variables.as_ptr()) };
+    io::Error::last_os_error()
+}
+
+/// Kills every process that this one may signal, itself excepted: as init of a pid namespace, all in it.
+pub(crate) fn kill_all() {
+    // SAFETY: kill touches no memory.
+    unsafe { libc::kill(-1, libc::SIGKILL) };
+}
+
+/// Lets the async runtime watch a descriptor.
+pub(crate) fn watch(descriptor: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: an `OwnedFd` names the same open descriptor for as long as it lives, and `AsyncFd` keeps it until it has
+    // taken it off the watch.
+    let watched = unsafe { AsyncFd::register_with_interest(descriptor, interest) };
+    watched.map_err(|refused| refused.into_parts().1)
+}
+
+fn zero(result: c_int) -> io::Result<()> {
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}

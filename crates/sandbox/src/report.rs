@@ -1,0 +1,92 @@
+//! What this machine can do, for the start-up log and `lambd doctor`.
+//!
+//! Never here: finding it out.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use domain::runtime::Runtime;
+use rustix::fs::{FsWord, statfs};
+
+use crate::settings::Isolation;
+
+/// How well one feature holds against a function that wants out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strength {
+    /// The kernel enforces it.
+    Hard,
+    /// It is watched, or can be got round.
+    Soft,
+    /// Nothing.
+    None,
+}
+
+impl fmt::Display for Strength {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Hard => "hard",
+            Self::Soft => "soft",
+            Self::None => "none",
+        })
+    }
+}
+
+/// See the module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The level in force.
+    pub level: Isolation,
+    /// Each feature of isolation, by the name that people see.
+    pub features: [(&'static str, Strength); 7],
+    /// What functions see as `/var/task`, `/opt` and `/tmp`.
+    pub view: View,
+    /// `v1` or `v2`, where the kernel has control groups.
+    pub cgroup: Option<&'static str>,
+}
+
+/// What functions see as their paths.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum View {
+    /// Their own, as on AWS.
+    OwnPaths,
+    /// The host's folders, named by `LAMBDA_TASK_ROOT`.
+    RealFolders {
+        /// Which step was refused, and how.
+        reason: String,
+    },
+}
+
+impl fmt::Display for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OwnPaths => f.write_str("own /var/task, /opt and /tmp"),
+            Self::RealFolders { reason } => write!(f, "real folders, named by LAMBDA_TASK_ROOT ({reason})"),
+        }
+    }
+}
+
+/// A runtime that this machine can run by an interpreter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundRuntime {
+    /// Which.
+    pub runtime: Runtime,
+    /// The interpreter.
+    pub command: PathBuf,
+    /// Its version.
+    pub version: String,
+}
+
+/// What level `process` gives: nothing is kept apart and nothing is limited.
+pub(crate) fn at_process(view: View) -> Report {
+    let features = ["memory", "cpu", "pids", "tmp", "net", "fs", "uid"].map(|name| (name, Strength::None));
+    Report { level: Isolation::Process, features, view, cgroup: cgroup_version() }
+}
+
+fn cgroup_version() -> Option<&'static str> {
+    const CGROUP2_SUPER_MAGIC: FsWord = 0x6367_7270; // linux/magic.h
+    let kind = statfs("/sys/fs/cgroup").ok()?.f_type;
+    if kind == CGROUP2_SUPER_MAGIC {
+        return Some("v2");
+    }
+    std::path::Path::new("/sys/fs/cgroup/memory").exists().then_some("v1")
+}

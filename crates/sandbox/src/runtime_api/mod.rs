@@ -1,0 +1,374 @@
+//! The Runtime API: HTTP on a loopback port of its own for each runtime process (AWS developer guide, runtimes-api).
+//!
+//! Bounded everywhere: connections, heads, bodies. What a function does to its own Runtime API hurts only itself.
+//! Never here: deadlines, and what an event is.
+
+pub(crate) mod conversation;
+
+use std::convert::Infallible;
+use std::fmt::Write as _;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use domain::environment::{Failure, reported_error_type};
+use domain::limits;
+use engine::ports::{Answer, Clock, Event};
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Body as _, Incoming};
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use self::conversation::{Conversation, Next, Refused, Upload};
+
+/// Connections that one runtime may hold; AWS's clients use one, threads of a function may ping.
+const CONNECTIONS_MAX: usize = 64;
+/// Bytes of a body that is discarded because it is too large, before the connection is cut: so that the runtime,
+/// which reads the answer only after it has sent everything, learns of it.
+const DISCARDED_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// Bytes of an error's body. AWS names no limit of its own for it; a function's answer has this one.
+const ERROR_BYTES_MAX: usize = limits::SYNC_RESPONSE_BYTES;
+/// Trailers name at most an error and its type.
+const ERROR_TRAILER_TYPE: &str = "lambda-runtime-function-error-type";
+const ERROR_TRAILER_BODY: &str = "lambda-runtime-function-error-body";
+
+const BASE: &str = "/2018-06-01";
+const ERROR_WITH_CAUSE: &str = "application/vnd.aws.lambda.error.cause+json";
+
+/// How long to wait when the system has no descriptor left for a connection.
+const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(50);
+
+type Reply = Response<Full<Bytes>>;
+
+/// Binds a port of the loopback interface.
+pub(crate) async fn bind() -> std::io::Result<(TcpListener, String)> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let at = listener.local_addr()?.to_string();
+    Ok((listener, at))
+}
+
+/// Serves one runtime process until it is dropped, and with it every connection.
+pub(crate) async fn serve(listener: TcpListener, conversation: Arc<Conversation>, clock: Arc<dyn Clock>) {
+    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            Some(_) = connections.join_next() => continue,
+        };
+        let Ok((stream, _)) = accepted else {
+            // Out of descriptors, most likely: others must end something before we can go on.
+            clock.wake_at(clock.elapsed() + ACCEPT_AGAIN_AFTER).await;
+            continue;
+        };
+        let Ok(place) = room.clone().try_acquire_owned() else { continue };
+        let _ = stream.set_nodelay(true);
+        let conversation = conversation.clone();
+        connections.spawn(async move {
+            let answer = service_fn(move |request| {
+                let conversation = conversation.clone();
+                async move { Ok::<_, Infallible>(answer(conversation, request).await) }
+            });
+            let served = hyper::server::conn::http1::Builder::new()
+                .pipeline_flush(true)
+                // As AWS writes them; clients made of shell and grep look for exactly that.
+                .title_case_headers(true)
+                .max_buf_size(limits::REQUEST_HEAD_BYTES)
+                .serve_connection(TokioIo::new(stream), answer)
+                .await;
+            if let Err(error) = served {
+                tracing::debug!(%error, "a connection to the Runtime API ended badly");
+            }
+            drop(place);
+        });
+    }
+}
+
+/// Everything that a runtime can ask for.
+#[derive(Debug, PartialEq, Eq)]
+enum Route<'a> {
+    Ping,
+    Next,
+    Upload(&'a str, Upload),
+    InitError,
+    /// The path is known, the method is not.
+    OtherMethod,
+    Unknown,
+}
+
+fn route<'a>(method: &Method, path: &'a str) -> Route<'a> {
+    let Some(path) = path.strip_prefix(BASE) else {
+        return if path == "/ping" && method == Method::GET { Route::Ping } else { Route::Unknown };
+    };
+    let (expected, route) = match path {
+        "/ping" => (Method::GET, Route::Ping),
+        "/runtime/invocation/next" => (Method::GET, Route::Next),
+        "/runtime/init/error" => (Method::POST, Route::InitError),
+        _ => match path.strip_prefix("/runtime/invocation/").and_then(|rest| rest.split_once('/')) {
+            Some((id, "response")) => (Method::POST, Route::Upload(id, Upload::Response)),
+            Some((id, "error")) => (Method::POST, Route::Upload(id, Upload::Error)),
+            _ => return Route::Unknown,
+        },
+    };
+    if *method == expected { route } else { Route::OtherMethod }
+}
+
+async fn answer(conversation: Arc<Conversation>, request: Request<Incoming>) -> Reply {
+    let (parts, body) = request.into_parts();
+    match route(&parts.method, parts.uri.path()) {
+        Route::Ping => reply(StatusCode::OK, "text/plain", Bytes::from_static(b"pong")),
+        Route::Next => next(&conversation).await,
+        Route::Upload(id, what) => upload(&conversation, id, what, &parts.headers, body).await,
+        Route::InitError => init_error(&conversation, &parts.headers, body).await,
+        Route::OtherMethod => reply(StatusCode::METHOD_NOT_ALLOWED, "text/plain", Bytes::new()),
+        Route::Unknown => reply(StatusCode::NOT_FOUND, "text/plain", Bytes::from_static(b"404 page not found\n")),
+    }
+}
+
+async fn next(conversation: &Arc<Conversation>) -> Reply {
+    let event = match conversation.next() {
+        Err(refused) => return refusal(refused),
+        Ok(Next::Again(event)) => event,
+        Ok(Next::Later(event)) => match event.await {
+            Ok(event) => event,
+            // Another request took its place, or the runtime is being ended; it must exit either way.
+            Err(_) => return error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", "Internal Server Error"),
+        },
+    };
+    hand_over(&event)
+}
+
+fn hand_over(event: &Event) -> Reply {
+    const REQUEST_ID: HeaderName = HeaderName::from_static("lambda-runtime-aws-request-id");
+    const DEADLINE: HeaderName = HeaderName::from_static("lambda-runtime-deadline-ms");
+    const ARN: HeaderName = HeaderName::from_static("lambda-runtime-invoked-function-arn");
+    const TRACE: HeaderName = HeaderName::from_static("lambda-runtime-trace-id");
+    const CONTEXT: HeaderName = HeaderName::from_static("lambda-runtime-client-context");
+
+    let mut reply = reply(StatusCode::OK, "application/json", event.payload.clone());
+    let headers = reply.headers_mut();
+    let mut id = [0; uuid::fmt::Hyphenated::LENGTH];
+    let id = event.request_id.0.hyphenated().encode_lower(&mut id);
+    let mut set = |name: HeaderName, value: Result<HeaderValue, _>| {
+        // What cannot stand in a header (a control character in a client context) is left out, not invented.
+        if let Ok(value) = value {
+            headers.insert(name, value);
+        }
+    };
+    set(REQUEST_ID, HeaderValue::from_str(id));
+    set(DEADLINE, Ok(HeaderValue::from(event.deadline_at.as_millisecond())));
+    set(ARN, HeaderValue::from_str(&event.invoked_arn));
+    if !event.trace.is_empty() {
+        set(TRACE, HeaderValue::from_str(&event.trace));
+    }
+    if let Some(context) = &event.client_context {
+        set(CONTEXT, HeaderValue::from_bytes(context.as_bytes()));
+    }
+    reply
+}
+
+async fn upload(
+    conversation: &Arc<Conversation>,
+    id: &str,
+    what: Upload,
+    headers: &HeaderMap,
+    body: Incoming,
+) -> Reply {
+    let uploading = match conversation.begin_upload(id, what) {
+        Ok(uploading) => uploading,
+        Err(refused) => return refusal(refused),
+    };
+    if what == Upload::Response
+        && let Some(mode) = headers.get("lambda-runtime-function-response-mode")
+        && !mode.as_bytes().eq_ignore_ascii_case(b"streaming")
+    {
+        let error_type = "Runtime.InvalidResponseModeHeader".to_owned();
+        uploading.finish(Answer::Failed(Failure::Reported { error_type, payload: Bytes::new() }));
+        return error(StatusCode::BAD_REQUEST, "InvalidFunctionResponseMode", "Invalid function response mode");
+    }
+    let most = match what {
+        Upload::Response => limits::SYNC_RESPONSE_BYTES,
+        Upload::Error => ERROR_BYTES_MAX,
+    };
+    match collect(body, most).await {
+        Ok((payload, trailers)) => {
+            uploading.finish(match what {
+                Upload::Response => streamed_error(trailers.as_ref()).unwrap_or(Answer::Response(payload)),
+                Upload::Error => Answer::Failed(reported(headers, payload)),
+            });
+            accepted()
+        }
+        Err(Broken::TooLarge) => {
+            uploading.finish(Answer::Failed(Failure::ResponseTooLarge));
+            let text = format!("Exceeded maximum allowed payload size ({most} bytes).");
+            error(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", &text)
+        }
+        Err(Broken::Truncated) => {
+            uploading.finish(Answer::Failed(Failure::ResponseTruncated));
+            error(StatusCode::BAD_REQUEST, "TruncatedHTTPRequest", "HTTP request detected as truncated")
+        }
+    }
+}
+
+async fn init_error(conversation: &Arc<Conversation>, headers: &HeaderMap, body: Incoming) -> Reply {
+    if let Err(refused) = conversation.begin_init_error() {
+        return refusal(refused);
+    }
+    // A body that broke off is passed on as far as it came, as AWS's supervisor does.
+    let payload = collect(body, ERROR_BYTES_MAX).await.map(|(payload, _)| payload).unwrap_or_default();
+    let Failure::Reported { error_type, payload } = reported(headers, payload) else { unreachable!() };
+    conversation.finish_init_error(error_type, payload);
+    accepted()
+}
+
+/// An error that the runtime reported: the type from its header, the body as it came, unless it is an envelope.
+fn reported(headers: &HeaderMap, payload: Bytes) -> Failure {
+    let header = headers.get("lambda-runtime-function-error-type").and_then(|value| value.to_str().ok());
+    let is_envelope = headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(ERROR_WITH_CAUSE.as_bytes()));
+    let payload = if is_envelope { without_cause(&payload) } else { payload };
+    Failure::Reported { error_type: reported_error_type(header), payload }
+}
+
+/// The error in an envelope that also carries its cause for X-Ray (source of AWS's runtime interface emulator,
+/// `error_with_cause`).
+fn without_cause(envelope: &[u8]) -> Bytes {
+    let Ok(serde_json::Value::Object(members)) = serde_json::from_slice(envelope) else {
+        return Bytes::from_static(b"\"Invalid error body\"");
+    };
+    let kept: serde_json::Map<_, _> = members
+        .into_iter()
+        .filter(|(key, _)| matches!(key.as_str(), "errorMessage" | "errorType" | "stackTrace"))
+        .collect();
+    Bytes::from(serde_json::Value::Object(kept).to_string())
+}
+
+/// An error that a streaming runtime noticed after it had begun to answer: it stands in the trailers, its body in
+/// base64 (AWS developer guide, runtimes-custom, "Implementing response streaming").
+fn streamed_error(trailers: Option<&HeaderMap>) -> Option<Answer> {
+    let trailers = trailers?;
+    let error_type = trailers.get(ERROR_TRAILER_TYPE)?.to_str().ok();
+    let body = trailers.get(ERROR_TRAILER_BODY).map_or(&b""[..], HeaderValue::as_bytes);
+    let payload = data_encoding::BASE64.decode(body).unwrap_or_default();
+    Some(Answer::Failed(Failure::Reported {
+        error_type: reported_error_type(error_type),
+        payload: Bytes::from(payload),
+    }))
+}
+
+/// Why a body was not taken.
+enum Broken {
+    TooLarge,
+    Truncated,
+}
+
+/// The whole body. One that came in one piece is passed on as that piece; one that is too large is read on without
+/// being kept.
+async fn collect(mut body: Incoming, most: usize) -> Result<(Bytes, Option<HeaderMap>), Broken> {
+    let expected = body.size_hint().upper().and_then(|bytes| usize::try_from(bytes).ok());
+    let mut first = Bytes::new();
+    let mut all = BytesMut::new();
+    let mut trailers = None;
+    let mut length = 0usize;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Broken::Truncated)?;
+        let data = match frame.into_data() {
+            Ok(data) => data,
+            Err(frame) => {
+                trailers = frame.into_trailers().ok();
+                continue;
+            }
+        };
+        length += data.len();
+        if length > most {
+            (first, all) = (Bytes::new(), BytesMut::new());
+            if length > DISCARDED_BYTES_MAX {
+                break;
+            }
+        } else if all.is_empty() && first.is_empty() {
+            first = data;
+        } else {
+            if all.is_empty() {
+                all.reserve(expected.unwrap_or(0).min(most));
+                all.extend_from_slice(&std::mem::take(&mut first));
+            }
+            all.extend_from_slice(&data);
+        }
+    }
+    if length > most {
+        return Err(Broken::TooLarge);
+    }
+    Ok((if all.is_empty() { first } else { all.freeze() }, trailers))
+}
+
+fn reply(status: StatusCode, content_type: &'static str, body: Bytes) -> Reply {
+    let mut reply = Response::new(Full::new(body));
+    *reply.status_mut() = status;
+    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    reply
+}
+
+fn accepted() -> Reply {
+    reply(StatusCode::ACCEPTED, "application/json", Bytes::from_static(b"{\"status\":\"OK\"}\n"))
+}
+
+/// The texts are fixed and hold nothing that JSON would escape.
+fn error(status: StatusCode, error_type: &str, message: &str) -> Reply {
+    let mut body = String::new();
+    let _ = writeln!(body, r#"{{"errorMessage":"{message}","errorType":"{error_type}"}}"#);
+    reply(status, "application/json", Bytes::from(body))
+}
+
+fn refusal(refused: Refused) -> Reply {
+    match refused {
+        Refused::InvalidRequestId => error(StatusCode::BAD_REQUEST, "InvalidRequestID", "Invalid request ID"),
+        Refused::InvalidTransition { from, to } => {
+            let text = format!(
+                "State transition from {from} to {to} failed for runtime. Error: State transition is not allowed"
+            );
+            error(StatusCode::FORBIDDEN, "InvalidStateTransition", &text)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_path_has_its_route() {
+        let get = Method::GET;
+        let post = Method::POST;
+        let cases = [
+            (&get, "/2018-06-01/runtime/invocation/next", Route::Next),
+            (&post, "/2018-06-01/runtime/invocation/next", Route::OtherMethod),
+            (&post, "/2018-06-01/runtime/invocation/x/response", Route::Upload("x", Upload::Response)),
+            (&post, "/2018-06-01/runtime/invocation/x/error", Route::Upload("x", Upload::Error)),
+            (&get, "/2018-06-01/runtime/invocation/x/error", Route::OtherMethod),
+            (&post, "/2018-06-01/runtime/invocation/x/y/error", Route::Unknown),
+            (&post, "/2018-06-01/runtime/init/error", Route::InitError),
+            (&get, "/2018-06-01/ping", Route::Ping),
+            (&get, "/ping", Route::Ping),
+            (&get, "/", Route::Unknown),
+            (&get, "/2018-06-01", Route::Unknown),
+            (&get, "/2020-01-01/extension/event/next", Route::Unknown),
+        ];
+        for (method, path, expected) in cases {
+            assert_eq!(route(method, path), expected, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn the_envelope_gives_up_its_cause_and_keeps_the_rest() {
+        let envelope = br#"{"errorMessage":"m","errorType":"t","stackTrace":["a"],"errorCause":{"x":1}}"#;
+        assert_eq!(&without_cause(envelope)[..], br#"{"errorMessage":"m","errorType":"t","stackTrace":["a"]}"#);
+        assert_eq!(&without_cause(b"not json")[..], b"\"Invalid error body\"");
+    }
+}

@@ -1,0 +1,192 @@
+//! The sandbox of this machine: it knows the runtimes, keeps a spawner running, and starts environments.
+//!
+//! Never here: the life of one environment.
+
+use std::sync::Arc;
+
+use domain::Fault;
+use domain::runtime::{Family, Runtime};
+use engine::ports::{self, Clock, EnvironmentSpec, Output, Wait};
+use engine::tasks;
+use tokio::sync::Mutex;
+
+use crate::environment::Environment;
+use crate::folders::{self, Folders, FoldersError};
+use crate::launcher::client::{LaunchError, Spawner};
+use crate::launcher::protocol::{Configuration, Refused};
+use crate::memory::MachineMemory;
+use crate::report::{self, FoundRuntime, Report, View};
+use crate::runtimes::{Runtimes, Search, Version};
+use crate::settings::{Isolation, SandboxSettings};
+
+/// Why the sandbox cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// More isolation is asked for than there is.
+    #[error(
+        "isolation: {asked} was asked for ({flag}), {to_be_had} is what can be had: {reason}; \
+         start with --isolation {to_be_had} --isolation-min {to_be_had} to run functions without isolation"
+    )]
+    Isolation {
+        /// Which setting asks.
+        flag: &'static str,
+        /// What it asks for.
+        asked: Isolation,
+        /// The best there is.
+        to_be_had: Isolation,
+        /// Why no better.
+        reason: &'static str,
+    },
+    /// The data folder.
+    #[error(transparent)]
+    Folders(#[from] FoldersError),
+    /// The spawner.
+    #[error("start the process that starts functions")]
+    Spawner {
+        /// Why not.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// Why there is no more isolation than `process`.
+const NOT_BUILT: &str = "this version of lambd has no other level yet";
+
+/// See the module.
+pub struct LinuxSandbox {
+    shared: Arc<Shared>,
+}
+
+/// What all environments share.
+pub(crate) struct Shared {
+    pub settings: SandboxSettings,
+    pub clock: Arc<dyn Clock>,
+    pub folders: Folders,
+    pub runtimes: Runtimes,
+    spawner: Mutex<Arc<Spawner>>,
+    memory: MachineMemory,
+}
+
+impl LinuxSandbox {
+    /// Checks that the isolation asked for is there, puts aside what an earlier engine left, starts the spawner, and
+    /// begins to look for interpreters.
+    pub async fn open(settings: SandboxSettings, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let to_be_had = Isolation::Process;
+        let asked = [("--isolation", settings.isolation), ("--isolation-min", Some(settings.isolation_min))];
+        for (flag, asked) in asked {
+            if let Some(asked) = asked.filter(|asked| *asked > to_be_had) {
+                return Err(OpenError::Isolation { flag, asked, to_be_had, reason: NOT_BUILT });
+            }
+        }
+        let folders = Folders::open(&settings.data_dir)?;
+        let left = folders.left();
+        if !left.is_empty() {
+            let removed = tasks::off_thread("removing what an earlier engine left", move || {
+                for folder in left {
+                    if let Err(error) = folders::remove(&folder) {
+                        tracing::warn!(folder = %folder.display(), %error, "what an earlier engine left stays");
+                    }
+                }
+            });
+            tasks::spawn("removing what an earlier engine left", removed).detach();
+        }
+        let spawner = start_spawner(&settings, &folders).await;
+        let spawner = spawner.map_err(|error| OpenError::Spawner { source: error.into() })?;
+        let runtimes = Runtimes::start(Search {
+            named: settings.runtimes.clone(),
+            path: settings.search_path.clone(),
+            home: settings.home.clone(),
+            cache: folders.interpreters(),
+            python_client: folders.client(Family::Python),
+        });
+        let spawner = Mutex::new(Arc::new(spawner));
+        let memory = MachineMemory::new();
+        Ok(Self { shared: Arc::new(Shared { settings, clock, folders, runtimes, spawner, memory }) })
+    }
+
+    /// What can be said at once.
+    pub async fn report(&self) -> Report {
+        let view = match &self.shared.spawner.lock().await.refused {
+            None => View::OwnPaths,
+            Some(Refused { step, errno: 0 }) => View::RealFolders { reason: step.clone() },
+            Some(Refused { step, errno }) => {
+                View::RealFolders { reason: format!("{step}: {}", std::io::Error::from_raw_os_error(*errno)) }
+            }
+        };
+        report::at_process(view)
+    }
+
+    /// The runtimes that have an interpreter; waits for the search.
+    pub async fn found_runtimes(&self) -> Vec<FoundRuntime> {
+        let found = self.shared.runtimes.all().await;
+        let text = |Version(major, minor, patch)| format!("{major}.{minor}.{patch}");
+        found
+            .into_iter()
+            .map(|(runtime, interpreter)| FoundRuntime {
+                runtime,
+                command: interpreter.command,
+                version: text(interpreter.version),
+            })
+            .collect()
+    }
+
+    /// The spawner's process, for those who watch it.
+    pub async fn spawner_pid(&self) -> Option<u32> {
+        self.shared.spawner.lock().await.pid
+    }
+}
+
+async fn start_spawner(settings: &SandboxSettings, folders: &Folders) -> Result<Spawner, LaunchError> {
+    let configuration = Configuration { mount_point: folders.view.clone(), own_paths: settings.own_paths };
+    Spawner::start(&settings.spawner, configuration).await
+}
+
+impl Shared {
+    /// The spawner; a new one where the last has died.
+    pub(crate) async fn spawner(&self) -> Result<Arc<Spawner>, LaunchError> {
+        let mut spawner = self.spawner.lock().await;
+        if spawner.lifetime().is_over() {
+            tracing::error!("the process that starts functions has died; starting another");
+            *spawner = Arc::new(start_spawner(&self.settings, &self.folders).await?);
+        }
+        Ok(spawner.clone())
+    }
+}
+
+impl ports::Sandbox for LinuxSandbox {
+    fn supports(&self, runtime: Runtime) -> Wait<'_, Result<(), String>> {
+        Box::pin(async move {
+            if runtime.is_provided() {
+                return Ok(());
+            }
+            self.shared.runtimes.interpreter(runtime).await.map(|_| ())
+        })
+    }
+
+    fn runtime_version(&self, runtime: Runtime) -> String {
+        let version = self.shared.runtimes.known(runtime).map(|interpreter| interpreter.version);
+        match (runtime.family(), version) {
+            (Family::Python, Some(Version(major, minor, patch))) => format!("python:{major}.{minor}.v{patch}"),
+            (Family::Node, Some(Version(major, minor, _))) => format!("nodejs:{major}.v{minor}"),
+            _ => match runtime.identifier().split_once('.') {
+                Some(("provided", system)) => format!("provided:{system}.v1"),
+                _ => format!("{}.v1", runtime.identifier()),
+            },
+        }
+    }
+
+    fn start(
+        &self,
+        spec: EnvironmentSpec,
+        output: Arc<dyn Output>,
+    ) -> Wait<'_, Result<Arc<dyn ports::Environment>, Fault>> {
+        Box::pin(async move {
+            let environment = Environment::prepare(self.shared.clone(), spec, output).await;
+            let environment = environment.map_err(|error| Fault::new("prepare an execution environment", error))?;
+            Ok(Arc::new(environment) as Arc<dyn ports::Environment>)
+        })
+    }
+
+    fn memory_available(&self) -> f64 {
+        self.shared.memory.available()
+    }
+}

@@ -1,0 +1,77 @@
+//! What the sandbox must be told at its start.
+//!
+//! Never here: flags and files; `app` reads them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+pub use crate::launcher::client::SpawnerCommand;
+
+/// How well functions are kept apart, from the least to the most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Isolation {
+    /// Ordinary processes of the engine's user.
+    Process,
+    /// Landlock and seccomp, no namespaces.
+    Confined,
+    /// Namespaces without root.
+    Rootless,
+    /// Namespaces, own users, no capabilities, limits.
+    Sandbox,
+}
+
+impl fmt::Display for Isolation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Process => "process",
+            Self::Confined => "confined",
+            Self::Rootless => "rootless",
+            Self::Sandbox => "sandbox",
+        })
+    }
+}
+
+impl FromStr for Isolation {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        [Self::Process, Self::Confined, Self::Rootless, Self::Sandbox]
+            .into_iter()
+            .find(|level| level.to_string() == text)
+            .ok_or_else(|| format!("{text:?} is no isolation level; there are process, confined, rootless and sandbox"))
+    }
+}
+
+/// An interpreter named by hand: `[runtimes."python3.12"]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuntimeSetting {
+    /// The interpreter.
+    pub command: PathBuf,
+    /// A folder with packages that functions of this runtime expect, such as boto3.
+    pub packages: Option<PathBuf>,
+}
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct SandboxSettings {
+    /// The engine's data folder; environments, runtime clients and what was found out about interpreters are kept
+    /// below it.
+    pub data_dir: PathBuf,
+    /// The level asked for; `None` is the best to be had.
+    pub isolation: Option<Isolation>,
+    /// The level below which the engine does not start.
+    pub isolation_min: Isolation,
+    /// Interpreters named by hand, by runtime identifier.
+    pub runtimes: BTreeMap<String, RuntimeSetting>,
+    /// Where to look for interpreters first: the folders of the engine's `PATH`.
+    pub search_path: Vec<PathBuf>,
+    /// The engine's `HOME`: version managers keep interpreters there.
+    pub home: Option<PathBuf>,
+    /// Whether environments get `/var/task`, `/opt` and `/tmp` of their own where the kernel allows it. Without, as
+    /// where it refuses, functions run on real folders, named by `LAMBDA_TASK_ROOT`.
+    pub own_paths: bool,
+    /// How to start this program as a spawner.
+    pub spawner: SpawnerCommand,
+}

@@ -1,0 +1,188 @@
+//! How a runtime is started: which program with which arguments, and every variable that it sees (AWS developer
+//! guide, configuration-envvars; recorded: `test_introspection_invoke`, `test_lambda_init_environment`).
+//!
+//! Never here: processes.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use domain::runtime::Family;
+use domain::variables::lay_over;
+use engine::ports::EnvironmentSpec;
+
+use crate::clients;
+use crate::launcher::protocol::Start;
+use crate::runtimes::Interpreter;
+
+/// The folders of an environment as its runtime names them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Paths {
+    /// `/var/task`
+    pub task: PathBuf,
+    /// `/var/runtime`
+    pub runtime: PathBuf,
+    /// `/tmp`, where that is not what it is called.
+    pub storage: Option<PathBuf>,
+}
+
+impl Paths {
+    /// As on AWS.
+    pub(crate) fn own() -> Self {
+        Self { task: "/var/task".into(), runtime: "/var/runtime".into(), storage: None }
+    }
+}
+
+/// Where AWS looks for the program of an OS-only runtime (AWS developer guide, runtimes-custom).
+const BOOTSTRAPS: &str = "[/var/task/bootstrap /opt/bootstrap]";
+
+/// What `Runtime.InvalidEntrypoint` says where there is no bootstrap (observed on AWS).
+pub(crate) fn no_bootstrap() -> String {
+    format!("Couldn't find valid bootstrap(s): {BOOTSTRAPS}")
+}
+
+/// What it says where the program cannot be executed; the words for the reason are Go's, in which AWS's supervisor is
+/// written (observed on AWS: `exec format error`).
+pub(crate) fn not_executed(program: &Path, paths: &Paths, errno: i32) -> String {
+    // On real folders the program has another name than on AWS; the text names it as AWS would.
+    let shown = match program.strip_prefix(&paths.task) {
+        Ok(rest) => Path::new("/var/task").join(rest),
+        Err(_) => program.to_owned(),
+    };
+    let reason = match errno {
+        libc::ENOEXEC => "exec format error".to_owned(),
+        libc::EACCES => "permission denied".to_owned(),
+        libc::ENOENT => "no such file or directory".to_owned(),
+        libc::E2BIG => "argument list too long".to_owned(),
+        libc::ETXTBSY => "text file busy".to_owned(),
+        libc::ENOMEM => "cannot allocate memory".to_owned(),
+        other => std::io::Error::from_raw_os_error(other).to_string().to_lowercase(),
+    };
+    format!("fork/exec {}: {reason}", shown.display())
+}
+
+/// The start of a runtime; `interpreter` is there for the families that have one.
+pub(crate) fn start(
+    serial: u32,
+    spec: &EnvironmentSpec,
+    interpreter: Option<&Interpreter>,
+    paths: &Paths,
+    runtime_api: &str,
+) -> Start {
+    let variables = lay_over(defaults(spec, interpreter, paths), &spec.variables, platform(spec, paths, runtime_api));
+    let (programs, arguments) = match interpreter {
+        None => {
+            let mut programs = vec![paths.task.join("bootstrap")];
+            if paths.storage.is_none() {
+                programs.push("/opt/bootstrap".into());
+            }
+            (programs, Vec::new())
+        }
+        Some(interpreter) => {
+            let mut command = vec![interpreter.command.clone().into_os_string()];
+            command.extend(client_arguments(spec, interpreter, paths));
+            let wrapper = variables.iter().find(|(key, value)| key == "AWS_LAMBDA_EXEC_WRAPPER" && !value.is_empty());
+            match wrapper {
+                // The shell says what is wrong with a wrapper, and ends as AWS's script does, with 127 where there is
+                // none (recorded: `test_lambda_runtime_wrapper_not_found`).
+                Some((_, wrapper)) => {
+                    let mut arguments: Vec<OsString> = ["-c", "exec \"$0\" \"$@\""].map(OsString::from).into();
+                    arguments.push(wrapper.into());
+                    arguments.extend(command);
+                    (vec!["/bin/sh".into()], arguments)
+                }
+                None => (vec![PathBuf::from(command.remove(0))], command),
+            }
+        }
+    };
+    let pair = |(key, value): (String, String)| OsString::from(format!("{key}={value}"));
+    Start {
+        serial,
+        programs,
+        arguments,
+        variables: variables.into_iter().map(pair).collect(),
+        folder: paths.task.clone(),
+    }
+}
+
+fn client_arguments(spec: &EnvironmentSpec, interpreter: &Interpreter, paths: &Paths) -> Vec<OsString> {
+    match spec.runtime.family() {
+        Family::Python => vec![paths.runtime.join(clients::PYTHON_ENTRY).into()],
+        _ => {
+            let version = (interpreter.version.0, interpreter.version.1);
+            let mut arguments: Vec<OsString> =
+                clients::nodejs_arguments(version, spec.memory_mb).into_iter().map(OsString::from).collect();
+            arguments.push(paths.runtime.join(clients::NODEJS_ENTRY).into());
+            arguments
+        }
+    }
+}
+
+/// What the user may override.
+fn defaults(spec: &EnvironmentSpec, interpreter: Option<&Interpreter>, paths: &Paths) -> Vec<(String, String)> {
+    let task = paths.task.display();
+    let runtime = paths.runtime.display();
+    let mut all = vec![
+        ("LANG", "en_US.UTF-8".to_owned()),
+        ("TZ", ":UTC".to_owned()),
+        ("PATH", path(interpreter)),
+        (
+            "LD_LIBRARY_PATH",
+            format!("/var/lang/lib:/lib64:/usr/lib64:{runtime}:{runtime}/lib:{task}:{task}/lib:/opt/lib"),
+        ),
+        ("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR".to_owned()),
+        // AWS's own address is link-local and nobody's here; this one is where a daemon listens by default.
+        ("AWS_XRAY_DAEMON_ADDRESS", "127.0.0.1:2000".to_owned()),
+        ("_AWS_XRAY_DAEMON_ADDRESS", "127.0.0.1".to_owned()),
+        ("_AWS_XRAY_DAEMON_PORT", "2000".to_owned()),
+    ];
+    let packages = interpreter.and_then(|interpreter| interpreter.packages.as_ref());
+    let with_packages = |mut path: String| {
+        if let Some(packages) = packages {
+            path.push(':');
+            path.push_str(&packages.to_string_lossy());
+        }
+        path
+    };
+    match spec.runtime.family() {
+        Family::Python => all.extend([
+            ("PYTHONPATH", with_packages(runtime.to_string())),
+            ("LC_CTYPE", "C.UTF-8".to_owned()),
+            ("PWD", task.to_string()),
+            ("SHLVL", "0".to_owned()),
+        ]),
+        Family::Node => {
+            let major = spec.runtime.version();
+            let path = format!(
+                "/opt/nodejs/node{major}/node_modules:/opt/nodejs/node_modules:{runtime}/node_modules:{runtime}:{task}"
+            );
+            all.push(("NODE_PATH", with_packages(path)));
+        }
+        Family::Provided | Family::Java | Family::Ruby | Family::DotNet => {}
+    }
+    if let Some(storage) = &paths.storage {
+        all.push(("TMPDIR", storage.display().to_string()));
+    }
+    all.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+/// AWS's, the interpreter's own folder where it is none of these, and where this host may have further programs.
+fn path(interpreter: Option<&Interpreter>) -> String {
+    let mut folders = vec!["/var/lang/bin", "/usr/local/bin", "/usr/bin/", "/bin", "/opt/bin"];
+    let own = interpreter.and_then(|interpreter| interpreter.command.parent()).and_then(Path::to_str);
+    if let Some(own) = own
+        && !folders.iter().any(|folder| folder.trim_end_matches('/') == own)
+    {
+        folders.insert(1, own);
+    }
+    folders.extend(["/usr/local/sbin", "/usr/sbin", "/sbin"]);
+    folders.join(":")
+}
+
+/// What the user cannot override.
+fn platform(spec: &EnvironmentSpec, paths: &Paths, runtime_api: &str) -> Vec<(String, String)> {
+    let mut all = spec.platform_variables.clone();
+    all.push(("AWS_LAMBDA_RUNTIME_API".to_owned(), runtime_api.to_owned()));
+    all.push(("LAMBDA_TASK_ROOT".to_owned(), paths.task.display().to_string()));
+    all.push(("LAMBDA_RUNTIME_DIR".to_owned(), paths.runtime.display().to_string()));
+    all
+}
