@@ -332,7 +332,7 @@ impl Environment {
         }
     }
 
-    async fn stop(&self) {
+    pub(crate) async fn end(&self) {
         if self.is_stopped.swap(true, Ordering::Relaxed) {
             return;
         }
@@ -464,6 +464,6 @@ impl ports::Environment for Environment {
     }
 
     fn stop(&self) -> Wait<'_, ()> {
-        Box::pin(self.stop())
+        Box::pin(self.end())
     }
 }

@@ -20,5 +20,5 @@ mod start;
 
 pub use folders::FoldersError;
 pub use report::{FoundRuntime, Report, Strength, View};
-pub use sandbox::{LinuxSandbox, OpenError};
-pub use settings::{Isolation, RuntimeSetting, SandboxSettings, SpawnerCommand};
+pub use sandbox::{Linux, OpenError};
+pub use settings::{Isolation, RuntimeSetting, Settings, SpawnerCommand};

@@ -44,6 +44,17 @@ pub struct Report {
     pub cgroup: Option<&'static str>,
 }
 
+impl fmt::Display for Report {
+    /// `isolation: process (memory none, cpu none, …)` and what functions see as their paths, in one line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "isolation: {} (", self.level)?;
+        for (place, (name, strength)) in self.features.iter().enumerate() {
+            write!(f, "{}{name} {strength}", if place == 0 { "" } else { ", " })?;
+        }
+        write!(f, "); functions see {}", self.view)
+    }
+}
+
 /// What functions see as their paths.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum View {

@@ -2,7 +2,7 @@
 //!
 //! Never here: the life of one environment.
 
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError, Weak};
 
 use domain::Fault;
 use domain::runtime::{Family, Runtime};
@@ -17,7 +17,7 @@ use crate::launcher::protocol::{Configuration, Refused};
 use crate::memory::MachineMemory;
 use crate::report::{self, FoundRuntime, Report, View};
 use crate::runtimes::{Runtimes, Search, Version};
-use crate::settings::{Isolation, SandboxSettings};
+use crate::settings::{Isolation, Settings};
 
 /// Why the sandbox cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -52,24 +52,26 @@ pub enum OpenError {
 const NOT_BUILT: &str = "this version of lambd has no other level yet";
 
 /// See the module.
-pub struct LinuxSandbox {
+pub struct Linux {
     shared: Arc<Shared>,
 }
 
 /// What all environments share.
 pub(crate) struct Shared {
-    pub settings: SandboxSettings,
+    pub settings: Settings,
     pub clock: Arc<dyn Clock>,
     pub folders: Folders,
     pub runtimes: Runtimes,
     spawner: Mutex<Arc<Spawner>>,
+    /// All that live, and some that do no more.
+    environments: std::sync::Mutex<Vec<Weak<Environment>>>,
     memory: MachineMemory,
 }
 
-impl LinuxSandbox {
+impl Linux {
     /// Checks that the isolation asked for is there, puts aside what an earlier engine left, starts the spawner, and
     /// begins to look for interpreters.
-    pub async fn open(settings: SandboxSettings, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+    pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let to_be_had = Isolation::Process;
         let asked = [("--isolation", settings.isolation), ("--isolation-min", Some(settings.isolation_min))];
         for (flag, asked) in asked {
@@ -100,7 +102,17 @@ impl LinuxSandbox {
         });
         let spawner = Mutex::new(Arc::new(spawner));
         let memory = MachineMemory::new();
-        Ok(Self { shared: Arc::new(Shared { settings, clock, folders, runtimes, spawner, memory }) })
+        Ok(Self {
+            shared: Arc::new(Shared {
+                settings,
+                clock,
+                folders,
+                runtimes,
+                spawner,
+                environments: std::sync::Mutex::default(),
+                memory,
+            }),
+        })
     }
 
     /// What can be said at once.
@@ -129,18 +141,49 @@ impl LinuxSandbox {
             .collect()
     }
 
+    /// Ends every environment and the spawner; done when it returns.
+    pub async fn stop(&self) {
+        let environments: Vec<Weak<Environment>> = std::mem::take(&mut *self.shared.environments());
+        let stopping: Vec<_> = environments
+            .into_iter()
+            .filter_map(|environment| environment.upgrade())
+            .map(|environment| tasks::spawn("ending an environment", async move { environment.end().await }))
+            .collect();
+        for stopped in stopping {
+            if let Err(fault) = stopped.result().await {
+                tracing::warn!(error = fault.chain(), "an environment did not end as it should");
+            }
+        }
+        let spawner = self.shared.spawner.lock().await.clone();
+        spawner.end();
+        spawner.lifetime().wait().await;
+    }
+
     /// The spawner's process, for those who watch it.
     pub async fn spawner_pid(&self) -> Option<u32> {
         self.shared.spawner.lock().await.pid
     }
 }
 
-async fn start_spawner(settings: &SandboxSettings, folders: &Folders) -> Result<Spawner, LaunchError> {
+async fn start_spawner(settings: &Settings, folders: &Folders) -> Result<Spawner, LaunchError> {
     let configuration = Configuration { mount_point: folders.view.clone(), own_paths: settings.own_paths };
     Spawner::start(&settings.spawner, configuration).await
 }
 
 impl Shared {
+    fn environments(&self) -> MutexGuard<'_, Vec<Weak<Environment>>> {
+        self.environments.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, environment: &Arc<Environment>) {
+        let mut environments = self.environments();
+        // Forgets the dead when the list would grow, so that it is never longer than twice what lives.
+        if environments.len() == environments.capacity() {
+            environments.retain(|environment| environment.strong_count() > 0);
+        }
+        environments.push(Arc::downgrade(environment));
+    }
+
     /// The spawner; a new one where the last has died.
     pub(crate) async fn spawner(&self) -> Result<Arc<Spawner>, LaunchError> {
         let mut spawner = self.spawner.lock().await;
@@ -152,7 +195,7 @@ impl Shared {
     }
 }
 
-impl ports::Sandbox for LinuxSandbox {
+impl ports::Sandbox for Linux {
     fn supports(&self, runtime: Runtime) -> Wait<'_, Result<(), String>> {
         Box::pin(async move {
             if runtime.is_provided() {
@@ -182,7 +225,9 @@ impl ports::Sandbox for LinuxSandbox {
         Box::pin(async move {
             let environment = Environment::prepare(self.shared.clone(), spec, output).await;
             let environment = environment.map_err(|error| Fault::new("prepare an execution environment", error))?;
-            Ok(Arc::new(environment) as Arc<dyn ports::Environment>)
+            let environment = Arc::new(environment);
+            self.shared.note(&environment);
+            Ok(environment as Arc<dyn ports::Environment>)
         })
     }
 

@@ -55,7 +55,7 @@ pub struct RuntimeSetting {
 
 /// See the module.
 #[derive(Clone, Debug)]
-pub struct SandboxSettings {
+pub struct Settings {
     /// The engine's data folder; environments, runtime clients and what was found out about interpreters are kept
     /// below it.
     pub data_dir: PathBuf,

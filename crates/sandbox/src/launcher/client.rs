@@ -105,6 +105,11 @@ impl Lifetime {
 }
 
 impl Spawner {
+    /// Lets it end: it does when nobody is at the other end of its socket.
+    pub(crate) fn end(&self) {
+        let _ = rustix::net::shutdown(self.socket.socket.get_ref(), rustix::net::Shutdown::Both);
+    }
+
     /// Starts one and waits until it has its view.
     pub(crate) async fn start(command: &SpawnerCommand, configuration: Configuration) -> Result<Self, LaunchError> {
         let (ours, theirs) = packets::pair().map_err(|error| failed("make a socket")(error.into()))?;
