@@ -24,10 +24,7 @@ fn report(failure: &anyhow::Error) {
     for cause in failure.chain().skip(1) {
         let _ = writeln!(stderr, "caused by: {cause}");
     }
-    if let Some(advised) = failure
-        .chain()
-        .find_map(|cause| cause.downcast_ref::<Advised>())
-    {
+    if let Some(advised) = failure.chain().find_map(|cause| cause.downcast_ref::<Advised>()) {
         let _ = writeln!(stderr, "help: {}", advised.help);
     }
 }

@@ -16,13 +16,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 ///
 /// One binary answers the AWS Lambda API, so that unmodified AWS clients work, and runs functions for real.
 #[derive(Debug, Parser)]
-#[command(
-    name = "lambd",
-    version,
-    propagate_version = true,
-    subcommand_required = true,
-    arg_required_else_help = true
-)]
+#[command(name = "lambd", version, propagate_version = true, subcommand_required = true, arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -32,7 +26,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     // serve, up
-    Invoke(invoke::Arguments),
+    Invoke(Box<invoke::Arguments>),
     // doctor
     Env(env::Arguments),
     Completions(completions::Arguments),
@@ -54,13 +48,11 @@ pub(crate) fn run() -> anyhow::Result<u8> {
     if invoke::asks_for_help(&arguments) {
         return invoke::print_help();
     }
-    let parsed = command()
-        .try_get_matches_from(&arguments)
-        .and_then(|matches| Cli::from_arg_matches(&matches));
+    let parsed = command().try_get_matches_from(&arguments).and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
         Err(mistake) if invoke::is_meant(&arguments) && mistake.use_stderr() => {
-            return usage::report(&mistake, &command(), &arguments);
+            return Ok(usage::report(&mistake, &command(), &arguments));
         }
         Err(mistake) => mistake.exit(),
     };
