@@ -14,6 +14,10 @@ use std::process::ExitCode;
 use cli::Advised;
 
 fn main() -> ExitCode {
+    // Before anything else: a spawner may not have a second thread, nor anything of ours open.
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == serve::SPAWNER) {
+        sandbox::launcher::main(sandbox::launcher::CONTROL);
+    }
     match cli::run() {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
@@ -30,10 +34,7 @@ fn report(failure: &anyhow::Error) {
     for cause in failure.chain().skip(1) {
         let _ = writeln!(stderr, "caused by: {cause}");
     }
-    if let Some(advised) = failure
-        .chain()
-        .find_map(|cause| cause.downcast_ref::<Advised>())
-    {
+    if let Some(advised) = failure.chain().find_map(|cause| cause.downcast_ref::<Advised>()) {
         let _ = writeln!(stderr, "help: {}", advised.help);
     }
 }

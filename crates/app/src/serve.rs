@@ -26,6 +26,8 @@ use crate::config::{LogFormat, Settings};
 use crate::telemetry::Meters;
 use crate::up::Up;
 
+/// The argument that makes this program a spawner.
+pub(crate) const SPAWNER: &str = "__spawner";
 /// How often the engine ends environments that have been idle for too long and removes code that nothing uses.
 const HOUSEKEEPING: Duration = Duration::from_secs(5);
 /// How often function logs are written out.
@@ -61,7 +63,7 @@ async fn serve(settings: Settings, folder: Option<PathBuf>) -> Result<()> {
     let store = Arc::new(store::Store::open(&settings.data_dir, home.clone())?);
     let records: Arc<dyn Records> = store.clone();
     let packages: Arc<dyn Packages> = store;
-    let linux = Arc::new(sandbox::Linux::start(sandbox_settings(&settings), clock.clone()).await?);
+    let linux = Arc::new(sandbox::Linux::start(sandbox_settings(&settings)?, clock.clone()).await?);
     report_isolation(&linux.report().await);
     let sandbox: Arc<dyn Sandbox> = linux.clone();
     let meters = Arc::new(Meters::new(settings.function_logs));
@@ -172,13 +174,36 @@ async fn flush_logs(meters: Arc<Meters>, clock: Arc<dyn Clock>) {
     }
 }
 
-pub(crate) fn sandbox_settings(settings: &Settings) -> sandbox::Settings {
-    sandbox::Settings::todo(settings)
-}
-
 /// Says plainly how well functions are isolated.
 fn report_isolation(report: &sandbox::Report) {
     tracing::warn!("{report}");
+    if report.level == sandbox::Isolation::Process {
+        tracing::warn!("functions are not isolated: they can do whatever the engine's user can; run only code that you trust");
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the environment is read here, once, and handed in")]
+fn sandbox_settings(settings: &Settings) -> Result<sandbox::Settings> {
+    let level = |flag: &str, text: &str| -> Result<sandbox::Isolation> {
+        text.parse().map_err(|mistake: String| anyhow::anyhow!("--{flag}: {mistake}"))
+    };
+    let named = |runtime: crate::config::Runtime| sandbox::RuntimeSetting {
+        command: runtime.command,
+        packages: runtime.packages,
+    };
+    Ok(sandbox::Settings {
+        data_dir: settings.data_dir.clone(),
+        isolation: Some(level("isolation", &settings.isolation)?),
+        isolation_min: level("isolation-min", &settings.isolation_min)?,
+        runtimes: settings.runtimes.clone().into_iter().map(|(name, runtime)| (name, named(runtime))).collect(),
+        search_path: std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default(),
+        home: std::env::var_os("HOME").map(PathBuf::from),
+        own_paths: true,
+        spawner: sandbox::SpawnerCommand {
+            program: std::env::current_exe().context("finding this program to start it again")?,
+            arguments: vec![SPAWNER.into()],
+        },
+    })
 }
 
 fn say(line: &str) -> Result<()> {
@@ -195,4 +220,96 @@ fn log_to_stderr(settings: &Settings) -> Result<()> {
         LogFormat::Json => log.json().init(),
     }
     Ok(())
+}
+
+/// What `lambd doctor` says.
+pub(crate) struct Diagnosis {
+    report: Option<sandbox::Report>,
+    runtimes: Vec<sandbox::FoundRuntime>,
+    environments_max: usize,
+    /// Why `serve` would not start.
+    pub(crate) refusal: Option<String>,
+}
+
+/// Finds out what this machine can do, by doing it.
+///
+/// # Errors
+/// A setting makes no sense.
+pub(crate) fn diagnose(settings: &Settings) -> Result<Diagnosis> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("starting the asynchronous runtime")?;
+    // A folder of its own: the engine may be running on the other one.
+    let scratch = tempfile::tempdir().context("making a folder for the trial")?;
+    let mut sandbox_settings = sandbox_settings(settings)?;
+    sandbox_settings.data_dir = scratch.path().to_owned();
+    let environments_max = settings.environments_max;
+    runtime.block_on(async {
+        match sandbox::Linux::start(sandbox_settings, Arc::new(SystemClock::new())).await {
+            Ok(linux) => {
+                let (report, runtimes) = (linux.report().await, linux.found_runtimes().await);
+                linux.stop().await;
+                Ok(Diagnosis { report: Some(report), runtimes, environments_max, refusal: None })
+            }
+            Err(error) => {
+                let error = anyhow::Error::new(error);
+                Ok(Diagnosis { report: None, runtimes: Vec::new(), environments_max, refusal: Some(format!("{error:#}")) })
+            }
+        }
+    })
+}
+
+impl Diagnosis {
+    pub(crate) fn text(&self) -> String {
+        use std::fmt::Write as _;
+        let mut text = String::new();
+        let mut line = |line: std::fmt::Arguments<'_>| writeln!(text, "{line}").expect("a String takes everything");
+        if let Some(report) = &self.report {
+            line(format_args!("isolation: {}", report.level));
+            for (name, strength) in &report.features {
+                line(format_args!("  {name} {strength}"));
+            }
+            line(format_args!("paths: functions see {}", report.view));
+            line(format_args!("cgroup: {}", report.cgroup.unwrap_or("none")));
+            line(format_args!("environments at most: {}", self.environments_max));
+            line(format_args!("runtimes:"));
+            for found in &self.runtimes {
+                line(format_args!("  {} {} ({})", found.runtime, found.command.display(), found.version));
+            }
+            line(format_args!("  provided.al2 provided.al2023 (the function's own bootstrap)"));
+            line(format_args!("result: `lambd serve` can start"));
+        }
+        if let Some(refusal) = &self.refusal {
+            line(format_args!("result: `lambd serve` would refuse to start: {refusal}"));
+        }
+        text
+    }
+
+    pub(crate) fn json(&self) -> String {
+        let features = |report: &sandbox::Report| -> serde_json::Map<String, serde_json::Value> {
+            report.features.iter().map(|(name, strength)| ((*name).to_owned(), strength.to_string().into())).collect()
+        };
+        let mut runtimes: serde_json::Map<String, serde_json::Value> = self
+            .runtimes
+            .iter()
+            .map(|found| {
+                let about = serde_json::json!({"command": found.command, "version": found.version});
+                (found.runtime.to_string(), about)
+            })
+            .collect();
+        for provided in ["provided.al2", "provided.al2023"] {
+            runtimes.insert(provided.to_owned(), serde_json::json!({"command": "bootstrap"}));
+        }
+        let json = serde_json::json!({
+            "isolation": self.report.as_ref().map(|report| report.level.to_string()),
+            "features": self.report.as_ref().map(features),
+            "paths": self.report.as_ref().map(|report| report.view.to_string()),
+            "cgroup": self.report.as_ref().map(|report| report.cgroup.unwrap_or("none")),
+            "environments_max": self.environments_max,
+            "runtimes": runtimes,
+            "refusal": self.refusal,
+        });
+        format!("{json:#}\n")
+    }
 }

@@ -19,8 +19,7 @@ use aws_sdk_lambda::config::interceptors::{
 use aws_sdk_lambda::config::retry::RetryConfig;
 use aws_sdk_lambda::config::timeout::TimeoutConfig;
 use aws_sdk_lambda::config::{
-    AppName, BehaviorVersion, ConfigBag, Intercept, RuntimeComponents,
-    StalledStreamProtectionConfig,
+    AppName, BehaviorVersion, ConfigBag, Intercept, RuntimeComponents, StalledStreamProtectionConfig,
 };
 use aws_sdk_lambda::error::BoxError;
 use aws_sdk_lambda::primitives::{Blob, ByteStream, SdkBody};
@@ -108,25 +107,21 @@ impl Payload {
     /// The next bytes, or `None` at the end.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, ClientError> {
         let next = self.stream.next();
-        let read =
-            match self.read_timeout {
-                Some(limit) => tokio::time::timeout(limit, next).await.map_err(|_| {
-                    ClientError::ReadTimeout {
-                        url: self.url.clone(),
-                    }
-                })?,
-                None => next.await,
-            };
+        let read = match self.read_timeout {
+            Some(limit) => tokio::time::timeout(limit, next)
+                .await
+                .map_err(|_| ClientError::ReadTimeout { url: self.url.clone() })?,
+            None => next.await,
+        };
         match read {
             Some(Ok(bytes)) => {
                 self.bytes_read += bytes.len() as u64;
                 Ok(Some(bytes))
             }
             Some(Err(source)) => Err(match self.bytes_expected {
-                Some(expected) if self.bytes_read < expected => ClientError::PayloadCutShort {
-                    read: self.bytes_read,
-                    expected,
-                },
+                Some(expected) if self.bytes_read < expected => {
+                    ClientError::PayloadCutShort { read: self.bytes_read, expected }
+                }
                 _ => ClientError::Other(error::innermost(&source)),
             }),
             None => Ok(None),
@@ -159,9 +154,9 @@ impl LambdaClient {
         self.settings.is_loopback
     }
 
-    /// A setting of the selected profile, such as `output`.
-    pub fn profile_setting(&self, key: &str) -> Option<&str> {
-        self.settings.profile_setting(key)
+    /// A setting of the environment, or else of the selected profile.
+    pub fn setting(&self, variable: &str, key: &str) -> Option<String> {
+        self.settings.variable(variable).or_else(|| self.settings.profile_setting(key).map(str::to_owned))
     }
 
     /// Invokes a function.
@@ -172,12 +167,7 @@ impl LambdaClient {
             .await?
             .invoke()
             .function_name(invocation.function_name)
-            .set_invocation_type(
-                invocation
-                    .invocation_type
-                    .as_deref()
-                    .map(InvocationType::from),
-            )
+            .set_invocation_type(invocation.invocation_type.as_deref().map(InvocationType::from))
             .set_log_type(invocation.log_type.as_deref().map(LogType::from))
             .set_client_context(invocation.client_context)
             .set_durable_execution_name(invocation.durable_execution_name)
@@ -203,12 +193,7 @@ impl LambdaClient {
                     url: seen.url,
                 },
             }),
-            Err(failure) => Err(error::from_sdk(
-                &failure,
-                seen.url,
-                seen.attempts,
-                self.settings.max_attempts,
-            )),
+            Err(failure) => Err(error::from_sdk(&failure, seen.url, seen.attempts, self.settings.max_attempts)),
         }
     }
 
@@ -224,14 +209,10 @@ impl LambdaClient {
             None => timeouts.disable_read_timeout(),
         };
         // Back-off of the AWS CLI v2: random(0..1) * 2^n seconds, at most 20 (botocore/retries/standard.py).
-        let retries = if self.settings.adaptive_retries {
-            RetryConfig::adaptive()
-        } else {
-            RetryConfig::standard()
-        }
-        .with_max_attempts(self.settings.max_attempts)
-        .with_initial_backoff(Duration::from_secs(1))
-        .with_max_backoff(Duration::from_secs(20));
+        let retries = if self.settings.adaptive_retries { RetryConfig::adaptive() } else { RetryConfig::standard() }
+            .with_max_attempts(self.settings.max_attempts)
+            .with_initial_backoff(Duration::from_secs(1))
+            .with_max_backoff(Duration::from_secs(20));
         let mut config = aws_sdk_lambda::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(self.settings.region.clone())
@@ -244,16 +225,11 @@ impl LambdaClient {
             .use_dual_stack(self.settings.use_dual_stack);
         config.set_endpoint_url(self.settings.endpoint.clone());
         if self.target.sign {
-            config = config
-                .credentials_provider(credentials::find(&self.target, &self.settings, &tls).await?);
+            config = config.credentials_provider(credentials::find(&self.target, &self.settings, &tls).await?);
         } else {
             config = config.allow_no_auth();
         }
-        let tls = if self.settings.is_plain_http() {
-            http::Tls::none()
-        } else {
-            tls
-        };
+        let tls = if self.settings.is_plain_http() { http::Tls::none() } else { tls };
         config = config.http_client(tls.client(self.settings.uses_proxy()));
         Ok(aws_sdk_lambda::Client::from_conf(config.build()))
     }
@@ -280,17 +256,8 @@ struct Witness {
 
 impl Default for Witness {
     fn default() -> Self {
-        let seen = Seen {
-            url: String::new(),
-            attempts: 0,
-            status: 0,
-            content_length: None,
-            body: SdkBody::empty(),
-        };
-        Self {
-            attempts: Arc::default(),
-            seen: Arc::new(Mutex::new(seen)),
-        }
+        let seen = Seen { url: String::new(), attempts: 0, status: 0, content_length: None, body: SdkBody::empty() };
+        Self { attempts: Arc::default(), seen: Arc::new(Mutex::new(seen)) }
     }
 }
 
@@ -335,10 +302,7 @@ impl Intercept for Witness {
         if response.status().is_success() {
             let mut seen = self.seen.lock().expect("no holder of this lock panics");
             seen.status = response.status().as_u16();
-            seen.content_length = response
-                .headers()
-                .get("content-length")
-                .and_then(|length| length.parse().ok());
+            seen.content_length = response.headers().get("content-length").and_then(|length| length.parse().ok());
             seen.body = response.take_body();
             *response.body_mut() = SdkBody::empty();
         }

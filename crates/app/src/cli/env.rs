@@ -48,11 +48,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
         match arguments.shell {
             Shell::Sh => writeln!(text, "export {name}='{}'", value.replace('\'', r"'\''"))?,
             Shell::Fish => {
-                writeln!(
-                    text,
-                    "set -gx {name} '{}'",
-                    value.replace('\\', r"\\").replace('\'', r"\'")
-                )?;
+                writeln!(text, "set -gx {name} '{}'", value.replace('\\', r"\\").replace('\'', r"\'"))?;
             }
             Shell::Powershell => writeln!(text, "$Env:{name} = '{}'", value.replace('\'', "''"))?,
         }

@@ -25,7 +25,7 @@ use failure::Failure;
 pub(super) const DEFAULT_ENDPOINT: &str = "http://127.0.0.1:4566";
 
 /// What the AWS CLI waits for a connection and for an answer.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Exit codes beyond those of an error (AWS CLI user guide, "Return codes").
 const FUNCTION_ERROR: u8 = 1;
@@ -45,10 +45,6 @@ const INTERRUPTED: u8 = 130;
     args_override_self = true,
     override_usage = "lambd invoke --function-name <NAME> [OPTIONS] [OUTFILE]",
     after_long_help = EXAMPLES
-)]
-#[expect(
-    clippy::struct_field_names,
-    reason = "the names are those of the flags"
 )]
 pub(super) struct Arguments {
     /// File that gets the payload of the answer; - or nothing for stdout
@@ -136,21 +132,11 @@ pub(super) struct Arguments {
     cli_binary_format: Option<String>,
 
     /// Seconds to wait for an answer; 0 waits without limit [default: 60]
-    #[arg(
-        long,
-        value_name = "SECONDS",
-        allow_negative_numbers = true,
-        help_heading = "Global options"
-    )]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, help_heading = "Global options")]
     cli_read_timeout: Option<String>,
 
     /// Seconds to wait for a connection; 0 waits without limit [default: 60]
-    #[arg(
-        long,
-        value_name = "SECONDS",
-        allow_negative_numbers = true,
-        help_heading = "Global options"
-    )]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, help_heading = "Global options")]
     cli_connect_timeout: Option<String>,
 
     /// File with the certificates to trust (PEM)
@@ -218,18 +204,13 @@ pub(super) fn print_help() -> anyhow::Result<u8> {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     if arguments.debug {
         let filter = tracing_subscriber::EnvFilter::new("debug");
-        tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_writer(std::io::stderr)
-            .init();
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the I/O runtime")?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the I/O runtime")?;
     let code = runtime.block_on(async {
         tokio::select! {
-            done = invoke(arguments) => done.unwrap_or_else(|failure| failure.report()),
+            done = invoke(arguments) => done.unwrap_or_else(Failure::report),
             _ = tokio::signal::ctrl_c() => {
                 // The AWS CLI moves to a new line and says nothing more.
                 let _ = writeln!(std::io::stdout());
@@ -245,24 +226,17 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
 /// The steps in the AWS CLI's order, for the first mistake found is the one reported.
 async fn invoke(arguments: &Arguments) -> Result<u8, Failure> {
     let query = match &arguments.query {
-        Some(expression) => Some(Query::parse(expression).map_err(|reason| {
-            Failure::usage(format!("Bad value for --query {expression}: {reason}"))
-        })?),
+        Some(expression) => Some(
+            Query::parse(expression)
+                .map_err(|reason| Failure::usage(format!("Bad value for --query {expression}: {reason}")))?,
+        ),
         None => None,
     };
     if let Some(url) = &arguments.endpoint_url {
         input::check_scheme(url)?;
     }
-    let read_timeout = input::timeout(
-        "read",
-        arguments.cli_read_timeout.as_deref(),
-        DEFAULT_TIMEOUT,
-    )?;
-    let connect_timeout = input::timeout(
-        "connect",
-        arguments.cli_connect_timeout.as_deref(),
-        DEFAULT_TIMEOUT,
-    )?;
+    let read_timeout = input::timeout("read", arguments.cli_read_timeout.as_deref(), DEFAULT_TIMEOUT)?;
+    let connect_timeout = input::timeout("connect", arguments.cli_connect_timeout.as_deref(), DEFAULT_TIMEOUT)?;
     let mut invocation = read_parameters(arguments).await?;
 
     let client = LambdaClient::connect(Target {
@@ -285,63 +259,39 @@ async fn invoke(arguments: &Arguments) -> Result<u8, Failure> {
     }
 
     let payload = invocation.payload.clone();
-    let mut answer = client.invoke(invocation).await.map_err(|error| {
-        Failure::of_client(&error, Some(&client)).with_payload_hint(payload.as_deref())
-    })?;
-    let to_stdout = arguments
-        .outfile
-        .as_ref()
-        .is_none_or(|path| path.as_os_str() == "-");
+    let mut answer = client
+        .invoke(invocation)
+        .await
+        .map_err(|error| Failure::of_client(&error, Some(&client)).with_payload_hint(payload.as_deref()))?;
+    let to_stdout = arguments.outfile.as_ref().is_none_or(|path| path.as_os_str() == "-");
     match &arguments.outfile {
         Some(path) if !to_stdout => {
             let cannot_write = |error: &std::io::Error| Failure::of_outfile(error, path);
             // Only now: a call that failed leaves the file as it was.
             let mut file = File::create(path).map_err(|error| cannot_write(&error))?;
-            while let Some(bytes) = answer
-                .payload
-                .chunk()
-                .await
-                .map_err(|error| cut_short(&error, &client))?
-            {
-                file.write_all(&bytes)
-                    .map_err(|error| cannot_write(&error))?;
+            while let Some(bytes) = answer.payload.chunk().await.map_err(|error| cut_short(&error, &client))? {
+                file.write_all(&bytes).map_err(|error| cannot_write(&error))?;
             }
         }
         _ => print_payload(&mut answer, &client).await?,
     }
 
     let failed = answer.function_error.is_some();
-    print_metadata(
-        &metadata(answer),
-        arguments,
-        query.as_ref(),
-        &client,
-        to_stdout,
-    )?;
-    Ok(if failed && arguments.fail_on_function_error {
-        FUNCTION_ERROR
-    } else {
-        0
-    })
+    print_metadata(&metadata(answer), arguments, query.as_ref(), &client, to_stdout)?;
+    Ok(if failed && arguments.fail_on_function_error { FUNCTION_ERROR } else { 0 })
 }
 
 /// Each parameter may stand in a file (`file://`, `fileb://`).
 async fn read_parameters(arguments: &Arguments) -> Result<Invocation, Failure> {
     let optional = |name: &str, value: &Option<String>| {
-        value
-            .as_deref()
-            .map(|value| input::text_parameter(name, value))
-            .transpose()
+        value.as_deref().map(|value| input::text_parameter(name, value)).transpose()
     };
     Ok(Invocation {
         function_name: input::text_parameter("--function-name", &arguments.function_name)?,
         invocation_type: optional("--invocation-type", &arguments.invocation_type)?,
         log_type: optional("--log-type", &arguments.log_type)?,
         client_context: optional("--client-context", &arguments.client_context)?,
-        durable_execution_name: optional(
-            "--durable-execution-name",
-            &arguments.durable_execution_name,
-        )?,
+        durable_execution_name: optional("--durable-execution-name", &arguments.durable_execution_name)?,
         payload: match arguments.payload.as_deref() {
             None => None,
             Some("-") => Some(input::stdin().await?),
@@ -353,19 +303,13 @@ async fn read_parameters(arguments: &Arguments) -> Result<Invocation, Failure> {
 }
 
 fn cut_short(error: &ClientError, client: &LambdaClient) -> Failure {
-    Failure::of_client(error, Some(client))
-        .with_hint("the function has run; the connection broke while it answered")
+    Failure::of_client(error, Some(client)).with_hint("the function has run; the connection broke while it answered")
 }
 
 async fn print_payload(answer: &mut Invoked, client: &LambdaClient) -> Result<(), Failure> {
     let mut stdout = std::io::stdout();
     let mut last = b'\n';
-    while let Some(bytes) = answer
-        .payload
-        .chunk()
-        .await
-        .map_err(|error| cut_short(&error, client))?
-    {
+    while let Some(bytes) = answer.payload.chunk().await.map_err(|error| cut_short(&error, client))? {
         last = bytes.last().copied().unwrap_or(last);
         still_read(stdout.write_all(&bytes))?;
     }
@@ -383,13 +327,8 @@ fn print_metadata(
     client: &LambdaClient,
     to_stderr: bool,
 ) -> Result<(), Failure> {
-    let configured = || {
-        std::env::var("AWS_DEFAULT_OUTPUT")
-            .ok()
-            .filter(|name| !name.is_empty())
-    };
-    let name = arguments.output.clone().or_else(configured);
-    let name = name.or_else(|| client.profile_setting("output").map(str::to_owned));
+    let name = arguments.output.clone();
+    let name = name.or_else(|| client.setting("AWS_DEFAULT_OUTPUT", "output"));
     let name = name.unwrap_or_else(|| "json".to_owned());
     let format = Format::named(&name).ok_or_else(|| {
         Failure::general(format!("Unknown output type: {name}"))
@@ -399,11 +338,7 @@ fn print_metadata(
         Some(query) => query.search(metadata).map_err(Failure::general)?,
         None => metadata.clone(),
     };
-    let is_terminal = if to_stderr {
-        std::io::stderr().is_terminal()
-    } else {
-        std::io::stdout().is_terminal()
-    };
+    let is_terminal = if to_stderr { std::io::stderr().is_terminal() } else { std::io::stdout().is_terminal() };
     let style = TableStyle {
         width: terminal_width(is_terminal),
         is_coloured: arguments.color == "on" || (arguments.color == "auto" && is_terminal),
@@ -421,19 +356,14 @@ fn print_metadata(
 /// A reader that has gone away (`| head`) is no error.
 fn still_read(written: std::io::Result<()>) -> Result<(), Failure> {
     match written {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::general(input::os_error(&error)))
-        }
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::general(input::os_error(&error))),
         _ => Ok(()),
     }
 }
 
 fn terminal_width(is_terminal: bool) -> usize {
-    let columns = if is_terminal {
-        rustix::termios::tcgetwinsize(std::io::stdout()).map(|size| size.ws_col)
-    } else {
-        Ok(0)
-    };
+    let columns =
+        if is_terminal { rustix::termios::tcgetwinsize(std::io::stdout()).map(|size| size.ws_col) } else { Ok(0) };
     match columns {
         Ok(columns) if columns > 0 => columns.into(),
         _ => 80,
@@ -442,20 +372,13 @@ fn terminal_width(is_terminal: bool) -> usize {
 
 /// The answer without its payload, keys in the order of the service model.
 fn metadata(answer: Invoked) -> Value {
-    let mut fields = vec![(
-        "StatusCode".to_owned(),
-        Value::Number(answer.status_code.into()),
-    )];
+    let mut fields = vec![("StatusCode".to_owned(), Value::Number(answer.status_code.into()))];
     let optional = [
         ("FunctionError", answer.function_error),
         ("LogResult", answer.log_result),
         ("ExecutedVersion", answer.executed_version),
         ("DurableExecutionArn", answer.durable_execution_arn),
     ];
-    fields.extend(
-        optional
-            .into_iter()
-            .filter_map(|(name, value)| Some((name.to_owned(), Value::Text(value?)))),
-    );
+    fields.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), Value::Text(value?)))));
     Value::Object(fields)
 }

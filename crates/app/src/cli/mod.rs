@@ -20,13 +20,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 ///
 /// One binary answers the AWS Lambda API, so that unmodified AWS clients work, and runs functions for real.
 #[derive(Debug, Parser)]
-#[command(
-    name = "lambd",
-    version,
-    propagate_version = true,
-    subcommand_required = true,
-    arg_required_else_help = true
-)]
+#[command(name = "lambd", version, propagate_version = true, subcommand_required = true, arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -37,7 +31,7 @@ struct Cli {
 enum Command {
     Serve(Box<serve::Arguments>),
     Up(Box<up::Arguments>),
-    Invoke(invoke::Arguments),
+    Invoke(Box<invoke::Arguments>),
     Doctor(Box<doctor::Arguments>),
     Env(env::Arguments),
     Completions(completions::Arguments),
@@ -66,7 +60,7 @@ pub(crate) fn run() -> anyhow::Result<u8> {
     let (cli, matches) = match parsed {
         Ok(parsed) => parsed,
         Err(mistake) if invoke::is_meant(&arguments) && mistake.use_stderr() => {
-            return usage::report(&mistake, &command(), &arguments);
+            return Ok(usage::report(&mistake, &command(), &arguments));
         }
         Err(mistake) => mistake.exit(),
     };

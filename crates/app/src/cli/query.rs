@@ -22,12 +22,8 @@ impl Query {
         if expression.is_empty() {
             return Err("Invalid JMESPath expression: cannot be empty.".to_owned());
         }
-        let ast =
-            jmespath::parse(expression).map_err(|failure| describe(expression, failure.offset))?;
-        Ok(Self {
-            expression: expression.to_owned(),
-            ast,
-        })
+        let ast = jmespath::parse(expression).map_err(|failure| describe(expression, failure.offset))?;
+        Ok(Self { expression: expression.to_owned(), ast })
     }
 
     /// Evaluates the expression; the error is the text of Python's jmespath.
@@ -39,17 +35,12 @@ impl Query {
         Ok(match ast {
             Ast::Identity { .. } => current.clone(),
             Ast::Field { name, .. } => current.field(name).cloned().unwrap_or(Value::Null),
-            Ast::Literal { offset, value, .. } => self
-                .literal(*offset)
-                .unwrap_or_else(|| from_variable(value, &[])),
+            Ast::Literal { offset, value, .. } => self.literal(*offset).unwrap_or_else(|| from_variable(value, &[])),
             Ast::Subexpr { lhs, rhs, .. } => self.evaluate(rhs, &self.evaluate(lhs, current)?)?,
             Ast::MultiList { .. } | Ast::MultiHash { .. } if *current == Value::Null => Value::Null,
-            Ast::MultiList { elements, .. } => Value::List(
-                elements
-                    .iter()
-                    .map(|element| self.evaluate(element, current))
-                    .collect::<Result<_, _>>()?,
-            ),
+            Ast::MultiList { elements, .. } => {
+                Value::List(elements.iter().map(|element| self.evaluate(element, current)).collect::<Result<_, _>>()?)
+            }
             Ast::MultiHash { elements, .. } => {
                 let mut fields: Vec<(String, Value)> = Vec::new();
                 for pair in elements {
@@ -64,39 +55,22 @@ impl Query {
             Ast::Not { node, .. } => Value::Bool(!is_truthy(&self.evaluate(node, current)?)),
             Ast::And { lhs, rhs, .. } => {
                 let left = self.evaluate(lhs, current)?;
-                if is_truthy(&left) {
-                    self.evaluate(rhs, current)?
-                } else {
-                    left
-                }
+                if is_truthy(&left) { self.evaluate(rhs, current)? } else { left }
             }
             Ast::Or { lhs, rhs, .. } => {
                 let left = self.evaluate(lhs, current)?;
-                if is_truthy(&left) {
-                    left
-                } else {
-                    self.evaluate(rhs, current)?
-                }
+                if is_truthy(&left) { left } else { self.evaluate(rhs, current)? }
             }
-            Ast::Condition {
-                predicate, then, ..
-            } => {
+            Ast::Condition { predicate, then, .. } => {
                 if is_truthy(&self.evaluate(predicate, current)?) {
                     self.evaluate(then, current)?
                 } else {
                     Value::Null
                 }
             }
-            Ast::Comparison {
-                comparator,
-                lhs,
-                rhs,
-                ..
-            } => compare(
-                comparator,
-                &self.evaluate(lhs, current)?,
-                &self.evaluate(rhs, current)?,
-            ),
+            Ast::Comparison { comparator, lhs, rhs, .. } => {
+                compare(comparator, &self.evaluate(lhs, current)?, &self.evaluate(rhs, current)?)
+            }
             Ast::Projection { lhs, rhs, .. } => match self.evaluate(lhs, current)? {
                 Value::List(elements) => {
                     let mut projected = Vec::new();
@@ -111,9 +85,7 @@ impl Query {
                 _ => Value::Null,
             },
             Ast::ObjectValues { node, .. } => match self.evaluate(node, current)? {
-                Value::Object(fields) => {
-                    Value::List(fields.into_iter().map(|(_, value)| value).collect())
-                }
+                Value::Object(fields) => Value::List(fields.into_iter().map(|(_, value)| value).collect()),
                 _ => Value::Null,
             },
             Ast::Flatten { node, .. } => match self.evaluate(node, current)? {
@@ -131,9 +103,7 @@ impl Query {
             Ast::Index { .. } | Ast::Slice { .. } => match current {
                 // The crate picks the positions, so that its arithmetic of negative ones holds.
                 Value::List(elements) => {
-                    let positions = (0..elements.len())
-                        .map(|position| Value::Number(position.into()))
-                        .collect();
+                    let positions = (0..elements.len()).map(|position| Value::Number(position.into())).collect();
                     pick(elements, &run(ast, &Value::List(positions))?)
                 }
                 _ => Value::Null,
@@ -155,7 +125,8 @@ impl Query {
             }
             escaped = letter == '\\' && !escaped;
         }
-        serde_json::from_str(&written[..end].replace("\\`", "`")).ok()
+        let literal: serde_json::Value = serde_json::from_str(&written[..end].replace("\\`", "`")).ok()?;
+        Some(literal.into())
     }
 
     fn call(&self, name: &str, args: &[Ast], current: &Value) -> Result<Value, String> {
@@ -168,47 +139,32 @@ impl Query {
                 passed.push(arg.clone());
             } else {
                 let value = self.evaluate(arg, current)?;
-                passed.push(Ast::Literal {
-                    offset: 0,
-                    value: Rcvar::new(to_variable(&value)),
-                });
+                passed.push(Ast::Literal { offset: 0, value: Rcvar::new(to_variable(&value)) });
                 given.push(value);
             }
         }
         match (name, given.as_slice()) {
             ("keys", [Value::Object(fields)]) => {
-                return Ok(Value::List(
-                    fields
-                        .iter()
-                        .map(|(key, _)| Value::from(key.as_str()))
-                        .collect(),
-                ));
+                return Ok(Value::List(fields.iter().map(|(key, _)| Value::from(key.as_str())).collect()));
             }
             ("values", [Value::Object(fields)]) => {
-                return Ok(Value::List(
-                    fields.iter().map(|(_, value)| value.clone()).collect(),
-                ));
+                return Ok(Value::List(fields.iter().map(|(_, value)| value.clone()).collect()));
             }
             ("to_string", [value]) if !matches!(value, Value::Text(_)) => {
                 return Ok(Value::Text(value.to_json_compact()));
             }
-            ("merge", objects)
-                if !objects.is_empty() && objects.iter().all(|o| matches!(o, Value::Object(_))) =>
-            {
+            ("merge", objects) if !objects.is_empty() && objects.iter().all(|o| matches!(o, Value::Object(_))) => {
                 return Ok(merge(objects));
             }
             _ => {}
         }
-        let call = Ast::Function {
-            offset: 0,
-            name: name.to_owned(),
-            args: passed,
-        };
-        let answer = Expression::new("", call, &DEFAULT_RUNTIME)
-            .search(Variable::Null)
-            .map_err(|failure| match failure.reason {
-                ErrorReason::Runtime(reason) => runtime_failure(name, &reason, &given),
-                ErrorReason::Parse(reason) => reason,
+        let call = Ast::Function { offset: 0, name: name.to_owned(), args: passed };
+        let answer =
+            Expression::new("", call, &DEFAULT_RUNTIME).search(Variable::Null).map_err(|failure| {
+                match failure.reason {
+                    ErrorReason::Runtime(reason) => runtime_failure(name, &reason, &given),
+                    ErrorReason::Parse(reason) => reason,
+                }
             })?;
         Ok(from_variable(&answer, &given))
     }
@@ -232,12 +188,7 @@ fn merge(objects: &[Value]) -> Value {
 
 fn pick(elements: &[Value], positions: &Value) -> Value {
     match positions {
-        Value::List(positions) => Value::List(
-            positions
-                .iter()
-                .map(|position| pick(elements, position))
-                .collect(),
-        ),
+        Value::List(positions) => Value::List(positions.iter().map(|position| pick(elements, position)).collect()),
         Value::Number(position) => position
             .as_u64()
             .and_then(|position| elements.get(usize::try_from(position).ok()?))
@@ -256,9 +207,7 @@ fn run(ast: &Ast, current: &Value) -> Result<Value, String> {
 }
 
 fn compare(comparator: &Comparator, left: &Value, right: &Value) -> Value {
-    to_variable(left)
-        .compare(comparator, &to_variable(right))
-        .map_or(Value::Null, Value::Bool)
+    to_variable(left).compare(comparator, &to_variable(right)).map_or(Value::Null, Value::Bool)
 }
 
 /// JMESPath's truth, in which a number is always true.
@@ -270,29 +219,18 @@ fn is_truthy(value: &Value) -> bool {
 fn collect_written(ast: &Ast, found: &mut Vec<Value>) {
     match ast {
         Ast::MultiHash { elements, .. } => {
-            found.push(Value::Object(
-                elements
-                    .iter()
-                    .map(|pair| (pair.key.clone(), Value::Null))
-                    .collect(),
-            ));
-            elements
-                .iter()
-                .for_each(|pair| collect_written(&pair.value, found));
+            found.push(Value::Object(elements.iter().map(|pair| (pair.key.clone(), Value::Null)).collect()));
+            for pair in elements {
+                collect_written(&pair.value, found);
+            }
         }
-        Ast::MultiList { elements, .. } => elements
-            .iter()
-            .for_each(|element| collect_written(element, found)),
+        Ast::MultiList { elements, .. } => elements.iter().for_each(|element| collect_written(element, found)),
         Ast::Function { args, .. } => args.iter().for_each(|arg| collect_written(arg, found)),
         Ast::Expref { ast: node, .. }
         | Ast::Not { node, .. }
         | Ast::Flatten { node, .. }
         | Ast::ObjectValues { node, .. } => collect_written(node, found),
-        Ast::Condition {
-            predicate: lhs,
-            then: rhs,
-            ..
-        }
+        Ast::Condition { predicate: lhs, then: rhs, .. }
         | Ast::Comparison { lhs, rhs, .. }
         | Ast::Projection { lhs, rhs, .. }
         | Ast::And { lhs, rhs, .. }
@@ -301,11 +239,7 @@ fn collect_written(ast: &Ast, found: &mut Vec<Value>) {
             collect_written(lhs, found);
             collect_written(rhs, found);
         }
-        Ast::Identity { .. }
-        | Ast::Field { .. }
-        | Ast::Index { .. }
-        | Ast::Literal { .. }
-        | Ast::Slice { .. } => {}
+        Ast::Identity { .. } | Ast::Field { .. } | Ast::Index { .. } | Ast::Literal { .. } | Ast::Slice { .. } => {}
     }
 }
 
@@ -315,18 +249,12 @@ fn to_variable(value: &Value) -> Variable {
         Value::Bool(value) => Variable::Bool(*value),
         Value::Number(number) => Variable::Number(number.clone()),
         Value::Text(text) => Variable::String(text.clone()),
-        Value::List(elements) => Variable::Array(
-            elements
-                .iter()
-                .map(|element| Rcvar::new(to_variable(element)))
-                .collect(),
-        ),
-        Value::Object(fields) => Variable::Object(
-            fields
-                .iter()
-                .map(|(key, value)| (key.clone(), Rcvar::new(to_variable(value))))
-                .collect(),
-        ),
+        Value::List(elements) => {
+            Variable::Array(elements.iter().map(|element| Rcvar::new(to_variable(element))).collect())
+        }
+        Value::Object(fields) => {
+            Variable::Object(fields.iter().map(|(key, value)| (key.clone(), Rcvar::new(to_variable(value)))).collect())
+        }
     }
 }
 
@@ -337,17 +265,12 @@ fn from_variable(variable: &Variable, models: &[Value]) -> Value {
         Variable::Bool(value) => Value::Bool(*value),
         Variable::Number(number) => Value::Number(number.clone()),
         Variable::String(text) => Value::Text(text.clone()),
-        Variable::Array(elements) => Value::List(
-            elements
-                .iter()
-                .map(|element| from_variable(element, models))
-                .collect(),
-        ),
+        Variable::Array(elements) => {
+            Value::List(elements.iter().map(|element| from_variable(element, models)).collect())
+        }
         Variable::Object(sorted) => {
-            let mut fields: Vec<_> = sorted
-                .iter()
-                .map(|(key, value)| (key.clone(), from_variable(value, models)))
-                .collect();
+            let mut fields: Vec<_> =
+                sorted.iter().map(|(key, value)| (key.clone(), from_variable(value, models))).collect();
             if let Some(order) = models.iter().find_map(|model| order_of(model, &fields)) {
                 fields.sort_by_key(|(key, _)| order.iter().position(|known| known == key));
             }
@@ -359,8 +282,7 @@ fn from_variable(variable: &Variable, models: &[Value]) -> Value {
 fn order_of<'a>(model: &'a Value, keys: &[(String, Value)]) -> Option<Vec<&'a str>> {
     match model {
         Value::Object(fields) => {
-            let same = fields.len() == keys.len()
-                && keys.iter().all(|(key, _)| model.field(key).is_some());
+            let same = fields.len() == keys.len() && keys.iter().all(|(key, _)| model.field(key).is_some());
             if same {
                 return Some(fields.iter().map(|(key, _)| key.as_str()).collect());
             }
@@ -375,29 +297,14 @@ fn order_of<'a>(model: &'a Value, keys: &[(String, Value)]) -> Option<Vec<&'a st
 fn runtime_failure(function: &str, reason: &RuntimeError, given: &[Value]) -> String {
     match reason {
         RuntimeError::UnknownFunction(name) => format!("Unknown function: {name}()"),
-        RuntimeError::TooManyArguments { expected, actual } => {
-            arity("", *expected, *actual, function)
-        }
+        RuntimeError::TooManyArguments { expected, actual } => arity("", *expected, *actual, function),
         RuntimeError::NotEnoughArguments { expected, actual } => {
-            let at_least = if matches!(function, "merge" | "not_null") {
-                "at least "
-            } else {
-                ""
-            };
+            let at_least = if matches!(function, "merge" | "not_null") { "at least " } else { "" };
             arity(at_least, *expected, *actual, function)
         }
-        RuntimeError::InvalidType {
-            expected,
-            actual,
-            position,
-        } => {
-            let value = given
-                .get(*position)
-                .map_or_else(String::new, Value::to_python_str);
-            let expected: Vec<_> = expected
-                .split('|')
-                .map(|kind| format!("'{kind}'"))
-                .collect();
+        RuntimeError::InvalidType { expected, actual, position } => {
+            let value = given.get(*position).map_or_else(String::new, Value::to_python_str);
+            let expected: Vec<_> = expected.split('|').map(|kind| format!("'{kind}'")).collect();
             format!(
                 "In function {function}(), invalid type for value: {value}, expected one of: [{}], received: \
                  \"{actual}\"",
@@ -410,9 +317,7 @@ fn runtime_failure(function: &str, reason: &RuntimeError, given: &[Value]) -> St
 
 fn arity(at_least: &str, expected: usize, actual: usize, function: &str) -> String {
     let plural = if expected == 1 { "" } else { "s" };
-    format!(
-        "Expected {at_least}{expected} argument{plural} for function {function}(), received {actual}"
-    )
+    format!("Expected {at_least}{expected} argument{plural} for function {function}(), received {actual}")
 }
 
 /// Python's text of a mistake at `offset` (`jmespath/exceptions.py`).
@@ -420,9 +325,7 @@ fn describe(expression: &str, offset: usize) -> String {
     let rest = expression.get(offset..).unwrap_or_default();
     let Some(first) = rest.chars().next() else {
         let caret = " ".repeat(expression.chars().count() + 1);
-        return format!(
-            "Invalid jmespath expression: Incomplete expression:\n\"{expression}\"\n{caret}^"
-        );
+        return format!("Invalid jmespath expression: Incomplete expression:\n\"{expression}\"\n{caret}^");
     };
     let column = expression[..offset].chars().count();
     let Some((token, kind)) = token(rest) else {
@@ -431,13 +334,12 @@ fn describe(expression: &str, offset: usize) -> String {
     };
     let caret = " ".repeat(column + 1);
     let before = expression[..offset].trim_end();
-    let reason =
-        if before.ends_with('{') && !matches!(kind, "QUOTED_IDENTIFIER" | "UNQUOTED_IDENTIFIER") {
-            let kind = kind.to_ascii_lowercase();
-            format!("Expecting: ['quoted_identifier', 'unquoted_identifier'], got: {kind}")
-        } else {
-            "invalid token".to_owned()
-        };
+    let reason = if before.ends_with('{') && !matches!(kind, "QUOTED_IDENTIFIER" | "UNQUOTED_IDENTIFIER") {
+        let kind = kind.to_ascii_lowercase();
+        format!("Expecting: ['quoted_identifier', 'unquoted_identifier'], got: {kind}")
+    } else {
+        "invalid token".to_owned()
+    };
     format!(
         "{reason}: Parse error at column {column}, token \"{token}\" ({kind}), for expression:\n\"{expression}\"\n{caret}^"
     )
@@ -476,8 +378,7 @@ fn token(rest: &str) -> Option<(&str, &'static str)> {
         return Some((&rest[..sign.len()], kind));
     }
     let first = rest.chars().next()?;
-    let length =
-        |belongs: fn(char) -> bool| rest.find(|letter| !belongs(letter)).unwrap_or(rest.len());
+    let length = |belongs: fn(char) -> bool| rest.find(|letter| !belongs(letter)).unwrap_or(rest.len());
     if first.is_ascii_alphabetic() || first == '_' {
         let end = length(|letter| letter.is_ascii_alphanumeric() || letter == '_');
         return Some((&rest[..end], "UNQUOTED_IDENTIFIER"));
@@ -493,7 +394,7 @@ mod tests {
     use super::*;
 
     fn check(expression: &str, input: &str, expected: &str) {
-        let input: Value = serde_json::from_str(input).unwrap();
+        let input = Value::from(serde_json::from_str::<serde_json::Value>(input).unwrap());
         let answer = Query::parse(expression).unwrap().search(&input).unwrap();
         assert_eq!(answer.to_json_compact(), expected, "{expression}");
     }
@@ -502,45 +403,17 @@ mod tests {
     fn keeps_the_order_in_which_keys_are_written() {
         let answer = r#"{"StatusCode":200,"ExecutedVersion":"1"}"#;
         check("@", answer, answer);
-        check(
-            "{v:ExecutedVersion,s:StatusCode}",
-            answer,
-            r#"{"v":"1","s":200}"#,
-        );
-        check(
-            "{b:{z:StatusCode,a:StatusCode},a:ExecutedVersion}.b",
-            answer,
-            r#"{"z":200,"a":200}"#,
-        );
-        check(
-            "[{z:StatusCode,a:ExecutedVersion}]",
-            answer,
-            r#"[{"z":200,"a":"1"}]"#,
-        );
-        check(
-            "[{z:StatusCode,a:ExecutedVersion}][*].{y:a,b:z}",
-            answer,
-            r#"[{"y":"1","b":200}]"#,
-        );
+        check("{v:ExecutedVersion,s:StatusCode}", answer, r#"{"v":"1","s":200}"#);
+        check("{b:{z:StatusCode,a:StatusCode},a:ExecutedVersion}.b", answer, r#"{"z":200,"a":200}"#);
+        check("[{z:StatusCode,a:ExecutedVersion}]", answer, r#"[{"z":200,"a":"1"}]"#);
+        check("[{z:StatusCode,a:ExecutedVersion}][*].{y:a,b:z}", answer, r#"[{"y":"1","b":200}]"#);
         check("keys(@)", answer, r#"["StatusCode","ExecutedVersion"]"#);
         check("values(@)", answer, r#"[200,"1"]"#);
         check("*", answer, r#"[200,"1"]"#);
         check(r#"`{"b":1,"a":"\`"}`"#, answer, r#"{"b":1,"a":"`"}"#);
-        check(
-            "to_string(@)",
-            answer,
-            r#""{\"StatusCode\":200,\"ExecutedVersion\":\"1\"}""#,
-        );
-        check(
-            "merge(@, {a:StatusCode})",
-            answer,
-            r#"{"StatusCode":200,"ExecutedVersion":"1","a":200}"#,
-        );
-        check(
-            "to_array(@)",
-            answer,
-            r#"[{"StatusCode":200,"ExecutedVersion":"1"}]"#,
-        );
+        check("to_string(@)", answer, r#""{\"StatusCode\":200,\"ExecutedVersion\":\"1\"}""#);
+        check("merge(@, {a:StatusCode})", answer, r#"{"StatusCode":200,"ExecutedVersion":"1","a":200}"#);
+        check("to_array(@)", answer, r#"[{"StatusCode":200,"ExecutedVersion":"1"}]"#);
         check("map(&{z:@,a:@}, `[1]`)", answer, r#"[{"z":1,"a":1}]"#);
     }
 
@@ -555,11 +428,7 @@ mod tests {
         check("sort(l)", input, "[1,2,3]");
         check("length(l)", input, "3");
         check("o[?v==`1`].n", input, r#"["b"]"#);
-        check(
-            "sort_by(o,&n)",
-            input,
-            r#"[{"n":"a","v":0},{"n":"b","v":1}]"#,
-        );
+        check("sort_by(o,&n)", input, r#"[{"n":"a","v":0},{"n":"b","v":1}]"#);
         check("o[*].[n,v]", input, r#"[["b",1],["a",0]]"#);
         check("o[*].[n,v][]", input, r#"["b",1,"a",0]"#);
         check("z && l[0]", input, "3");
@@ -574,23 +443,14 @@ mod tests {
     #[test]
     fn describes_mistakes_as_the_aws_cli_does() {
         let describe = |expression: &str| Query::parse(expression).unwrap_err();
-        assert_eq!(
-            describe(""),
-            "Invalid JMESPath expression: cannot be empty."
-        );
-        assert_eq!(
-            describe("["),
-            "Invalid jmespath expression: Incomplete expression:\n\"[\"\n  ^"
-        );
+        assert_eq!(describe(""), "Invalid JMESPath expression: cannot be empty.");
+        assert_eq!(describe("["), "Invalid jmespath expression: Incomplete expression:\n\"[\"\n  ^");
         assert_eq!(
             describe("{}"),
             "Expecting: ['quoted_identifier', 'unquoted_identifier'], got: rbrace: Parse error at column 1, token \
              \"}\" (RBRACE), for expression:\n\"{}\"\n  ^"
         );
-        let unknown = Query::parse("unknown(@)")
-            .unwrap()
-            .search(&Value::Null)
-            .unwrap_err();
+        let unknown = Query::parse("unknown(@)").unwrap().search(&Value::Null).unwrap_err();
         assert_eq!(unknown, "Unknown function: unknown()");
     }
 }

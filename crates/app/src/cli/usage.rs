@@ -9,73 +9,48 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 pub(super) const USAGE: u8 = 252;
 
 /// Prints the mistake; the result is the exit code.
-pub(super) fn report(
-    mistake: &clap::Error,
-    command: &clap::Command,
-    arguments: &[OsString],
-) -> anyhow::Result<u8> {
+pub(super) fn report(mistake: &clap::Error, command: &clap::Command, arguments: &[OsString]) -> u8 {
     let invoke = command.find_subcommand("invoke").expect("declared in cli");
-    let arguments: Vec<String> = arguments
-        .iter()
-        .skip(2)
-        .map(|argument| argument.to_string_lossy().into_owned())
-        .collect();
+    let arguments: Vec<String> =
+        arguments.iter().skip(2).map(|argument| argument.to_string_lossy().into_owned()).collect();
     let given = Given::read(invoke, &arguments);
     let argument = text(mistake, ContextKind::InvalidArg).unwrap_or_default();
     let name = argument.split(' ').next().unwrap_or_default();
 
-    let mut lines = vec![
-        String::new(),
-        format!("usage: {}", usage_line(invoke)),
-        String::new(),
-    ];
+    let mut lines = vec![String::new(), format!("usage: {}", usage_line(invoke)), String::new()];
     match mistake.kind() {
-        ErrorKind::InvalidValue
-            if text(mistake, ContextKind::InvalidValue).is_none_or(|value| value.is_empty()) =>
-        {
-            lines.push(format!(
-                "lambd: error: argument {name}: expected one argument"
-            ));
+        ErrorKind::InvalidValue if text(mistake, ContextKind::InvalidValue).is_none_or(|value| value.is_empty()) => {
+            lines.push(format!("lambd: error: argument {name}: expected one argument"));
         }
         ErrorKind::InvalidValue => {
-            lines.push(format!(
-                "lambd: error: argument {name}: Invalid choice, valid choices are:"
-            ));
+            lines.push(format!("lambd: error: argument {name}: Invalid choice, valid choices are:"));
             lines.push(String::new());
             let choices = texts(mistake, ContextKind::ValidValue);
-            lines.extend(choices.chunks(2).map(|pair| {
-                pair.iter()
-                    .map(|choice| format!("{choice:<40}"))
-                    .collect::<Vec<_>>()
-                    .join(" | ")
-            }));
+            lines.extend(
+                choices
+                    .chunks(2)
+                    .map(|pair| pair.iter().map(|choice| format!("{choice:<40}")).collect::<Vec<_>>().join(" | ")),
+            );
         }
         ErrorKind::UnknownArgument if given.has_function_name => {
             lines.push(format!("Unknown options: {}", given.unknown.join(", ")));
         }
         ErrorKind::MissingRequiredArgument | ErrorKind::UnknownArgument => {
-            lines.push(
-                "lambd: error: the following arguments are required: --function-name".to_owned(),
-            );
+            lines.push("lambd: error: the following arguments are required: --function-name".to_owned());
         }
-        _ => lines.push(format!(
-            "lambd: {}",
-            mistake.to_string().lines().next().unwrap_or_default()
-        )),
+        _ => lines.push(format!("lambd: {}", mistake.to_string().lines().next().unwrap_or_default())),
     }
     lines.push(String::new());
     for unknown in &given.unknown {
         if let Some(nearest) = nearest_flag(invoke, unknown) {
-            lines.push(format!(
-                "help: there is no {unknown}; did you mean {nearest}?"
-            ));
+            lines.push(format!("help: there is no {unknown}; did you mean {nearest}?"));
         }
     }
     lines.push("help: lambd invoke --help lists every option".to_owned());
     let mut stderr = std::io::stderr().lock();
     // When stderr is closed there is nobody left to tell.
     let _ = writeln!(stderr, "{}", lines.join("\n"));
-    Ok(USAGE)
+    USAGE
 }
 
 fn usage_line(invoke: &clap::Command) -> String {
@@ -105,9 +80,7 @@ impl Given {
                 has_outfile = true;
                 continue;
             }
-            let (name, value) = word
-                .split_once('=')
-                .map_or((word.as_str(), None), |(name, value)| (name, Some(value)));
+            let (name, value) = word.split_once('=').map_or((word.as_str(), None), |(name, value)| (name, Some(value)));
             let Some(flag) = find_flag(invoke, name.trim_start_matches('-')) else {
                 given.unknown.push(word.clone());
                 continue;
@@ -124,13 +97,10 @@ impl Given {
 
 /// The flag of this name, or the only one that begins so.
 fn find_flag<'a>(invoke: &'a clap::Command, name: &str) -> Option<&'a clap::Arg> {
-    let exact = invoke
-        .get_arguments()
-        .find(|flag| flag.get_long() == Some(name));
+    let exact = invoke.get_arguments().find(|flag| flag.get_long() == Some(name));
     exact.or_else(|| {
-        let mut beginning = invoke
-            .get_arguments()
-            .filter(|flag| flag.get_long().is_some_and(|long| long.starts_with(name)));
+        let mut beginning =
+            invoke.get_arguments().filter(|flag| flag.get_long().is_some_and(|long| long.starts_with(name)));
         beginning.next().filter(|_| beginning.next().is_none())
     })
 }
@@ -160,11 +130,7 @@ fn edits(from: &str, to: &str) -> usize {
                 let mut least = (table[row - 1][column] + 1)
                     .min(table[row][column - 1] + 1)
                     .min(table[row - 1][column - 1] + replaced);
-                if row > 1
-                    && column > 1
-                    && from[row - 1] == to[column - 2]
-                    && from[row - 2] == to[column - 1]
-                {
+                if row > 1 && column > 1 && from[row - 1] == to[column - 2] && from[row - 2] == to[column - 1] {
                     least = least.min(table[row - 2][column - 2] + 1);
                 }
                 least

@@ -1,8 +1,6 @@
 //! A JSON value that keeps the order of its keys, and prints itself as Python does: the AWS CLI's output is Python's.
 
-use std::fmt;
-
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use std::fmt::Write;
 
 /// A JSON value; the keys of an object stand in the order in which they were written.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,10 +16,7 @@ pub(super) enum Value {
 impl Value {
     pub(super) fn field(&self, name: &str) -> Option<&Value> {
         match self {
-            Self::Object(fields) => fields
-                .iter()
-                .find(|(key, _)| key == name)
-                .map(|(_, value)| value),
+            Self::Object(fields) => fields.iter().find(|(key, _)| key == name).map(|(_, value)| value),
             _ => None,
         }
     }
@@ -98,17 +93,11 @@ impl Value {
                 });
             }
             Self::Object(fields) => {
-                write_json_members(
-                    out,
-                    ['{', '}'],
-                    fields,
-                    indent,
-                    |(key, value), out, indent| {
-                        write_json_text(key, out);
-                        out.push_str(if indent.is_some() { ": " } else { ":" });
-                        value.write_json(out, indent);
-                    },
-                );
+                write_json_members(out, ['{', '}'], fields, indent, |(key, value), out, indent| {
+                    write_json_text(key, out);
+                    out.push_str(if indent.is_some() { ": " } else { ":" });
+                    value.write_json(out, indent);
+                });
             }
         }
     }
@@ -149,11 +138,7 @@ fn write_json_text(text: &str, out: &mut String) {
 
 /// Python's `repr` of a string, as it stands in its error messages.
 pub(super) fn python_repr(text: &str) -> String {
-    let quote = if text.contains('\'') && !text.contains('"') {
-        '"'
-    } else {
-        '\''
-    };
+    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
     let mut out = String::from(quote);
     for letter in text.chars() {
         match letter {
@@ -162,7 +147,10 @@ pub(super) fn python_repr(text: &str) -> String {
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
             letter if letter == quote => out.extend(['\\', letter]),
-            letter if letter.is_control() => out.push_str(&format!("\\x{:02x}", u32::from(letter))),
+            letter if letter.is_control() => {
+                // Writing to a string cannot fail.
+                let _ = write!(out, "\\x{:02x}", u32::from(letter));
+            }
             letter => out.push(letter),
         }
     }
@@ -176,61 +164,18 @@ impl From<&str> for Value {
     }
 }
 
-impl<'de> Deserialize<'de> for Value {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InOrder;
-
-        impl<'de> Visitor<'de> for InOrder {
-            type Value = Value;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a JSON value")
-            }
-
-            fn visit_unit<E>(self) -> Result<Value, E> {
-                Ok(Value::Null)
-            }
-
-            fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-                Ok(Value::Bool(value))
-            }
-
-            fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
-                Ok(Value::Number(number.into()))
-            }
-
-            fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
-                Ok(Value::Number(number.into()))
-            }
-
-            fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
-                Ok(serde_json::Number::from_f64(number).map_or(Value::Null, Value::Number))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Value, E> {
-                Ok(Value::from(text))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Value, A::Error> {
-                let mut list = Vec::new();
-                while let Some(element) = elements.next_element()? {
-                    list.push(element);
-                }
-                Ok(Value::List(list))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
-                let mut object: Vec<(String, Value)> = Vec::new();
-                while let Some((key, value)) = fields.next_entry::<String, Value>()? {
-                    match object.iter_mut().find(|(known, _)| *known == key) {
-                        Some(field) => field.1 = value,
-                        None => object.push((key, value)),
-                    }
-                }
-                Ok(Value::Object(object))
+/// serde_json keeps the order as well (its feature `preserve_order`).
+impl From<serde_json::Value> for Value {
+    fn from(value: serde_json::Value) -> Self {
+        match value {
+            serde_json::Value::Null => Self::Null,
+            serde_json::Value::Bool(value) => Self::Bool(value),
+            serde_json::Value::Number(number) => Self::Number(number),
+            serde_json::Value::String(text) => Self::Text(text),
+            serde_json::Value::Array(elements) => Self::List(elements.into_iter().map(Self::from).collect()),
+            serde_json::Value::Object(fields) => {
+                Self::Object(fields.into_iter().map(|(key, value)| (key, Self::from(value))).collect())
             }
         }
-
-        deserializer.deserialize_any(InOrder)
     }
 }

@@ -16,25 +16,15 @@ use super::{ClientError, Target, error};
 
 /// The credentials found. Towards this machine missing ones are `test`/`test`, as emulators have it; an engine that
 /// checks signatures refuses them with AWS's own error.
-pub(super) async fn find(
-    target: &Target,
-    settings: &Settings,
-    tls: &Tls,
-) -> Result<Credentials, ClientError> {
+pub(super) async fn find(target: &Target, settings: &Settings, tls: &Tls) -> Result<Credentials, ClientError> {
     let has_variable = |name| settings.variable(name).is_some();
     // A profile given as a flag goes before the environment (botocore/credentials.py, create_credential_resolver).
     let from_environment = target.profile.is_none();
-    if from_environment
-        && has_variable("AWS_ACCESS_KEY_ID")
-        && !has_variable("AWS_SECRET_ACCESS_KEY")
-    {
-        return Err(ClientError::PartialCredentials {
-            missing: "AWS_SECRET_ACCESS_KEY",
-        });
+    if from_environment && has_variable("AWS_ACCESS_KEY_ID") && !has_variable("AWS_SECRET_ACCESS_KEY") {
+        return Err(ClientError::PartialCredentials { missing: "AWS_SECRET_ACCESS_KEY" });
     }
-    let outward = ProviderConfig::without_region()
-        .with_region(Some(settings.region.clone()))
-        .with_http_client(tls.client(true));
+    let outward =
+        ProviderConfig::without_region().with_region(Some(settings.region.clone())).with_http_client(tls.client(true));
     let inward = outward.clone().with_http_client(tls.client(false));
 
     let profile = ProfileFileCredentialsProvider::builder()
@@ -42,35 +32,20 @@ pub(super) async fn find(
         .profile_name(settings.profile_name.clone())
         .build();
     let mut chain = if from_environment {
-        CredentialsProviderChain::first_try(
-            "Environment",
-            EnvironmentVariableCredentialsProvider::new(),
-        )
-        .or_else("Profile", profile)
+        CredentialsProviderChain::first_try("Environment", EnvironmentVariableCredentialsProvider::new())
+            .or_else("Profile", profile)
     } else {
         CredentialsProviderChain::first_try("Profile", profile)
     };
     if has_variable("AWS_WEB_IDENTITY_TOKEN_FILE") {
-        let provider = WebIdentityTokenCredentialsProvider::builder()
-            .configure(&outward)
-            .build();
+        let provider = WebIdentityTokenCredentialsProvider::builder().configure(&outward).build();
         chain = chain.or_else("WebIdentityToken", provider);
     }
-    if has_variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
-        || has_variable("AWS_CONTAINER_CREDENTIALS_FULL_URI")
-    {
-        chain = chain.or_else(
-            "EcsContainer",
-            EcsCredentialsProvider::builder().configure(&inward).build(),
-        );
+    if has_variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") || has_variable("AWS_CONTAINER_CREDENTIALS_FULL_URI") {
+        chain = chain.or_else("EcsContainer", EcsCredentialsProvider::builder().configure(&inward).build());
     }
     if !settings.is_loopback {
-        chain = chain.or_else(
-            "Ec2InstanceMetadata",
-            ImdsCredentialsProvider::builder()
-                .configure(&inward)
-                .build(),
-        );
+        chain = chain.or_else("Ec2InstanceMetadata", ImdsCredentialsProvider::builder().configure(&inward).build());
     }
     match chain.provide_credentials().await {
         Ok(credentials) => Ok(credentials),

@@ -34,14 +34,10 @@ pub enum ClientError {
     #[error("Provided region_name '{0}' doesn't match a supported format.")]
     InvalidRegion(String),
     /// A retry mode that the AWS CLI v2 does not know.
-    #[error(
-        "Invalid value provided to \"mode\": \"{0}\" must be one of: \"standard\" or \"adaptive\""
-    )]
+    #[error("Invalid value provided to \"mode\": \"{0}\" must be one of: \"standard\" or \"adaptive\"")]
     InvalidRetryMode(String),
     /// A number of attempts that is none.
-    #[error(
-        "Value provided to \"max_attempts\": {0} must be an integer greater than or equal to one."
-    )]
+    #[error("Value provided to \"max_attempts\": {0} must be an integer greater than or equal to one.")]
     InvalidMaxAttempts(String),
     /// The certificates to trust cannot be read.
     #[error("Could not find a suitable TLS CA certificate bundle, invalid path: {}", .0.display())]
@@ -77,9 +73,7 @@ pub enum ClientError {
         url: String,
     },
     /// The server hung up without a whole answer.
-    #[error(
-        "Connection was closed before we received a valid response from endpoint URL: \"{url}\"."
-    )]
+    #[error("Connection was closed before we received a valid response from endpoint URL: \"{url}\".")]
     ConnectionClosed {
         /// The URL of the request.
         url: String,
@@ -117,12 +111,7 @@ pub enum ClientError {
 
 /// What the SDK reports, in our words. botocore says "reached max retries" whenever no attempt was left, also when the
 /// last error was none to retry (`botocore/retries/standard.py`, `MaxAttemptsChecker`).
-pub(super) fn from_sdk<E>(
-    failure: &SdkError<E>,
-    url: String,
-    attempts: u32,
-    max_attempts: u32,
-) -> ClientError
+pub(super) fn from_sdk<E>(failure: &SdkError<E>, url: String, attempts: u32, max_attempts: u32) -> ClientError
 where
     E: Error + Send + Sync + 'static,
 {
@@ -131,11 +120,7 @@ where
             Some(response) if !response.status().is_success() => {
                 let (code, message) = service_error(response);
                 let retries = (attempts >= max_attempts).then(|| attempts.saturating_sub(1));
-                ClientError::Service {
-                    code,
-                    message,
-                    retries,
-                }
+                ClientError::Service { code, message, retries }
             }
             _ => ClientError::Other(innermost(failure)),
         },
@@ -155,10 +140,7 @@ where
                     ClientError::ReadTimeout { url }
                 }
             } else if let Some(tls) = tls {
-                ClientError::Tls {
-                    url,
-                    reason: tls.to_string(),
-                }
+                ClientError::Tls { url, reason: tls.to_string() }
             } else if connecting {
                 ClientError::CannotConnect { url }
             } else if connector.is_user() {
@@ -178,9 +160,7 @@ fn service_error(response: &HttpResponse) -> (String, String) {
     let body = response.body().bytes().unwrap_or_default();
     let trimmed = body.trim_ascii();
     if status >= 500 && (trimmed.is_empty() || trimmed.starts_with(b"<html>")) {
-        let reason = ::http::StatusCode::from_u16(status)
-            .ok()
-            .and_then(|status| status.canonical_reason());
+        let reason = ::http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
         return (status.to_string(), reason.unwrap_or_default().to_owned());
     }
     let text = String::from_utf8_lossy(body);
@@ -189,15 +169,10 @@ fn service_error(response: &HttpResponse) -> (String, String) {
     } else {
         match serde_json::from_slice(body) {
             Ok(serde_json::Value::Object(fields)) => fields,
-            _ => [("message".to_owned(), serde_json::Value::from(text.as_ref()))]
-                .into_iter()
-                .collect(),
+            _ => [("message".to_owned(), serde_json::Value::from(text.as_ref()))].into_iter().collect(),
         }
     };
-    let message = fields
-        .get("message")
-        .or_else(|| fields.get("Message"))
-        .map_or_else(String::new, as_python);
+    let message = fields.get("message").or_else(|| fields.get("Message")).map_or_else(String::new, as_python);
     let header = response.headers().get("x-amzn-errortype");
     let code = if let Some(header) = header {
         header.split(':').next().unwrap_or_default().to_owned()
@@ -225,9 +200,7 @@ fn as_python(value: &serde_json::Value) -> String {
 
 /// The last cause: what really happened, without the layers that passed it on.
 pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
-    causes(error)
-        .last()
-        .map_or_else(String::new, ToString::to_string)
+    causes(error).last().map_or_else(String::new, ToString::to_string)
 }
 
 fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
@@ -236,10 +209,8 @@ fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
 
 /// The error and its causes. The payload of an `io::Error` is one of them, though `source` skips it.
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |&error| {
-        match error.downcast_ref::<std::io::Error>() {
-            Some(io) => io.get_ref().map(|inner| inner as &(dyn Error + 'static)),
-            None => error.source(),
-        }
+    std::iter::successors(Some(error), |&error| match error.downcast_ref::<std::io::Error>() {
+        Some(io) => io.get_ref().map(|inner| inner as &(dyn Error + 'static)),
+        None => error.source(),
     })
 }

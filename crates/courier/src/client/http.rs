@@ -45,16 +45,12 @@ enum Trust {
 
 impl Tls {
     pub(super) fn none() -> Self {
-        Self {
-            trust: Trust::Nobody,
-        }
+        Self { trust: Trust::Nobody }
     }
 
     pub(super) fn new(target: &Target, settings: &Settings) -> Result<Self, ClientError> {
         if !target.verify_tls {
-            return Ok(Self {
-                trust: Trust::Anybody,
-            });
+            return Ok(Self { trust: Trust::Anybody });
         }
         let bundle = target
             .ca_bundle
@@ -83,24 +79,12 @@ impl Tls {
                     Trust::Bundle(pem) => TrustStore::empty().with_pem_certificate(pem.clone()),
                     Trust::Nobody | Trust::Anybody => TrustStore::empty(),
                 };
-                let context = TlsContext::builder()
-                    .with_trust_store(roots)
-                    .build()
-                    .expect("checked when it was read");
-                let proxy = if through_proxy {
-                    ProxyConfig::from_env()
-                } else {
-                    ProxyConfig::disabled()
-                };
-                let mut connector = Connector::builder()
-                    .connector_settings(settings.clone())
-                    .proxy_config(proxy);
+                let context = TlsContext::builder().with_trust_store(roots).build().expect("checked when it was read");
+                let proxy = if through_proxy { ProxyConfig::from_env() } else { ProxyConfig::disabled() };
+                let mut connector = Connector::builder().connector_settings(settings.clone()).proxy_config(proxy);
                 connector.set_sleep_impl(components.sleep_impl());
                 SharedHttpConnector::new(
-                    connector
-                        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-                        .tls_context(context)
-                        .build(),
+                    connector.tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(context).build(),
                 )
             }
         })
@@ -134,16 +118,10 @@ impl TrustingConnector {
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(TrustAnybody { provider }))
             .with_no_client_auth();
-        let https = HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(tcp);
+        let https =
+            HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp);
         let client = legacy::Client::builder(TokioExecutor::new()).build(https);
-        Self {
-            client,
-            read_timeout: settings.read_timeout(),
-        }
+        Self { client, read_timeout: settings.read_timeout() }
     }
 }
 
@@ -209,8 +187,6 @@ impl ServerCertVerifier for TrustAnybody {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }

@@ -51,10 +51,7 @@ impl Settings {
         if let (Some(named), None) = (named, &profile) {
             return Err(ClientError::ProfileNotFound(named));
         }
-        let lookup = Lookup {
-            env: &env,
-            profile: profile.as_ref(),
-        };
+        let lookup = Lookup { env: &env, profile: profile.as_ref() };
 
         let endpoint = endpoint(target, &lookup, &files)?;
         let is_loopback = endpoint.as_deref().is_some_and(is_loopback);
@@ -96,9 +93,7 @@ impl Settings {
     }
 
     pub(super) fn is_plain_http(&self) -> bool {
-        self.endpoint
-            .as_deref()
-            .is_some_and(|url| url.starts_with("http://"))
+        self.endpoint.as_deref().is_some_and(|url| url.starts_with("http://"))
     }
 
     /// A proxy stands between us and other machines, never between us and this one.
@@ -118,8 +113,7 @@ impl Lookup<'_> {
     }
 
     fn flag(&self, name: &str, key: &str) -> bool {
-        self.text(name, key)
-            .is_some_and(|text| text.eq_ignore_ascii_case("true"))
+        self.text(name, key).is_some_and(|text| text.eq_ignore_ascii_case("true"))
     }
 }
 
@@ -132,18 +126,11 @@ fn given(text: Option<String>) -> Option<String> {
 }
 
 /// `None` means AWS's own endpoint of the region.
-fn endpoint(
-    target: &Target,
-    lookup: &Lookup<'_>,
-    files: &ProfileSet,
-) -> Result<Option<String>, ClientError> {
+fn endpoint(target: &Target, lookup: &Lookup<'_>, files: &ProfileSet) -> Result<Option<String>, ClientError> {
     if target.aws {
         return Ok(None);
     }
-    let ignored = lookup.flag(
-        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
-        "ignore_configured_endpoint_urls",
-    );
+    let ignored = lookup.flag("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls");
     let configured = || {
         variable(lookup.env, "AWS_ENDPOINT_URL_LAMBDA")
             .or_else(|| variable(lookup.env, "AWS_ENDPOINT_URL"))
@@ -152,8 +139,7 @@ fn endpoint(
     };
     let url = match &target.endpoint_url {
         Some(url) => url.clone(),
-        None => if ignored { None } else { configured() }
-            .unwrap_or_else(|| target.default_endpoint.clone()),
+        None => if ignored { None } else { configured() }.unwrap_or_else(|| target.default_endpoint.clone()),
     };
     check_endpoint(&url)?;
     Ok(Some(url))
@@ -177,20 +163,12 @@ fn check_endpoint(url: &str) -> Result<(), ClientError> {
     let host = uri.host().ok_or_else(invalid)?;
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())
-            && label
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
     let is_ipv6 = host.starts_with('[');
-    if !is_ipv6
-        && !host
-            .strip_suffix('.')
-            .unwrap_or(host)
-            .split('.')
-            .all(is_label)
-    {
+    if !is_ipv6 && !host.strip_suffix('.').unwrap_or(host).split('.').all(is_label) {
         return Err(invalid());
     }
     match uri.scheme_str() {
@@ -213,56 +191,31 @@ fn is_loopback(url: &str) -> bool {
     host == "localhost" || host.ends_with(".localhost")
 }
 
-async fn region(
-    target: &Target,
-    lookup: &Lookup<'_>,
-    is_loopback: bool,
-) -> Result<String, ClientError> {
+async fn region(target: &Target, lookup: &Lookup<'_>, is_loopback: bool) -> Result<String, ClientError> {
     let region = match given(target.region.clone()) {
         Some(region) => region,
-        None => match EnvironmentVariableRegionProvider::new()
-            .region()
-            .await
-            .map(|region| region.to_string())
-        {
+        None => match EnvironmentVariableRegionProvider::new().region().await.map(|region| region.to_string()) {
             Some(region) if !region.is_empty() => region,
-            _ => match given(
-                lookup
-                    .profile
-                    .and_then(|profile| profile.get("region"))
-                    .map(str::to_owned),
-            ) {
+            _ => match given(lookup.profile.and_then(|profile| profile.get("region")).map(str::to_owned)) {
                 Some(region) => region,
                 None if is_loopback => "us-east-1".to_owned(),
-                None => region_of_this_machine()
-                    .await
-                    .ok_or(ClientError::NoRegion)?,
+                None => region_of_this_machine().await.ok_or(ClientError::NoRegion)?,
             },
         },
     };
     // botocore/utils.py, validate_region_name: what can stand in a host name.
     let is_label = region.len() <= 63
-        && region
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        && region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
         && !region.starts_with('-')
         && !region.ends_with('-')
         && !region.bytes().all(|byte| byte.is_ascii_digit());
-    if is_label {
-        Ok(region)
-    } else {
-        Err(ClientError::InvalidRegion(region))
-    }
+    if is_label { Ok(region) } else { Err(ClientError::InvalidRegion(region)) }
 }
 
 /// On EC2, as the AWS CLI v2 does; the provider heeds `AWS_EC2_METADATA_DISABLED`.
 async fn region_of_this_machine() -> Option<String> {
     let config = ProviderConfig::without_region().with_http_client(Tls::none().client(false));
-    let region = ImdsRegionProvider::builder()
-        .configure(&config)
-        .build()
-        .region()
-        .await?;
+    let region = ImdsRegionProvider::builder().configure(&config).build().region().await?;
     Some(region.to_string())
 }
 
@@ -270,16 +223,10 @@ fn unreadable(failure: &ProfileFileLoadError) -> ClientError {
     let reason = super::error::innermost(failure);
     // "error parsing PATH on line N:", aws-runtime's text of a parse error
     let path = match failure {
-        ProfileFileLoadError::ParseError { .. } => reason
-            .strip_prefix("error parsing ")
-            .and_then(|rest| rest.split(" on line ").next())
-            .map(str::to_owned),
-        ProfileFileLoadError::CouldNotReadFile { .. } => {
-            failure.to_string().split('`').nth(1).map(str::to_owned)
+        ProfileFileLoadError::ParseError { .. } => {
+            reason.strip_prefix("error parsing ").and_then(|rest| rest.split(" on line ").next()).map(str::to_owned)
         }
+        ProfileFileLoadError::CouldNotReadFile { .. } => failure.to_string().split('`').nth(1).map(str::to_owned),
     };
-    ClientError::ConfigUnreadable {
-        path: path.unwrap_or_default(),
-        reason,
-    }
+    ClientError::ConfigUnreadable { path: path.unwrap_or_default(), reason }
 }

@@ -33,12 +33,7 @@ impl Failure {
     }
 
     fn new(line: String, code: u8) -> Self {
-        Self {
-            line,
-            code,
-            hints: Vec::new(),
-            is_payload_refused: false,
-        }
+        Self { line, code, hints: Vec::new(), is_payload_refused: false }
     }
 
     pub(super) fn with_hint(mut self, hint: impl Into<String>) -> Self {
@@ -47,26 +42,22 @@ impl Failure {
     }
 
     pub(super) fn of_outfile(error: &std::io::Error, path: &Path) -> Self {
-        Self::general(format!(
-            "{}: {}",
-            input::os_error(error),
-            python_repr(&path.to_string_lossy())
-        ))
-        .with_hint("the function has run, but its answer could not be written")
+        Self::general(format!("{}: {}", input::os_error(error), python_repr(&path.to_string_lossy())))
+            .with_hint("the function has run, but its answer could not be written")
     }
 
     pub(super) fn of_client(error: &ClientError, client: Option<&LambdaClient>) -> Self {
         let line = error.to_string();
         match error {
-            ClientError::NoRegion => {
-                Self::new(format!("{line} You can also configure your region by running \"aws configure\"."), CONFIGURATION)
-                    .with_hint("name one with --region or AWS_REGION")
-            }
-            ClientError::NoCredentials => Self::new(
-                format!("{line}. You can configure credentials by running \"aws configure\"."),
+            ClientError::NoRegion => Self::new(
+                format!("{line} You can also configure your region by running \"aws configure\"."),
                 CONFIGURATION,
             )
-            .with_hint("--profile names a profile that has some; --no-sign-request needs none"),
+            .with_hint("name one with --region or AWS_REGION"),
+            ClientError::NoCredentials => {
+                Self::new(format!("{line}. You can configure credentials by running \"aws configure\"."), CONFIGURATION)
+                    .with_hint("--profile names a profile that has some; --no-sign-request needs none")
+            }
             ClientError::Service { code, .. } => {
                 let mut failure = Self::new(line, SERVICE);
                 failure.is_payload_refused = code == "InvalidRequestContentException";
@@ -76,7 +67,9 @@ impl Failure {
                 Some(endpoint) if client.is_some_and(LambdaClient::is_loopback) => Self::general(line)
                     .with_hint(format!("nothing listens at {endpoint}; start an engine with: lambd serve"))
                     .with_hint("--endpoint-url calls another endpoint, --aws calls AWS itself"),
-                Some(endpoint) => Self::general(line).with_hint(format!("{endpoint} was configured; --aws calls AWS itself")),
+                Some(endpoint) => {
+                    Self::general(line).with_hint(format!("{endpoint} was configured; --aws calls AWS itself"))
+                }
                 None => Self::general(line),
             },
             ClientError::ReadTimeout { .. } => Self::general(line)
@@ -85,13 +78,11 @@ impl Failure {
             ClientError::ConnectTimeout { .. } => {
                 Self::general(line).with_hint("--cli-connect-timeout SECONDS waits longer, 0 without limit")
             }
-            ClientError::ProfileNotFound(_) => {
-                Self::general(line).with_hint("profiles stand in ~/.aws/config as [profile NAME] and in ~/.aws/credentials as [NAME]")
-            }
+            ClientError::ProfileNotFound(_) => Self::general(line)
+                .with_hint("profiles stand in ~/.aws/config as [profile NAME] and in ~/.aws/credentials as [NAME]"),
             ClientError::ConfigUnreadable { reason, .. } => Self::general(line).with_hint(reason.replace('\n', " ")),
-            ClientError::Tls { .. } => {
-                Self::general(line).with_hint("--ca-bundle FILE trusts other certificates; an engine on this machine speaks http://")
-            }
+            ClientError::Tls { .. } => Self::general(line)
+                .with_hint("--ca-bundle FILE trusts other certificates; an engine on this machine speaks http://"),
             _ => Self::general(line),
         }
     }

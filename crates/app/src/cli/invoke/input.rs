@@ -19,18 +19,12 @@ pub(super) fn parameter(name: &str, value: &str) -> Result<Vec<u8>, Failure> {
         return Ok(value.as_bytes().to_owned());
     };
     let path = expand(path);
-    let refused =
-        |reason: String| Failure::usage(format!("Error parsing parameter '{name}': {reason}"));
+    let refused = |reason: String| Failure::usage(format!("Error parsing parameter '{name}': {reason}"));
     let bytes = std::fs::read(&path).map_err(|error| {
-        let failure = refused(format!(
-            "Unable to load paramfile {value}: {}: {}",
-            os_error(&error),
-            python_repr(&path)
-        ));
+        let failure =
+            refused(format!("Unable to load paramfile {value}: {}: {}", os_error(&error), python_repr(&path)));
         match std::env::current_dir() {
-            Ok(folder)
-                if error.kind() == std::io::ErrorKind::NotFound && !path.starts_with('/') =>
-            {
+            Ok(folder) if error.kind() == std::io::ErrorKind::NotFound && !path.starts_with('/') => {
                 failure.with_hint(format!("looked in {}", folder.display()))
             }
             _ => failure,
@@ -52,11 +46,8 @@ pub(super) fn parameter(name: &str, value: &str) -> Result<Vec<u8>, Failure> {
 /// A parameter that is text.
 pub(super) fn text_parameter(name: &str, value: &str) -> Result<String, Failure> {
     let bytes = parameter(name, value)?;
-    String::from_utf8(bytes).map_err(|_| {
-        Failure::usage(format!(
-            "Error parsing parameter '{name}': the file is no text in UTF-8"
-        ))
-    })
+    String::from_utf8(bytes)
+        .map_err(|_| Failure::usage(format!("Error parsing parameter '{name}': the file is no text in UTF-8")))
 }
 
 /// All of stdin.
@@ -65,18 +56,14 @@ pub(super) async fn stdin() -> Result<Vec<u8>, Failure> {
         let mut bytes = Vec::new();
         std::io::Read::read_to_end(&mut std::io::stdin(), &mut bytes).map(|_| bytes)
     });
-    let bytes = read
-        .await
-        .map_err(|error| Failure::general(error.to_string()))?;
+    let bytes = read.await.map_err(|error| Failure::general(error.to_string()))?;
     bytes.map_err(|error| {
-        Failure::usage(format!(
-            "Error parsing parameter '--payload': Unable to read stdin: {}",
-            os_error(&error)
-        ))
+        Failure::usage(format!("Error parsing parameter '--payload': Unable to read stdin: {}", os_error(&error)))
     })
 }
 
 /// Python's `os.path.expandvars(os.path.expanduser(path))`, without other users' homes.
+#[expect(clippy::disallowed_methods, reason = "the user names the variables, in the path")]
 fn expand(path: &str) -> String {
     let home = std::env::var("HOME").ok();
     let path = match (path.strip_prefix('~'), home) {
@@ -90,18 +77,9 @@ fn expand(path: &str) -> String {
     while let Some(position) = rest.find('$') {
         expanded.push_str(&rest[..position]);
         let after = &rest[position + 1..];
-        let (name, end) = match after
-            .strip_prefix('{')
-            .and_then(|braced| braced.split_once('}'))
-        {
-            Some((name, _)) => (name, name.len() + 2),
-            None => {
-                let end = after
-                    .find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
-                    .unwrap_or(after.len());
-                (&after[..end], end)
-            }
-        };
+        let braced = after.strip_prefix('{').and_then(|braced| braced.split_once('}'));
+        let word = after.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').unwrap_or(after.len());
+        let (name, end) = braced.map_or((&after[..word], word), |(name, _)| (name, name.len() + 2));
         match std::env::var(name) {
             Ok(value) if !name.is_empty() => expanded.push_str(&value),
             _ => expanded.push_str(&rest[position..position + 1 + end]),
@@ -115,9 +93,7 @@ fn expand(path: &str) -> String {
 pub(super) fn check_scheme(url: &str) -> Result<(), Failure> {
     let has_scheme = url.split_once(':').is_some_and(|(scheme, _)| {
         scheme.starts_with(|letter: char| letter.is_ascii_alphabetic())
-            && scheme
-                .chars()
-                .all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '+' | '-' | '.'))
+            && scheme.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '+' | '-' | '.'))
     });
     if has_scheme {
         return Ok(());
@@ -130,20 +106,13 @@ pub(super) fn check_scheme(url: &str) -> Result<(), Failure> {
 }
 
 /// `None` means without limit.
-pub(super) fn timeout(
-    kind: &str,
-    text: Option<&str>,
-    default: Duration,
-) -> Result<Option<Duration>, Failure> {
+pub(super) fn timeout(kind: &str, text: Option<&str>, default: Duration) -> Result<Option<Duration>, Failure> {
     let Some(text) = text else {
         return Ok(Some(default));
     };
     let seconds: i64 = text.trim().parse().map_err(|_| {
-        Failure::general(format!(
-            "invalid literal for int() with base 10: {}",
-            python_repr(text)
-        ))
-        .with_hint(format!("--cli-{kind}-timeout takes a number of seconds"))
+        Failure::general(format!("invalid literal for int() with base 10: {}", python_repr(text)))
+            .with_hint(format!("--cli-{kind}-timeout takes a number of seconds"))
     })?;
     match u64::try_from(seconds) {
         Ok(0) => Ok(None),
@@ -159,42 +128,28 @@ pub(super) fn timeout(
 pub(super) fn check_lengths(invocation: &Invocation) -> Result<(), Failure> {
     let parameters = [
         ("FunctionName", Some(&invocation.function_name)),
-        (
-            "DurableExecutionName",
-            invocation.durable_execution_name.as_ref(),
-        ),
+        ("DurableExecutionName", invocation.durable_execution_name.as_ref()),
         ("Qualifier", invocation.qualifier.as_ref()),
         ("TenantId", invocation.tenant_id.as_ref()),
     ];
     let lines: Vec<_> = parameters
         .into_iter()
         .filter(|(_, value)| value.is_some_and(String::is_empty))
-        .map(|(name, _)| {
-            format!("Invalid length for parameter {name}, value: 0, valid min length: 1")
-        })
+        .map(|(name, _)| format!("Invalid length for parameter {name}, value: 0, valid min length: 1"))
         .collect();
     if lines.is_empty() {
         return Ok(());
     }
-    Err(Failure::usage(format!(
-        "Parameter validation failed:\n{}",
-        lines.join("\n")
-    )))
+    Err(Failure::usage(format!("Parameter validation failed:\n{}", lines.join("\n"))))
 }
 
 /// `--cli-binary-format base64`: everything but the bytes of a `fileb://` is base64.
-pub(super) fn decode_payload(
-    written: Option<&str>,
-    invocation: &mut Invocation,
-) -> Result<(), Failure> {
+pub(super) fn decode_payload(written: Option<&str>, invocation: &mut Invocation) -> Result<(), Failure> {
     let is_bytes = written.is_some_and(|written| written.starts_with("fileb://"));
     if let Some(payload) = invocation.payload.as_mut().filter(|_| !is_bytes) {
         *payload = decode_base64(payload).ok_or_else(|| {
-            Failure::general(format!(
-                "Invalid base64: \"{}\"",
-                String::from_utf8_lossy(payload)
-            ))
-            .with_hint("without --cli-binary-format base64 the payload is plain text")
+            Failure::general(format!("Invalid base64: \"{}\"", String::from_utf8_lossy(payload)))
+                .with_hint("without --cli-binary-format base64 the payload is plain text")
         })?;
     }
     Ok(())
@@ -210,17 +165,13 @@ fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {
     // What follows complete padding is ignored.
     if let Some(padding) = letters.iter().position(|&letter| letter == b'=') {
         let end = padding.div_ceil(4) * 4;
-        if letters[padding..].len() < end - padding
-            || letters[padding..end].iter().any(|&letter| letter != b'=')
-        {
+        if letters[padding..].len() < end - padding || letters[padding..end].iter().any(|&letter| letter != b'=') {
             return None;
         }
         letters.truncate(end);
     }
     let mut lenient = data_encoding::Specification::new();
-    lenient
-        .symbols
-        .push_str("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
+    lenient.symbols.push_str("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
     lenient.padding = Some('=');
     lenient.check_trailing_bits = false;
     lenient.encoding().ok()?.decode(&letters).ok()
@@ -228,9 +179,9 @@ fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {
 
 /// Whether somebody encoded the payload for a client that wants it so.
 pub(super) fn is_base64_of_json(payload: &[u8]) -> bool {
-    BASE64.decode(payload.trim_ascii()).is_ok_and(|decoded| {
-        !decoded.is_empty() && serde_json::from_slice::<serde::de::IgnoredAny>(&decoded).is_ok()
-    })
+    BASE64
+        .decode(payload.trim_ascii())
+        .is_ok_and(|decoded| !decoded.is_empty() && serde_json::from_slice::<serde::de::IgnoredAny>(&decoded).is_ok())
 }
 
 /// An error of the operating system as Python prints it.
@@ -238,9 +189,7 @@ pub(super) fn os_error(error: &std::io::Error) -> String {
     let text = error.to_string();
     match error.raw_os_error() {
         Some(number) => {
-            let text = text
-                .strip_suffix(&format!(" (os error {number})"))
-                .unwrap_or(&text);
+            let text = text.strip_suffix(&format!(" (os error {number})")).unwrap_or(&text);
             format!("[Errno {number}] {text}")
         }
         None => text,
@@ -263,11 +212,7 @@ mod tests {
             ("e30=e30=", Some("{}")),
             ("e3==", Some("{")),
         ] {
-            assert_eq!(
-                decode_base64(text.as_bytes()).as_deref(),
-                expected.map(str::as_bytes),
-                "{text}"
-            );
+            assert_eq!(decode_base64(text.as_bytes()).as_deref(), expected.map(str::as_bytes), "{text}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! `--output table`: boxes, nested values in boxes inside (the AWS CLI's `table.py` and `formatter.py`).
 
+use std::cmp::Ordering;
 use std::fmt::Write;
 
 use super::TableStyle;
@@ -9,9 +10,7 @@ use crate::cli::value::Value;
 const PADDING: usize = 4;
 
 pub(super) fn render(title: &str, value: &Value, style: TableStyle) -> Result<String, String> {
-    let mut table = Table {
-        sections: Vec::new(),
-    };
+    let mut table = Table { sections: Vec::new() };
     if !table.build(Some(title), value, 0)? {
         return Ok(String::new());
     }
@@ -37,9 +36,7 @@ impl Table {
     }
 
     fn section(&mut self) -> &mut Section {
-        self.sections
-            .last_mut()
-            .expect("a section is opened with each title")
+        self.sections.last_mut().expect("a section is opened with each title")
     }
 
     fn build(&mut self, title: Option<&str>, value: &Value, indent: usize) -> Result<bool, String> {
@@ -47,11 +44,7 @@ impl Table {
             return Ok(false);
         }
         if let Some(title) = title {
-            self.sections.push(Section {
-                title: title.to_owned(),
-                indent,
-                ..Section::default()
-            });
+            self.sections.push(Section { title: title.to_owned(), indent, ..Section::default() });
         }
         match value {
             Value::List(elements) if matches!(elements[0], Value::Object(_)) => {
@@ -61,12 +54,9 @@ impl Table {
                 for element in elements {
                     match element {
                         Value::List(cells) if cells.iter().all(Value::is_scalar) => {
-                            self.section()
-                                .add_row(cells.iter().map(Value::to_python_str).collect())?;
+                            self.section().add_row(cells.iter().map(Value::to_python_str).collect())?;
                         }
-                        scalar if scalar.is_scalar() => {
-                            self.section().add_row(vec![scalar.to_python_str()])?
-                        }
+                        scalar if scalar.is_scalar() => self.section().add_row(vec![scalar.to_python_str()])?,
                         nested => {
                             self.build(None, nested, 0)?;
                         }
@@ -79,42 +69,23 @@ impl Table {
         Ok(true)
     }
 
-    fn build_from_object(
-        &mut self,
-        object: &Value,
-        fields: &[(String, Value)],
-        indent: usize,
-    ) -> Result<(), String> {
+    fn build_from_object(&mut self, object: &Value, fields: &[(String, Value)], indent: usize) -> Result<(), String> {
         let (headers, more) = group(fields);
-        let cell = |key: &str| {
-            object
-                .field(key)
-                .map_or_else(String::new, Value::to_python_str)
-        };
+        let cell = |key: &str| object.field(key).map_or_else(String::new, Value::to_python_str);
         if let [header] = headers.as_slice() {
-            self.section()
-                .add_row(vec![(*header).to_owned(), cell(header)])?;
+            self.section().add_row(vec![(*header).to_owned(), cell(header)])?;
         } else if !headers.is_empty() {
             let row = headers.iter().map(|key| cell(key)).collect();
             self.section().add_header(&headers);
             self.section().add_row(row)?;
         }
         for key in more {
-            self.build(
-                Some(key),
-                object.field(key).unwrap_or(&Value::Null),
-                indent + 1,
-            )?;
+            self.build(Some(key), object.field(key).unwrap_or(&Value::Null), indent + 1)?;
         }
         Ok(())
     }
 
-    fn build_from_objects(
-        &mut self,
-        elements: &[Value],
-        indent: usize,
-        title: &str,
-    ) -> Result<(), String> {
+    fn build_from_objects(&mut self, elements: &[Value], indent: usize, title: &str) -> Result<(), String> {
         let mut headers = Vec::new();
         let mut more = Vec::new();
         for element in elements {
@@ -131,18 +102,10 @@ impl Table {
         self.section().add_header(&headers);
         for (index, element) in elements.iter().enumerate() {
             if index > 0 && !more.is_empty() {
-                self.sections.push(Section {
-                    title: title.to_owned(),
-                    indent,
-                    ..Section::default()
-                });
+                self.sections.push(Section { title: title.to_owned(), indent, ..Section::default() });
                 self.section().add_header(&headers);
             }
-            let row = headers.iter().map(|key| {
-                element
-                    .field(key)
-                    .map_or_else(String::new, Value::to_python_str)
-            });
+            let row = headers.iter().map(|key| element.field(key).map_or_else(String::new, Value::to_python_str));
             self.section().add_row(row.collect())?;
             for key in &more {
                 if let Some(value) = element.field(key) {
@@ -157,11 +120,8 @@ impl Table {
 /// The names of the scalar fields and of the others, each sorted.
 fn group(fields: &[(String, Value)]) -> (Vec<&str>, Vec<&str>) {
     let names = |is_wanted: fn(&Value) -> bool| {
-        let mut names: Vec<_> = fields
-            .iter()
-            .filter(|(_, value)| is_wanted(value))
-            .map(|(key, _)| key.as_str())
-            .collect();
+        let mut names: Vec<_> =
+            fields.iter().filter(|(_, value)| is_wanted(value)).map(|(key, _)| key.as_str()).collect();
         names.sort_unstable();
         names
     };
@@ -189,10 +149,7 @@ impl Section {
     fn add_row(&mut self, row: Vec<String>) -> Result<(), String> {
         let columns = *self.columns.get_or_insert(row.len());
         if row.len() != columns {
-            return Err(format!(
-                "Row should have {columns} elements, instead it has {}",
-                row.len()
-            ));
+            return Err(format!("Row should have {columns} elements, instead it has {}", row.len()));
         }
         self.widen(&row);
         self.rows.push(row);
@@ -213,15 +170,9 @@ impl Section {
         if self.rows.len() != 1 || self.headers.is_empty() {
             return;
         }
-        let mut upright = Self {
-            title: self.title.clone(),
-            indent: self.indent,
-            ..Self::default()
-        };
+        let mut upright = Self { title: self.title.clone(), indent: self.indent, ..Self::default() };
         for (header, cell) in self.headers.iter().zip(&self.rows[0]) {
-            upright
-                .add_row(vec![header.clone(), cell.clone()])
-                .expect("each row has two cells");
+            upright.add_row(vec![header.clone(), cell.clone()]).expect("each row has two cells");
         }
         *self = upright;
     }
@@ -239,32 +190,23 @@ impl Section {
             return natural;
         }
         #[expect(clippy::cast_precision_loss, reason = "widths of a table are small")]
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "widths of a table are small"
-        )]
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "widths of a table are small")]
         let mut scaled: Vec<usize> = natural
             .iter()
             .map(|&column| (width as f64 / sum as f64 * column as f64).round_ties_even() as usize)
             .collect();
         loop {
             let total: usize = scaled.iter().sum();
-            if total > width {
-                let surplus = total - width;
-                scaled
-                    .iter_mut()
-                    .take(surplus)
-                    .for_each(|column| *column = column.saturating_sub(1));
-            } else if total < width {
-                let missing = width - total;
-                scaled
-                    .iter_mut()
-                    .rev()
-                    .take(missing)
-                    .for_each(|column| *column += 1);
-            } else {
-                return scaled;
+            match total.cmp(&width) {
+                Ordering::Greater => {
+                    let surplus = total - width;
+                    scaled.iter_mut().take(surplus).for_each(|column| *column = column.saturating_sub(1));
+                }
+                Ordering::Less => {
+                    let missing = width - total;
+                    scaled.iter_mut().rev().take(missing).for_each(|column| *column += 1);
+                }
+                Ordering::Equal => return scaled,
             }
         }
     }
@@ -291,9 +233,7 @@ impl Section {
         };
         if !self.headers.is_empty() {
             let header = self.headers.iter().zip(&widths).enumerate();
-            let header = header.map(|(index, (cell, &width))| {
-                centred(cell, width, if index == 0 { "|" } else { "" })
-            });
+            let header = header.map(|(index, (cell, &width))| centred(cell, width, if index == 0 { "|" } else { "" }));
             lines.push(ruler.clone());
             lines.push(header.collect());
         }
@@ -301,19 +241,11 @@ impl Section {
             lines.push(ruler.clone());
             for row in &self.rows {
                 let row = row.iter().zip(&widths).enumerate();
-                lines.push(
-                    row.map(|(index, (cell, &width))| aligned_left(cell, width, index == 0, style))
-                        .collect(),
-                );
+                lines.push(row.map(|(index, (cell, &width))| aligned_left(cell, width, index == 0, style)).collect());
             }
             lines.push(ruler);
         }
-        let edge = if style.is_coloured {
-            "\u{1b}[2m\u{1b}[33m|\u{1b}[0m"
-        } else {
-            "|"
-        }
-        .repeat(self.indent);
+        let edge = if style.is_coloured { "\u{1b}[2m\u{1b}[33m|\u{1b}[0m" } else { "|" }.repeat(self.indent);
         for line in lines {
             // Writing to a string cannot fail.
             let _ = writeln!(out, "{edge}{line}{edge}");
@@ -325,39 +257,21 @@ fn centred(text: &str, width: usize, left_edge: &str) -> String {
     let length = columns_of(text);
     let before = (width / 2).saturating_sub(length / 2 + 1);
     let after = width.saturating_sub(1 + left_edge.len() + before + length);
-    format!(
-        "{left_edge}{}{text}{}|",
-        " ".repeat(before),
-        " ".repeat(after)
-    )
+    format!("{left_edge}{}{text}{}|", " ".repeat(before), " ".repeat(after))
 }
 
 fn aligned_left(text: &str, width: usize, is_first: bool, style: TableStyle) -> String {
     let left_edge = if is_first { "|" } else { "" };
     let length = columns_of(text);
-    let before = if width >= length + 2 + left_edge.len() + 1 {
-        2
-    } else {
-        0
-    };
+    let before = if width > length + 2 + left_edge.len() { 2 } else { 0 };
     let after = width.saturating_sub(left_edge.len() + before + length + 1);
-    let (on, off) = if style.is_coloured {
-        ("\u{1b}[1m\u{1b}[34m", "\u{1b}[0m")
-    } else {
-        ("", "")
-    };
-    format!(
-        "{left_edge}{}{on}{text}{off}{}|",
-        " ".repeat(before),
-        " ".repeat(after)
-    )
+    let (on, off) = if style.is_coloured { ("\u{1b}[1m\u{1b}[34m", "\u{1b}[0m") } else { ("", "") };
+    format!("{left_edge}{}{on}{text}{off}{}|", " ".repeat(before), " ".repeat(after))
 }
 
 /// How many columns of a terminal the text takes: letters of East Asian width count twice.
 fn columns_of(text: &str) -> usize {
-    text.chars()
-        .map(|letter| if is_wide(letter) { 2 } else { 1 })
-        .sum()
+    text.chars().map(|letter| if is_wide(letter) { 2 } else { 1 }).sum()
 }
 
 fn is_wide(letter: char) -> bool {

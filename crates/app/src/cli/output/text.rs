@@ -21,10 +21,7 @@ fn write_list(elements: &[Value], name: Option<&str>, out: &mut String) {
     if elements.is_empty() {
         return;
     }
-    if elements
-        .iter()
-        .any(|element| matches!(element, Value::Object(_)))
-    {
+    if elements.iter().any(|element| matches!(element, Value::Object(_))) {
         let mut keys: Vec<&str> = elements
             .iter()
             .filter_map(|element| match element {
@@ -40,12 +37,8 @@ fn write_list(elements: &[Value], name: Option<&str>, out: &mut String) {
         for element in elements {
             write(element, name, Some(&keys), out);
         }
-    } else if elements
-        .iter()
-        .any(|element| matches!(element, Value::List(_)))
-    {
-        let (scalars, lists): (Vec<&Value>, Vec<&Value>) =
-            elements.iter().partition(|element| element.is_scalar());
+    } else if elements.iter().any(|element| matches!(element, Value::List(_))) {
+        let (scalars, lists): (Vec<&Value>, Vec<&Value>) = elements.iter().partition(|element| element.is_scalar());
         if !scalars.is_empty() {
             write_scalars(scalars.into_iter(), name, out);
         }
@@ -57,15 +50,9 @@ fn write_list(elements: &[Value], name: Option<&str>, out: &mut String) {
     }
 }
 
-fn write_scalars<'a>(
-    scalars: impl Iterator<Item = &'a Value>,
-    name: Option<&str>,
-    out: &mut String,
-) {
+fn write_scalars<'a>(scalars: impl Iterator<Item = &'a Value>, name: Option<&str>, out: &mut String) {
     match name {
-        Some(name) => {
-            scalars.for_each(|scalar| line(&[name.to_uppercase(), scalar.to_python_str()], out))
-        }
+        Some(name) => scalars.for_each(|scalar| line(&[name.to_uppercase(), scalar.to_python_str()], out)),
         None => line(&scalars.map(Value::to_python_str).collect::<Vec<_>>(), out),
     }
 }
@@ -80,19 +67,8 @@ fn write_object(
     let mut sorted: Vec<&(String, Value)> = fields.iter().collect();
     sorted.sort_by(|left, right| left.0.cmp(&right.0));
     let mut scalars: Vec<String> = match scalar_keys {
-        None => sorted
-            .iter()
-            .filter(|(_, value)| value.is_scalar())
-            .map(|(_, value)| value.to_python_str())
-            .collect(),
-        Some(keys) => keys
-            .iter()
-            .map(|key| {
-                object
-                    .field(key)
-                    .map_or_else(String::new, Value::to_python_str)
-            })
-            .collect(),
+        None => sorted.iter().filter(|(_, value)| value.is_scalar()).map(|(_, value)| value.to_python_str()).collect(),
+        Some(keys) => keys.iter().map(|key| object.field(key).map_or_else(String::new, Value::to_python_str)).collect(),
     };
     if !scalars.is_empty() {
         if let Some(name) = name {

@@ -1,6 +1,8 @@
 //! `--output yaml`: block style with sorted keys, as ruamel.yaml's safe dumper writes it for the AWS CLI; a bare scalar
 //! is printed as JSON.
 
+use std::fmt::Write;
+
 use crate::cli::value::Value;
 
 /// Longer plain text is folded at a blank (ruamel.yaml's `best_width`).
@@ -128,7 +130,10 @@ fn write_double_quoted(text: &str, out: &mut String) {
             '\u{c}' => out.push_str("\\f"),
             '\r' => out.push_str("\\r"),
             '\u{1b}' => out.push_str("\\e"),
-            letter if letter.is_control() => out.push_str(&format!("\\x{:02x}", u32::from(letter))),
+            letter if letter.is_control() => {
+                // Writing to a string cannot fail.
+                let _ = write!(out, "\\x{:02x}", u32::from(letter));
+            }
             '\u{feff}' => out.push_str("\\uFEFF"),
             letter => out.push(letter),
         }
@@ -161,18 +166,7 @@ fn is_plain(text: &str) -> bool {
 fn reads_as_another_type(text: &str) -> bool {
     let is_word = matches!(
         text,
-        "true"
-            | "True"
-            | "TRUE"
-            | "false"
-            | "False"
-            | "FALSE"
-            | "null"
-            | "Null"
-            | "NULL"
-            | "~"
-            | "="
-            | "<<"
+        "true" | "True" | "TRUE" | "false" | "False" | "FALSE" | "null" | "Null" | "NULL" | "~" | "=" | "<<"
     );
     is_word || is_number(text) || is_date(text)
 }
@@ -184,35 +178,21 @@ fn is_number(text: &str) -> bool {
     }
     for (prefix, radix) in [("0x", 16), ("0o", 8), ("0b", 2)] {
         if let Some(digits) = unsigned.strip_prefix(prefix) {
-            return !digits.is_empty()
-                && digits
-                    .chars()
-                    .all(|letter| letter == '_' || letter.is_digit(radix));
+            return !digits.is_empty() && digits.chars().all(|letter| letter == '_' || letter.is_digit(radix));
         }
     }
     let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (
-            mantissa,
-            Some(exponent.strip_prefix(['-', '+']).unwrap_or(exponent)),
-        ),
+        Some((mantissa, exponent)) => (mantissa, Some(exponent.strip_prefix(['-', '+']).unwrap_or(exponent))),
         None => (unsigned, None),
     };
-    let is_digits = |part: &str| {
-        part.chars()
-            .all(|letter| letter.is_ascii_digit() || letter == '_')
-    };
+    let is_digits = |part: &str| part.chars().all(|letter| letter.is_ascii_digit() || letter == '_');
     let mantissa_is_good = match mantissa.split_once('.') {
         Some((whole, fraction)) => {
-            is_digits(whole)
-                && is_digits(fraction)
-                && (whole.len() + fraction.len()) > 0
-                && !whole.starts_with('_')
+            is_digits(whole) && is_digits(fraction) && (whole.len() + fraction.len()) > 0 && !whole.starts_with('_')
         }
         None => mantissa.starts_with(|letter: char| letter.is_ascii_digit()) && is_digits(mantissa),
     };
-    mantissa_is_good
-        && exponent
-            .is_none_or(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
+    mantissa_is_good && exponent.is_none_or(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
 }
 
 fn is_date(text: &str) -> bool {
@@ -220,8 +200,6 @@ fn is_date(text: &str) -> bool {
     bytes.len() >= 8
         && bytes[..4].iter().all(u8::is_ascii_digit)
         && bytes[4] == b'-'
-        && text
-            .split(['-', 'T', 't', ' ', ':', '.', 'Z', '+'])
-            .all(|part| part.bytes().all(|b| b.is_ascii_digit()))
+        && text.split(['-', 'T', 't', ' ', ':', '.', 'Z', '+']).all(|part| part.bytes().all(|b| b.is_ascii_digit()))
         && text.matches('-').count() >= 2
 }
