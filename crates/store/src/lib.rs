@@ -1,1 +1,59 @@
-//! (room: store)
+//! What is kept on disk: functions in SQLite, code packages as files named by their content.
+//!
+//! Under the data folder: `state.lock`, `state.db` (with `-wal` and `-shm`), `packages/sha256/HEX.zip`,
+//! `packages/tmp/` for what is being written, and `code/HEX/`, the packages unpacked. A call that returned is on disk:
+//! neither `kill -9` nor a power cut takes it back. Never here: a rule; what the time is.
+
+mod error;
+mod folder;
+mod functions;
+mod holds;
+mod packages;
+mod schema;
+mod unpack;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use domain::Fault;
+use domain::arn::Home;
+
+pub use crate::error::StoreError;
+use crate::folder::Folder;
+use crate::holds::Holds;
+use crate::packages::Shelf;
+use crate::writer::Writer;
+
+/// The engine's state, in one folder that is its own. Implements `Records` and `Packages`.
+#[derive(Debug)]
+pub struct Store {
+    // Before the shelf, which holds the folder's lock: the database is closed when the lock goes.
+    writer: Writer,
+    shelf: Arc<Shelf>,
+    database: PathBuf,
+    home: Home,
+}
+
+impl Store {
+    /// Opens the state in a folder, which is made where it is missing; `home` says whose functions these are.
+    ///
+    /// Blocks for a few milliseconds. Dropping the store waits for the writes that were let in.
+    ///
+    /// # Errors
+    /// The folder is another engine's or not to be trusted, or what lies in it cannot be read; the text says what to do.
+    pub fn open(data_dir: &Path, home: Home) -> Result<Self, StoreError> {
+        let folder = Folder::claim(data_dir)?;
+        let database = folder.path.join("state.db");
+        let connection = schema::open_for_writing(&database)?;
+        let holds = Arc::<Holds>::default();
+        let shelf = Shelf::open(folder, holds.clone())?;
+        let writer = Writer::start(connection, holds).map_err(StoreError::Thread)?;
+        Ok(Self { writer, shelf: Arc::new(shelf), database, home })
+    }
+}
+
+/// Runs what blocks where it may. A panic in it is our failure, not the caller's.
+async fn blocking<T: Send + 'static>(doing: &str, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Fault> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| Fault::new(doing, error))
+}

@@ -1,1 +1,12 @@
-//! (room: testkit)
+//! What tests need: fakes of the engine's ports, and the contracts that fakes and real ones keep alike.
+//!
+//! Never here: anything that the product links.
+
+pub mod clock;
+pub mod contracts;
+pub mod dice;
+pub mod house;
+pub mod packages;
+pub mod records;
+pub mod sandbox;
+pub mod telemetry;

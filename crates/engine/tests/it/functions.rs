@@ -105,20 +105,29 @@ async fn deleting_names_the_function_and_not_the_version() {
     assert_eq!(refusal(delete("fn").await), Refusal::FunctionNotFound { arn });
 }
 
-#[tokio::test]
-async fn a_restart_finds_everything_and_ends_what_was_under_way() {
+#[test]
+fn a_restart_finds_everything_and_ends_what_was_under_way() {
     let records = Arc::new(MemoryRecords::new());
     let packages = Arc::new(MemoryPackages::beside(records.clone()));
-    let before = House::over(records.clone(), packages.clone(), Bounds::default());
-    before.create("ready").await;
-    let zip = zip_of(&[("app.py", 0o644, b"x")]);
-    before.functions.create_function(&Caller::Anyone, before.new_function("pending"), zip).await.unwrap();
-    // The activation has not had its turn yet: this is where the engine dies.
-    let after = House::over(records, packages, Bounds::default());
-    assert_eq!(after.functions.load().await.unwrap(), 2);
-    assert_eq!(after.settled("pending").await.state, State::Active);
-    let found = after.functions.get_function(&Caller::Anyone, Action::GetFunction, &after.target("ready")).unwrap();
-    assert_eq!(found.state, State::Active);
+    let runtime = || tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let dying = runtime();
+    dying.block_on(async {
+        let house = House::over(records.clone(), packages.clone(), Bounds::default());
+        house.create("ready").await;
+        let zip = zip_of(&[("app.py", 0o644, b"x")]);
+        house.functions.create_function(&Caller::Anyone, house.new_function("pending"), zip).await.unwrap();
+    });
+    // The engine dies here: the activation has not had its turn yet and goes with it.
+    drop(dying);
+    runtime().block_on(async {
+        let house = House::over(records, packages, Bounds::default());
+        assert_eq!(house.functions.load().await.unwrap(), 2);
+        let found = |name: &str| {
+            house.functions.get_function(&Caller::Anyone, Action::GetFunction, &house.target(name)).unwrap()
+        };
+        assert_eq!((found("ready").state, found("pending").state), (State::Active, State::Pending));
+        assert_eq!(house.settled("pending").await.state, State::Active);
+    });
 }
 
 #[tokio::test]

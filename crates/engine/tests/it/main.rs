@@ -1,4 +1,5 @@
 //! The use cases, over a store in memory, a fake sandbox and a clock that is moved by hand.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod environments;
 mod functions;

@@ -1,0 +1,343 @@
+//! The one thread that writes: it takes all that waits, commits it together, and answers only then.
+//!
+//! With many callers one sync serves them all. A sync that failed is never tried again: the kernel may have dropped
+//! the pages, and the second try would report success (PostgreSQL's "fsyncgate"). So after such an error the outcome
+//! is unknown to those who wait, and every later call fails until the engine is started again and reads what is on disk.
+//! Never here: what a row means.
+
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, JoinHandle};
+
+use domain::Fault;
+use domain::function::Digest;
+use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, params};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::holds::Holds;
+
+/// Writes that may wait; who comes then waits to be let in.
+const WAITING_MAX: usize = 1_024;
+/// Writes in one transaction.
+const GROUP_MAX: usize = 1_024;
+/// Bytes of documents in one transaction.
+const GROUP_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Pages in the WAL that are worth a checkpoint when nothing else is to do.
+const IDLE_CHECKPOINT_PAGES: i64 = 1_000;
+/// Pages in the WAL beyond which a checkpoint cannot wait.
+const FORCED_CHECKPOINT_PAGES: i64 = 16_000;
+
+/// A row as it is written.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) name: String,
+    pub(crate) revision: String,
+    pub(crate) package: Digest,
+    pub(crate) format: u32,
+    pub(crate) document: String,
+}
+
+/// One serialisable step.
+#[derive(Debug)]
+pub(crate) enum Change {
+    /// Adds a row if there is none of its name.
+    Insert(Row),
+    /// Replaces a row if it is at the revision expected.
+    Replace { expected: String, row: Row },
+    /// Removes a row if it is at the revision expected.
+    Remove { name: String, expected: String },
+}
+
+impl Change {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Insert(row) | Self::Replace { row, .. } => row.document.len(),
+            Self::Remove { name, .. } => name.len(),
+        }
+    }
+}
+
+struct Write {
+    change: Change,
+    answer: oneshot::Sender<Result<bool, Fault>>,
+}
+
+/// The callers' side of the thread. Dropping it ends the thread when all that was let in is written.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    inbox: Option<mpsc::Sender<Write>>,
+    thread: Option<JoinHandle<()>>,
+    /// Set once, by the thread, when the database can no longer be trusted.
+    failure: Arc<OnceLock<String>>,
+}
+
+impl Writer {
+    pub(crate) fn start(connection: Connection, holds: Arc<Holds>) -> std::io::Result<Self> {
+        let (inbox, outbox) = mpsc::channel(WAITING_MAX);
+        let failure = Arc::new(OnceLock::new());
+        let seen = failure.clone();
+        let thread =
+            thread::Builder::new().name("store-writer".into()).spawn(move || run(connection, outbox, &seen, &holds))?;
+        Ok(Self { inbox: Some(inbox), thread: Some(thread), failure })
+    }
+
+    /// Carries out a change; it is on disk when this returns. Whether its condition held is the answer.
+    pub(crate) async fn write(&self, change: Change) -> Result<bool, Fault> {
+        self.check()?;
+        let (answer, answered) = oneshot::channel();
+        let inbox = self.inbox.as_ref().expect("taken only by drop");
+        if inbox.send(Write { change, answer }).await.is_err() {
+            return Err(self.ended());
+        }
+        answered.await.unwrap_or_else(|_| Err(self.ended()))
+    }
+
+    /// Fails once the database can no longer be trusted.
+    pub(crate) fn check(&self) -> Result<(), Fault> {
+        match self.failure.get() {
+            None => Ok(()),
+            Some(_) => Err(self.ended()),
+        }
+    }
+
+    fn ended(&self) -> Fault {
+        let doing = "using the store, which stopped at an earlier error and needs a restart of the engine";
+        match self.failure.get() {
+            Some(why) => Fault::new(doing, why.clone()),
+            None => Fault::bare(doing),
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.inbox.take());
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the store's writer panicked");
+        }
+    }
+}
+
+fn run(mut connection: Connection, mut outbox: mpsc::Receiver<Write>, failure: &OnceLock<String>, holds: &Holds) {
+    while let Some(first) = outbox.blocking_recv() {
+        let (changes, answers): (Vec<_>, Vec<_>) =
+            gather(first, &mut outbox).into_iter().map(|write| (write.change, write.answer)).unzip();
+        match commit(&mut connection, &changes) {
+            Ok(results) => {
+                for (result, answer) in results.into_iter().zip(answers) {
+                    let result = result.map(|done| {
+                        done.placed.into_iter().for_each(|package| holds.release(package));
+                        done.held
+                    });
+                    // Whoever asked may have gone; what was asked is done all the same.
+                    answer.send(result).ok();
+                }
+            }
+            Err(error) if is_passing(&error) && connection.is_autocommit() => {
+                tracing::warn!(%error, "a write to the store was rolled back");
+                for answer in answers {
+                    let doing = "writing to the database; nothing of it was stored";
+                    answer.send(Err(Fault::new(doing, error.to_string()))).ok();
+                }
+            }
+            Err(error) => {
+                fail(failure, &error);
+                for answer in answers {
+                    let doing = "writing to the database; whether it was stored is known after a restart of the engine";
+                    answer.send(Err(Fault::new(doing, error.to_string()))).ok();
+                }
+                return;
+            }
+        }
+        if let Err(error) = checkpoint(&connection, outbox.is_empty()) {
+            fail(failure, &error);
+            return;
+        }
+    }
+    if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
+        tracing::warn!(%error, "the write-ahead log stays beside the database until the next start");
+    }
+}
+
+fn fail(failure: &OnceLock<String>, error: &rusqlite::Error) {
+    tracing::error!(%error, "the store stops: the database cannot be trusted until the engine is started again");
+    failure.set(error.to_string()).expect("set only here, once, before the thread ends");
+}
+
+fn gather(first: Write, outbox: &mut mpsc::Receiver<Write>) -> Vec<Write> {
+    let mut bytes = first.change.bytes();
+    let mut group = vec![first];
+    while group.len() < GROUP_MAX && bytes < GROUP_BYTES_MAX {
+        let Ok(next) = outbox.try_recv() else { break };
+        bytes += next.change.bytes();
+        group.push(next);
+    }
+    group
+}
+
+/// What became of one change.
+struct Done {
+    /// Whether its condition held.
+    held: bool,
+    /// A package whose keeping has now led to a function, or to a refusal.
+    placed: Option<Digest>,
+}
+
+/// One transaction around all changes, and a savepoint around each: one that cannot be written does not take the others
+/// with it.
+fn commit(connection: &mut Connection, changes: &[Change]) -> rusqlite::Result<Vec<Result<Done, Fault>>> {
+    let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut results = Vec::with_capacity(changes.len());
+    for change in changes {
+        let savepoint = transaction.savepoint()?;
+        match apply(&savepoint, change) {
+            Ok(done) => {
+                savepoint.commit()?;
+                results.push(Ok(done));
+            }
+            Err(error) if is_its_own(&error) => results.push(Err(Fault::new("writing one row", error))),
+            Err(error) => return Err(error),
+        }
+    }
+    transaction.commit()?;
+    Ok(results)
+}
+
+fn apply(connection: &Connection, change: &Change) -> rusqlite::Result<Done> {
+    match change {
+        Change::Insert(row) => {
+            let mut insert = connection.prepare_cached(
+                "INSERT INTO functions (name, revision, package, format, document) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (name) DO NOTHING",
+            )?;
+            let package = row.package.hex();
+            let written = insert.execute(params![row.name, row.revision, package, row.format, row.document])?;
+            Ok(Done { held: written == 1, placed: Some(row.package) })
+        }
+        Change::Replace { expected, row } => {
+            let package = row.package.hex();
+            let before: Option<String> = connection
+                .prepare_cached("SELECT package FROM functions WHERE name = ?1 AND revision = ?2")?
+                .query_row(params![row.name, expected], |found| found.get(0))
+                .optional()?;
+            let Some(before) = before else { return Ok(Done { held: false, placed: None }) };
+            connection
+                .prepare_cached(
+                    "UPDATE functions SET revision = ?2, package = ?3, format = ?4, document = ?5 WHERE name = ?1",
+                )?
+                .execute(params![row.name, row.revision, package, row.format, row.document])?;
+            Ok(Done { held: true, placed: (before != package).then_some(row.package) })
+        }
+        Change::Remove { name, expected } => {
+            let mut remove = connection.prepare_cached("DELETE FROM functions WHERE name = ?1 AND revision = ?2")?;
+            Ok(Done { held: remove.execute(params![name, expected])? == 1, placed: None })
+        }
+    }
+}
+
+/// Whether an error is about the one row and says nothing of the database.
+fn is_its_own(error: &rusqlite::Error) -> bool {
+    match error.sqlite_error_code() {
+        Some(code) => matches!(code, ErrorCode::ConstraintViolation | ErrorCode::TooBig | ErrorCode::TypeMismatch),
+        None => matches!(error, rusqlite::Error::ToSqlConversionFailure(_)),
+    }
+}
+
+/// Whether the transaction certainly did not happen and the next one may: no room (the frame that commits was never
+/// complete, so no recovery finds it), or somebody's `sqlite3` held the lock.
+fn is_passing(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error_code();
+    matches!(code, Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+}
+
+fn checkpoint(connection: &Connection, is_idle: bool) -> rusqlite::Result<()> {
+    let (pages, done): (i64, i64) =
+        connection.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| Ok((row.get(1)?, row.get(2)?)))?;
+    let threshold = if is_idle { IDLE_CHECKPOINT_PAGES } else { FORCED_CHECKPOINT_PAGES };
+    if pages - done < threshold {
+        return Ok(());
+    }
+    match connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
+        Err(error) if is_passing(&error) => {
+            tracing::warn!(%error, "the write-ahead log could not be moved into the database yet");
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema;
+
+    fn row(name: &str, document: String) -> Row {
+        Row { name: name.into(), revision: "r".into(), package: Digest([1; 32]), format: 1, document }
+    }
+
+    fn runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_current_thread().build().unwrap()
+    }
+
+    #[test]
+    fn the_write_ahead_log_is_folded_in_when_idle_and_gone_after_a_clean_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state.db");
+        let writer = Writer::start(schema::open_for_writing(&path).unwrap(), Arc::default()).unwrap();
+        let wal = dir.path().join("state.db-wal");
+        runtime().block_on(async {
+            for turn in 0..40 {
+                let changed = writer.write(Change::Insert(row(&format!("f{turn}"), "x".repeat(400_000)))).await;
+                assert!(changed.unwrap());
+            }
+        });
+        // 16 MB went through it, in parts that the idle writer folded in every 4 MB.
+        let bytes = std::fs::metadata(&wal).unwrap().len();
+        assert!(bytes < 8_000_000, "the log grew to {bytes} bytes");
+        drop(writer);
+        assert_eq!(std::fs::metadata(&wal).map_or(0, |found| found.len()), 0);
+    }
+
+    #[test]
+    fn one_row_that_cannot_be_written_leaves_the_others_of_its_group_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut connection = schema::open_for_writing(&dir.path().join("state.db")).unwrap();
+        connection
+            .execute_batch(
+                "CREATE TRIGGER no BEFORE INSERT ON functions WHEN new.name = 'bad' BEGIN SELECT RAISE(ABORT, 'no'); END",
+            )
+            .unwrap();
+        let changes = ["a", "bad", "c"].map(|name| Change::Insert(row(name, "{}".into())));
+        let results = commit(&mut connection, &changes).unwrap();
+        assert_eq!(results.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
+        let names: String =
+            connection.query_row("SELECT group_concat(name ORDER BY name) FROM functions", [], |r| r.get(0)).unwrap();
+        assert_eq!(names, "a,c");
+    }
+
+    #[test]
+    fn after_an_error_at_commit_every_later_call_fails_and_says_why() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state.db");
+        let connection = schema::open_for_writing(&path).unwrap();
+        // The nearest thing to a failing disk that SQLite itself can play: the pages are no longer a database.
+        connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+        drop(connection);
+        let connection = schema::open_for_writing(&path).unwrap();
+        let bytes = std::fs::metadata(&path).unwrap().len();
+        let zeros = vec![0xaa; usize::try_from(bytes).unwrap() - 4096];
+        let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&file, &zeros, 4096).unwrap();
+
+        let writer = Writer::start(connection, Arc::default()).unwrap();
+        runtime().block_on(async {
+            let first = writer.write(Change::Insert(row("f", "{}".into()))).await.unwrap_err();
+            assert!(first.chain().contains("whether it was stored is known after a restart"), "{}", first.chain());
+            for _ in 0..2 {
+                let later = writer.write(Change::Insert(row("g", "{}".into()))).await.unwrap_err().chain();
+                assert!(later.contains("needs a restart") && later.contains("malformed"), "{later}");
+            }
+        });
+    }
+}

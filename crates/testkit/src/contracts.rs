@@ -1,0 +1,198 @@
+//! What every implementation of a port promises. A fake that keeps them is as honest as the real one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use domain::Error;
+use domain::arn::Home;
+use domain::error::Refusal;
+use domain::function::{Change, Configuration, Digest, Function, Network, NewFunction, Package};
+use domain::limits;
+use domain::names::{FunctionName, RevisionId};
+use domain::runtime::Runtime;
+use domain::variables::Variables;
+use engine::ports::{Packages, Records};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::packages::zip_of;
+
+/// The home of the functions that the contracts make; an implementation that asks for one is opened with it.
+pub fn home() -> Home {
+    Home { partition: "aws".into(), region: "us-east-1".into(), account: "000000000000".into() }
+}
+
+/// A valid name.
+pub fn name(text: &str) -> FunctionName {
+    FunctionName::parse(text).expect("the test's own name is valid")
+}
+
+/// A revision, by number.
+pub fn revision(number: u128) -> RevisionId {
+    RevisionId(Uuid::from_u128(number))
+}
+
+/// A package that no one has kept.
+pub fn package(number: u8) -> Package {
+    Package { digest: Digest([number; 32]), zip_bytes: u64::from(number) }
+}
+
+/// A function in which every field has a value of its own, at a given revision.
+pub fn function(text: &str, at: u128) -> Function {
+    let variables = vec![("B".into(), "2 \u{1f600} \"'\\".into()), ("A".into(), String::new())];
+    NewFunction {
+        arn: home().function_arn(&name(text)),
+        configuration: Configuration {
+            runtime: Runtime::parse("python3.12").expect("known"),
+            handler: "app.handler".into(),
+            role: "arn:aws:iam::000000000000:role/r".into(),
+            description: "what it does, \u{fc}ber\nlines".into(),
+            timeout_seconds: 7,
+            memory_mb: 129,
+            storage_mb: 513,
+            variables: Some(Variables::new(variables).expect("allowed")),
+            log_group: Some("/other".into()),
+            network: Some(Network { subnets: vec!["s".into()], security_groups: vec!["g".into()], ipv6: true }),
+        },
+        tags: vec![("z".into(), "1".into()), ("a".into(), "2".into())],
+    }
+    .with(package(9), revision(at), Timestamp::new(1_700_000_000, 123_456_789).expect("in range"))
+}
+
+async fn loaded(records: &dyn Records) -> BTreeMap<FunctionName, Function> {
+    let all = records.load().await.expect("loads");
+    let count = all.len();
+    let by_name: BTreeMap<_, _> = all.into_iter().map(|function| (function.arn.name.clone(), function)).collect();
+    assert_eq!(by_name.len(), count, "a name was loaded twice");
+    by_name
+}
+
+/// The contract of [`Records`], for an implementation that is empty; it is empty again afterwards.
+pub async fn records_contract(records: &dyn Records) {
+    assert!(loaded(records).await.is_empty(), "the contract starts with nothing");
+
+    // A name is taken once; the second is told so and changes nothing.
+    let first = function("one", 1);
+    assert!(records.insert(Arc::new(first.clone())).await.expect("inserts"));
+    assert!(!records.insert(Arc::new(function("one", 2))).await.expect("answers"));
+    assert_eq!(loaded(records).await, BTreeMap::from([(name("one"), first.clone())]));
+
+    // What is absent stays absent, and apart from what is empty.
+    let mut bare = function("two", 1);
+    bare.configuration.variables = None;
+    bare.configuration.log_group = None;
+    bare.configuration.network = None;
+    bare.tags.clear();
+    let mut empty = function("three", 1);
+    empty.configuration.variables = Some(Variables::default());
+    empty.configuration.network = Some(Network::default());
+    assert!(records.insert(Arc::new(bare.clone())).await.expect("inserts"));
+    assert!(records.insert(Arc::new(empty.clone())).await.expect("inserts"));
+    let all = loaded(records).await;
+    assert_eq!((&all[&name("two")], &all[&name("three")]), (&bare, &empty));
+
+    // Every state is kept, under the revision that is expected next.
+    let mut now = first;
+    for (at, next) in [
+        (2, now.settled(revision(2))),
+        (3, now.settled(revision(2)).updated(Change::Code(package(8)), revision(3), Timestamp::UNIX_EPOCH)),
+        (4, now.settled(revision(4))),
+    ] {
+        let stale = revision(77);
+        assert!(!records.replace(stale, Arc::new(next.clone())).await.expect("answers"), "a stale revision won");
+        assert_eq!(loaded(records).await[&name("one")], now);
+        assert!(records.replace(now.revision, Arc::new(next.clone())).await.expect("replaces"), "to revision {at}");
+        now = next;
+        assert_eq!(loaded(records).await[&name("one")], now);
+    }
+
+    // Of those who start from the same revision one wins.
+    let rivals: Vec<_> = (10..14).map(|at| Arc::new(now.settled(revision(at)))).collect();
+    let replace = |at: usize| records.replace(now.revision, rivals[at].clone());
+    let (a, b, c, d) = tokio::join!(replace(0), replace(1), replace(2), replace(3));
+    let won: Vec<bool> = [a, b, c, d].into_iter().map(|answer| answer.expect("answers")).collect();
+    assert_eq!(won.iter().filter(|won| **won).count(), 1, "{won:?}");
+    let winner = &rivals[won.iter().position(|won| *won).expect("one")];
+    assert_eq!(loaded(records).await[&name("one")], **winner);
+
+    // So it is with a name that is free.
+    let rivals: Vec<_> = (1..5).map(|at| Arc::new(function("four", at))).collect();
+    let insert = |at: usize| records.insert(rivals[at].clone());
+    let (a, b, c, d) = tokio::join!(insert(0), insert(1), insert(2), insert(3));
+    let won: Vec<bool> = [a, b, c, d].into_iter().map(|answer| answer.expect("answers")).collect();
+    assert_eq!(won.iter().filter(|won| **won).count(), 1, "{won:?}");
+
+    // What is not there is neither replaced nor removed; removing asks for the revision, too.
+    assert!(!records.replace(revision(1), Arc::new(function("none", 2))).await.expect("answers"));
+    assert!(!records.remove(name("none"), revision(1)).await.expect("answers"));
+    assert!(!records.remove(name("one"), revision(77)).await.expect("answers"));
+    for (function, at) in loaded(records).await.values().map(|function| (function.arn.name.clone(), function.revision))
+    {
+        assert!(records.remove(function.clone(), at).await.expect("removes"));
+        assert!(!records.remove(function, at).await.expect("answers"), "removed twice");
+    }
+    assert!(loaded(records).await.is_empty());
+
+    // The name is free again.
+    assert!(records.insert(Arc::new(function("one", 1))).await.expect("inserts"));
+    assert!(records.remove(name("one"), revision(1)).await.expect("removes"));
+}
+
+/// The contract of [`Packages`] beside the [`Records`] that use them; both empty, and empty again afterwards.
+pub async fn packages_contract(records: &dyn Records, packages: &dyn Packages) {
+    let zip = zip_of(&[("bootstrap", 0o755, b"#!/bin/sh\n"), ("lib/data", 0o644, b"data")]);
+    let other_zip = zip_of(&[("other", 0o644, b"other")]);
+
+    // Kept under what it hashes to, the same again for the same bytes, also when they come at once.
+    let (one, two) = tokio::join!(packages.keep(zip.clone()), packages.keep(zip.clone()));
+    let (kept, again) = (one.expect("keeps"), two.expect("keeps"));
+    assert_eq!(kept, again);
+    assert_eq!(kept.zip_bytes, zip.len() as u64);
+    let other = packages.keep(other_zip.clone()).await.expect("keeps");
+    assert_ne!(kept.digest, other.digest);
+    assert_eq!(packages.zip(kept.digest).await.expect("reads"), Some(zip.clone()));
+    assert_eq!(packages.zip(package(1).digest).await.expect("answers"), None);
+    assert!(packages.folder(kept.digest).is_dir());
+    assert!(packages.folder(kept.digest).is_absolute());
+
+    // What is no package is refused and leaves nothing.
+    for bad in [Bytes::new(), Bytes::from_static(b"PK\x03\x04 and then nothing"), zip.slice(..zip.len() - 30)] {
+        let refused = packages.keep(bad).await;
+        assert!(matches!(refused, Err(Error::Refused(Refusal::NotAZip { .. }))), "{refused:?}");
+    }
+    let bytes = usize::try_from(limits::ZIPPED_BYTES).expect("fits") + 1;
+    let refused = packages.keep(vec![0; bytes].into()).await;
+    assert!(matches!(refused, Err(Error::Refused(Refusal::ZippedTooLarge))), "{refused:?}");
+
+    // Between keeping and the record that needs it, nobody else's tidying removes it.
+    packages.retain(Vec::new()).await.expect("tidies");
+    assert_eq!(packages.zip(kept.digest).await.expect("reads"), Some(zip.clone()));
+
+    // Nor while a function is made of it, or somebody says that it is used.
+    let made = |text: &str, at, package| Arc::new(Function { package, ..function(text, at) });
+    assert!(records.insert(made("one", 1, kept)).await.expect("inserts"));
+    assert!(records.insert(made("two", 1, kept)).await.expect("inserts"));
+    assert!(records.replace(revision(1), made("one", 2, other)).await.expect("replaces"));
+    packages.retain(Vec::new()).await.expect("tidies");
+    assert!(packages.folder(kept.digest).is_dir() && packages.folder(other.digest).is_dir());
+    assert!(records.remove(name("two"), revision(1)).await.expect("removes"));
+    packages.retain(vec![kept.digest]).await.expect("tidies");
+    assert!(packages.zip(kept.digest).await.expect("reads").is_some());
+
+    // Then it goes, and only it.
+    packages.retain(Vec::new()).await.expect("tidies");
+    assert_eq!(packages.zip(kept.digest).await.expect("answers"), None);
+    assert!(!packages.folder(kept.digest).exists());
+    assert_eq!(packages.zip(other.digest).await.expect("reads"), Some(other_zip));
+
+    // What went can come back, and a creation that was refused holds nothing.
+    assert_eq!(packages.keep(zip).await.expect("keeps"), kept);
+    assert!(!records.insert(made("one", 3, kept)).await.expect("answers"));
+    assert!(records.remove(name("one"), revision(2)).await.expect("removes"));
+    packages.retain(Vec::new()).await.expect("tidies");
+    for digest in [kept.digest, other.digest] {
+        assert_eq!(packages.zip(digest).await.expect("answers"), None);
+        assert!(!packages.folder(digest).exists());
+    }
+}

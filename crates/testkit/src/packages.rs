@@ -1,0 +1,102 @@
+//! `Packages` without unpacking, and zips to give to it.
+
+use std::collections::HashMap;
+use std::io::{Cursor, Write};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use bytes::Bytes;
+use domain::error::Refusal;
+use domain::function::{Digest, Package};
+use domain::{Error, Fault, limits};
+use engine::ports::{Packages, Wait};
+use sha2::Digest as _;
+use tempfile::TempDir;
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
+
+use crate::records::MemoryRecords;
+
+/// A zip of files, each a path, a mode and its content.
+pub fn zip_of(files: &[(&str, u32, &[u8])]) -> Bytes {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    for (path, mode, content) in files {
+        let options = SimpleFileOptions::default().unix_permissions(*mode);
+        zip.start_file(*path, options).expect("memory does not fail");
+        zip.write_all(content).expect("memory does not fail");
+    }
+    zip.finish().expect("memory does not fail").into_inner().into()
+}
+
+/// Packages in memory. Their folders exist, and are empty.
+#[derive(Debug)]
+pub struct MemoryPackages {
+    zips: Mutex<HashMap<Digest, Bytes>>,
+    code: TempDir,
+    records: Arc<MemoryRecords>,
+}
+
+impl MemoryPackages {
+    /// Packages of the functions in `records`, which it spares.
+    pub fn beside(records: Arc<MemoryRecords>) -> Self {
+        let code = tempfile::tempdir().expect("a temporary folder can be made");
+        Self { zips: Mutex::default(), code, records }
+    }
+
+    fn zips(&self) -> MutexGuard<'_, HashMap<Digest, Bytes>> {
+        self.zips.lock().expect("nothing that holds it panics")
+    }
+}
+
+impl Packages for MemoryPackages {
+    fn keep(&self, zip: Bytes) -> Wait<'_, Result<Package, Error>> {
+        Box::pin(async move {
+            let zip_bytes = zip.len() as u64;
+            if zip_bytes > limits::ZIPPED_BYTES {
+                return Err(Refusal::ZippedTooLarge.into());
+            }
+            if let Err(error) = zip::ZipArchive::new(Cursor::new(&zip)) {
+                return Err(Refusal::NotAZip { why: error.to_string() }.into());
+            }
+            let digest = Digest(sha2::Sha256::digest(&zip).into());
+            std::fs::create_dir_all(self.folder(digest)).map_err(|error| Fault::new("making a folder", error))?;
+            self.zips().insert(digest, zip);
+            self.records.hold(digest);
+            Ok(Package { digest, zip_bytes })
+        })
+    }
+
+    fn zip(&self, digest: Digest) -> Wait<'_, Result<Option<Bytes>, Fault>> {
+        Box::pin(async move { Ok(self.zips().get(&digest).cloned()) })
+    }
+
+    fn folder(&self, digest: Digest) -> PathBuf {
+        self.code.path().join(digest.hex())
+    }
+
+    fn retain(&self, used: Vec<Digest>) -> Wait<'_, Result<(), Fault>> {
+        Box::pin(async move {
+            let mut zips = self.zips();
+            let unused: Vec<Digest> =
+                zips.keys().copied().filter(|digest| !used.contains(digest) && !self.records.needs(*digest)).collect();
+            for digest in unused {
+                zips.remove(&digest);
+                let gone = std::fs::remove_dir_all(self.folder(digest));
+                gone.map_err(|error| Fault::new("removing a folder", error))?;
+            }
+            Ok(())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_fake_keeps_the_contract() {
+        let records = Arc::new(MemoryRecords::new());
+        let packages = MemoryPackages::beside(records.clone());
+        crate::contracts::packages_contract(&*records, &packages).await;
+    }
+}
