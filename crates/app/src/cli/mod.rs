@@ -42,7 +42,8 @@ enum Command {
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub(crate) struct Advised {
-    message: String,
+    /// What went wrong.
+    pub(crate) message: String,
     /// What to do about it.
     pub(crate) help: String,
 }

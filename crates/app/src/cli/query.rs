@@ -320,34 +320,47 @@ fn arity(at_least: &str, expected: usize, actual: usize, function: &str) -> Stri
     format!("Expected {at_least}{expected} argument{plural} for function {function}(), received {actual}")
 }
 
-/// Python's text of a mistake at `offset` (`jmespath/exceptions.py`).
+/// Python's text of a mistake at `offset` (`jmespath/exceptions.py`, `jmespath/parser.py`).
 fn describe(expression: &str, offset: usize) -> String {
+    let before = expression.get(..offset).unwrap_or(expression).trim_end();
     let rest = expression.get(offset..).unwrap_or_default();
-    let Some(first) = rest.chars().next() else {
-        let caret = " ".repeat(expression.chars().count() + 1);
-        return format!("Invalid jmespath expression: Incomplete expression:\n\"{expression}\"\n{caret}^");
+    let column = before.chars().count().max(expression.chars().count() - rest.chars().count());
+    let pointer = |indent: usize| " ".repeat(column + indent) + "^";
+    let first = rest.chars().next();
+    let (token, kind) = match (first, token(rest)) {
+        (None, _) if before.ends_with('.') => ("", "EOF"),
+        (None, _) => {
+            return format!("Invalid jmespath expression: Incomplete expression:\n\"{expression}\"\n{}", pointer(1));
+        }
+        (Some(_), Some(token)) => token,
+        (Some(first), None) => {
+            let complaint = match first {
+                '"' | '\'' | '`' => format!("Unclosed {first} delimiter"),
+                '=' => "Unknown token '='".to_owned(),
+                other => format!("Unknown token {other}"),
+            };
+            return format!("Bad jmespath expression: {complaint}:\n{expression}\n{}", pointer(0));
+        }
     };
-    let column = expression[..offset].chars().count();
-    let Some((token, kind)) = token(rest) else {
-        let caret = " ".repeat(column);
-        return format!("Bad jmespath expression: Unknown token {first}:\n{expression}\n{caret}^");
-    };
-    let caret = " ".repeat(column + 1);
-    let before = expression[..offset].trim_end();
-    let reason = if before.ends_with('{') && !matches!(kind, "QUOTED_IDENTIFIER" | "UNQUOTED_IDENTIFIER") {
-        let kind = kind.to_ascii_lowercase();
-        format!("Expecting: ['quoted_identifier', 'unquoted_identifier'], got: {kind}")
+    let got = kind.to_ascii_lowercase();
+    let reason = if before.ends_with('.') {
+        format!("Expecting: ['quoted_identifier', 'unquoted_identifier', 'lbracket', 'lbrace'], got: {got}")
+    } else if before.ends_with('{') {
+        format!("Expecting: ['quoted_identifier', 'unquoted_identifier'], got: {got}")
+    } else if jmespath::parse(before).is_ok() {
+        format!("Unexpected token: {token}")
     } else {
         "invalid token".to_owned()
     };
     format!(
-        "{reason}: Parse error at column {column}, token \"{token}\" ({kind}), for expression:\n\"{expression}\"\n{caret}^"
+        "{reason}: Parse error at column {column}, token \"{token}\" ({kind}), for expression:\n\"{expression}\"\n{}",
+        pointer(1)
     )
 }
 
 /// The token at the beginning of `rest`, and jmespath's name for its kind.
 fn token(rest: &str) -> Option<(&str, &'static str)> {
-    const SIGNS: [(&str, &str); 25] = [
+    const SIGNS: [(&str, &str); 24] = [
         ("[?", "FILTER"),
         ("[]", "FLATTEN"),
         ("||", "OR"),
@@ -372,7 +385,6 @@ fn token(rest: &str) -> Option<(&str, &'static str)> {
         ("<", "LT"),
         (">", "GT"),
         ("!", "NOT"),
-        ("`", "LITERAL"),
     ];
     if let Some((sign, kind)) = SIGNS.iter().find(|(sign, _)| rest.starts_with(sign)) {
         return Some((&rest[..sign.len()], kind));

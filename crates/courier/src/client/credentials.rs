@@ -44,15 +44,16 @@ pub(super) async fn find(target: &Target, settings: &Settings, tls: &Tls) -> Res
     if has_variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") || has_variable("AWS_CONTAINER_CREDENTIALS_FULL_URI") {
         chain = chain.or_else("EcsContainer", EcsCredentialsProvider::builder().configure(&inward).build());
     }
-    if !settings.is_loopback {
-        chain = chain.or_else("Ec2InstanceMetadata", ImdsCredentialsProvider::builder().configure(&inward).build());
-    }
     match chain.provide_credentials().await {
         Ok(credentials) => Ok(credentials),
         Err(CredentialsError::CredentialsNotLoaded(_)) if settings.is_loopback => {
             Ok(Credentials::new("test", "test", None, None, "lambd"))
         }
-        Err(CredentialsError::CredentialsNotLoaded(_)) => Err(ClientError::NoCredentials),
+        Err(CredentialsError::CredentialsNotLoaded(_)) => {
+            let metadata_service = ImdsCredentialsProvider::builder().configure(&inward).build();
+            // Whatever this last source says: on a machine that is not AWS's, anything may answer at its address.
+            metadata_service.provide_credentials().await.map_err(|_| ClientError::NoCredentials)
+        }
         Err(failure) => Err(ClientError::Credentials(error::innermost(&failure))),
     }
 }

@@ -133,12 +133,7 @@ where
             let connecting = find::<hyper_util::client::legacy::Error>(connector)
                 .is_some_and(hyper_util::client::legacy::Error::is_connect);
             if connector.is_timeout() {
-                // The SDK tells the two apart only in its text: "HTTP connect timeout occurred after 3s".
-                if causes(connector).any(|cause| cause.to_string().starts_with("HTTP connect")) {
-                    ClientError::ConnectTimeout { url }
-                } else {
-                    ClientError::ReadTimeout { url }
-                }
+                if connecting { ClientError::ConnectTimeout { url } } else { ClientError::ReadTimeout { url } }
             } else if let Some(tls) = tls {
                 ClientError::Tls { url, reason: tls.to_string() }
             } else if connecting {
@@ -203,7 +198,7 @@ pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
     causes(error).last().map_or_else(String::new, ToString::to_string)
 }
 
-fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+pub(super) fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     causes(error).find_map(|cause| cause.downcast_ref::<E>())
 }
 

@@ -1,6 +1,7 @@
 //! The HTTP client under the SDK: TLS by rustls with ring, proxies only towards other machines, and, when the user asks
 //! for it (`--no-verify-ssl`), trust in any certificate, which the SDK's own client does not offer.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +26,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, RootCertStore, SignatureScheme};
 
+use super::error::find;
 use super::settings::Settings;
 use super::{ClientError, Target};
 
@@ -142,7 +144,10 @@ impl HttpConnector for TrustingConnector {
                     .map_err(|elapsed| ConnectorError::timeout(elapsed.into()))?,
                 None => answer.await,
             };
-            let response = answer.map_err(|failure| ConnectorError::io(failure.into()))?;
+            let response = answer.map_err(|failure| {
+                let timed_out = find::<std::io::Error>(&failure).is_some_and(|io| io.kind() == ErrorKind::TimedOut);
+                if timed_out { ConnectorError::timeout(failure.into()) } else { ConnectorError::io(failure.into()) }
+            })?;
             HttpResponse::try_from(response.map(SdkBody::from_body_1_x))
                 .map_err(|failure| ConnectorError::other(failure.into(), None))
         })

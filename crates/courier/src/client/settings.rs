@@ -230,3 +230,35 @@ fn unreadable(failure: &ProfileFileLoadError) -> ClientError {
     };
     ClientError::ConfigUnreadable { path: path.unwrap_or_default(), reason }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_is_known_by_its_names() {
+        for url in [
+            "http://127.0.0.1:4566",
+            "http://127.9.9.9",
+            "http://localhost/",
+            "https://Api.LocalHost:1",
+            "http://[::1]:1",
+        ] {
+            assert!(is_loopback(url), "{url}");
+        }
+        for url in ["http://10.0.0.1", "http://localhost.example.com", "https://lambda.us-east-1.amazonaws.com", "x"] {
+            assert!(!is_loopback(url), "{url}");
+        }
+    }
+
+    #[test]
+    fn an_endpoint_has_a_scheme_and_a_host() {
+        for url in ["http://localhost:4566", "https://a-b.example/prefix/", "http://[::1]:1", "http://under_score"] {
+            assert!(check_endpoint(url).is_ok(), "{url}");
+        }
+        for url in ["http://", "localhost:4566", "http://bad host/", "http://-x", "http://a..b", ""] {
+            assert!(matches!(check_endpoint(url), Err(ClientError::InvalidEndpoint(_))), "{url}");
+        }
+        assert!(matches!(check_endpoint("ftp://x"), Err(ClientError::UnknownScheme(scheme)) if scheme == "ftp"));
+    }
+}

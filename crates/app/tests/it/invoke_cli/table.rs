@@ -1,7 +1,8 @@
 //! What `lambd invoke` has beyond the AWS CLI, and what the AWS CLI of the system is too old to show.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use super::server::Server;
 use super::{Run, Surroundings, fixture, lambd};
@@ -175,6 +176,27 @@ fn an_endpoint_where_nobody_listens_is_named_with_the_remedy() {
     assert!(run.stderr.starts_with(&line), "{}", run.stderr);
     assert!(run.stderr.contains("help: nothing listens at ") && run.stderr.contains("lambd serve"));
     assert!(run.outfile.is_none());
+}
+
+#[test]
+fn a_connection_that_is_not_accepted_in_time_is_reported() {
+    // When the queue of a listener that accepts nothing is full, further connections wait.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut queue = Vec::new();
+    while let Ok(connection) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
+        queue.push(connection);
+    }
+    let variables = [("AWS_MAX_ATTEMPTS", "1")];
+    let around = Surroundings { variables: &variables, ..Surroundings::default() };
+    for (scheme, more) in [("http", [].as_slice()), ("https", &[]), ("https", &["--no-verify-ssl"])] {
+        let endpoint = format!("{scheme}://{address}");
+        let arguments = ["--endpoint-url", &endpoint, "--function-name", "f", "--cli-connect-timeout", "1", "out"];
+        let run = invoke_in(&around, &[arguments.as_slice(), more].concat());
+        let line = format!("\nConnect timeout on endpoint URL: \"{endpoint}/2015-03-31/functions/f/invocations\"\n");
+        assert!(run.stderr.starts_with(&line), "{more:?} {}", run.stderr);
+        assert_eq!(run.code, 255);
+    }
 }
 
 #[test]
