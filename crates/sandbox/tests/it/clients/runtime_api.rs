@@ -53,11 +53,8 @@ impl RuntimeApi {
     pub(super) async fn start(events: Vec<Event>, statuses: Vec<u16>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let script = Arc::new(Mutex::new(Script {
-            events: events.into(),
-            statuses: statuses.into(),
-            ..Script::default()
-        }));
+        let script =
+            Arc::new(Mutex::new(Script { events: events.into(), statuses: statuses.into(), ..Script::default() }));
         let idle = Arc::new(Notify::new());
         let (for_task, idle_for_task) = (Arc::clone(&script), Arc::clone(&idle));
         let accepting = tokio::spawn(async move {
@@ -73,12 +70,7 @@ impl RuntimeApi {
                 });
             }
         });
-        Self {
-            address,
-            script,
-            idle,
-            accepting,
-        }
+        Self { address, script, idle, accepting }
     }
 
     /// Waits until a client polls with no event left.
@@ -113,9 +105,10 @@ async fn answer(
         });
     }
     let header = |name: &str| {
-        request.headers().get(name).map_or(String::new(), |value| {
-            String::from_utf8_lossy(value.as_bytes()).into_owned()
-        })
+        request
+            .headers()
+            .get(name)
+            .map_or(String::new(), |value| String::from_utf8_lossy(value.as_bytes()).into_owned())
     };
     let mut post = Post {
         path: request.uri().path().to_owned(),
@@ -146,23 +139,14 @@ impl Script {
         self.given += 1;
         let mut response = Response::builder()
             .header("Content-Type", "application/json")
-            .header(
-                "Lambda-Runtime-Aws-Request-Id",
-                format!("00000000-0000-4000-8000-{:012}", self.given),
-            )
+            .header("Lambda-Runtime-Aws-Request-Id", format!("00000000-0000-4000-8000-{:012}", self.given))
             // The year 2100, so that no run is short of time.
             .header("Lambda-Runtime-Deadline-Ms", "4102444800000")
-            .header(
-                "Lambda-Runtime-Invoked-Function-Arn",
-                "arn:aws:lambda:us-east-1:000000000000:function:fn",
-            );
+            .header("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:us-east-1:000000000000:function:fn");
         for (name, value) in &event.headers {
             let headers = response.headers_mut().unwrap();
             let name: http::HeaderName = name.parse().unwrap();
-            headers.insert(
-                name,
-                http::HeaderValue::from_bytes(value.as_bytes()).unwrap(),
-            );
+            headers.insert(name, http::HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
         Some(response.body(Full::new(event.body.into())).unwrap())
     }
