@@ -150,7 +150,7 @@ fn node(version: (u32, u32), major: u32, more: impl FnOnce(&mut Vec<String>)) ->
     let mut arguments = clients::nodejs_arguments(version, 1024);
     more(&mut arguments);
     Program {
-        program: PathBuf::from("node"),
+        command: PathBuf::from("node"),
         arguments,
         env: vec![("AWS_EXECUTION_ENV", format!("AWS_Lambda_nodejs{major}.x"))],
     }

@@ -24,7 +24,7 @@ async fn python_does_as_the_official_client() {
     let python = tools.join("venv/bin/python");
     let folder = tempfile::tempdir().unwrap();
     let official = Program {
-        program: python.clone(),
+        command: python.clone(),
         arguments: vec!["-B".to_owned(), "-c".to_owned(), AS_AWS_STARTS_IT.to_owned()],
         env: Vec::new(),
     };
@@ -90,7 +90,7 @@ async fn python_may_be_booted_before_its_function_is_known() {
         bootstrap.main(environment)\n";
     let runtime = lay_out(clients::PYTHON, folder.path());
     let program = Program {
-        program: python,
+        command: python,
         arguments: vec!["-B".to_owned(), "-c".to_owned(), late.to_owned()],
         env: vec![("TEST_RUNTIME", runtime.to_str().unwrap().to_owned())],
     };
@@ -138,7 +138,7 @@ fn works(python: &PathBuf) -> bool {
 fn ours(python: PathBuf, folder: &tempfile::TempDir) -> Program {
     let runtime = lay_out(clients::PYTHON, folder.path());
     let entry = runtime.join(clients::PYTHON_ENTRY);
-    Program { program: python, arguments: vec!["-B".to_owned(), entry.to_str().unwrap().to_owned()], env: Vec::new() }
+    Program { command: python, arguments: vec!["-B".to_owned(), entry.to_str().unwrap().to_owned()], env: Vec::new() }
 }
 
 fn python(name: &'static str, code: &str) -> Case {

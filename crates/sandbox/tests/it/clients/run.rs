@@ -1,5 +1,6 @@
 //! Runs one case with one client, and makes what came out comparable.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::LazyLock;
@@ -88,7 +89,7 @@ impl Case {
 
 /// A client: the command that starts it.
 pub(super) struct Program {
-    pub(super) program: PathBuf,
+    pub(super) command: PathBuf,
     pub(super) arguments: Vec<String>,
     pub(super) env: Vec<(&'static str, String)>,
 }
@@ -140,7 +141,7 @@ pub(super) async fn run(case: &Case, program: &Program) -> Outcome {
         std::fs::write(file, text).unwrap();
     }
     let api = RuntimeApi::start(case.events.clone(), case.statuses.clone()).await;
-    let mut child = Command::new(&program.program)
+    let mut child = Command::new(&program.command)
         .args(&program.arguments)
         .current_dir(&task_root)
         .env_clear()
@@ -163,30 +164,26 @@ pub(super) async fn run(case: &Case, program: &Program) -> Outcome {
         .kill_on_drop(true)
         .spawn()
         .unwrap();
-    let (mut out, mut err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-    let read_out = tokio::spawn(async move {
-        let mut bytes = Vec::new();
-        out.read_to_end(&mut bytes).await.map(|_| bytes)
-    });
-    let read_err = tokio::spawn(async move {
-        let mut bytes = Vec::new();
-        err.read_to_end(&mut bytes).await.map(|_| bytes)
-    });
-    let exit = tokio::select! {
-        status = child.wait() => Some(status.unwrap().code().unwrap_or(-1)),
-        () = api.idle() => None,
-        () = tokio::time::sleep(CASE_TIME_MAX) => panic!("{}: neither idle nor ended", case.name),
+    let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+    let until_idle_or_ended = async {
+        let exit = tokio::select! {
+            status = child.wait() => Some(status.unwrap().code().unwrap_or(-1)),
+            () = api.idle() => None,
+        };
+        if exit.is_none() {
+            child.kill().await.unwrap();
+        }
+        exit
     };
-    if exit.is_none() {
-        child.kill().await.unwrap();
+    let all = async { tokio::join!(until_idle_or_ended, read_all(out), read_all(err)) };
+    let (exit, out, mut err) = tokio::time::timeout(CASE_TIME_MAX, all)
+        .await
+        .unwrap_or_else(|_| panic!("{}: neither idle nor ended", case.name));
+    if case.has_frames {
+        err = frames_as_text(&err).into_bytes();
     }
     let read = |bytes: Vec<u8>| normal(&String::from_utf8_lossy(&bytes), &task_root);
-    let stdout = read(read_out.await.unwrap().unwrap());
-    let mut stderr = read_err.await.unwrap().unwrap();
-    if case.has_frames {
-        stderr = frames_as_text(&stderr).into_bytes();
-    }
-    let stderr = read(stderr);
+    let (stdout, stderr) = (read(out), read(err));
     let posts = api.posts().into_iter();
     Outcome {
         posts: posts.map(|post| normal_post(post, &task_root)).collect(),
@@ -194,6 +191,12 @@ pub(super) async fn run(case: &Case, program: &Program) -> Outcome {
         stdout,
         stderr: if case.ignores_stderr { String::new() } else { stderr },
     }
+}
+
+async fn read_all(mut from: impl tokio::io::AsyncRead + Unpin) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    from.read_to_end(&mut bytes).await.unwrap();
+    bytes
 }
 
 /// Runs each case with both clients; panics with every difference.
@@ -204,7 +207,7 @@ pub(super) async fn compare(cases: &[Case], ours: &Program, official: &Program) 
         let got = run(case, ours).await;
         for (what, expected, got) in expected.sides_by_side(&got) {
             if got != expected {
-                differences += &format!("\n{}, {what}:\n  official: {expected}\n  ours:     {got}\n", case.name);
+                writeln!(differences, "\n{}, {what}:\n  official: {expected}\n  ours:     {got}\n", case.name).unwrap();
             }
         }
     }
@@ -221,7 +224,7 @@ fn frames_as_text(mut bytes: &[u8]) -> String {
         let (message, rest) = rest.split_at(length);
         assert!(number(8..16) > 1_700_000_000_000_000, "not in microseconds");
         let message = String::from_utf8_lossy(message);
-        text += &format!("{:x} {message}\n", number(0..4));
+        writeln!(text, "{:x} {message}", number(0..4)).unwrap();
         bytes = rest;
     }
     assert!(bytes.is_empty(), "half a frame: {bytes:?}");
@@ -303,7 +306,7 @@ pub(super) async fn answers_and_polls_in_one_write(program: &Program, task_root:
         Lambda-Runtime-Invoked-Function-Arn: arn\r\nContent-Type: application/json\r\n";
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let mut child = Command::new(&program.program)
+    let mut child = Command::new(&program.command)
         .args(&program.arguments)
         .current_dir(task_root)
         .env("AWS_LAMBDA_RUNTIME_API", &address)

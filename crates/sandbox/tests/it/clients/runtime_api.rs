@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use engine::tasks::{Task, spawn};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -46,7 +47,7 @@ pub(super) struct RuntimeApi {
     pub(super) address: SocketAddr,
     script: Arc<Mutex<Script>>,
     idle: Arc<Notify>,
-    accepting: tokio::task::JoinHandle<()>,
+    accepting: Task<()>,
 }
 
 impl RuntimeApi {
@@ -57,10 +58,10 @@ impl RuntimeApi {
             Arc::new(Mutex::new(Script { events: events.into(), statuses: statuses.into(), ..Script::default() }));
         let idle = Arc::new(Notify::new());
         let (for_task, idle_for_task) = (Arc::clone(&script), Arc::clone(&idle));
-        let accepting = tokio::spawn(async move {
+        let accepting = spawn("accepting clients", async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (script, idle) = (Arc::clone(&for_task), Arc::clone(&idle_for_task));
-                tokio::spawn(async move {
+                let serving = spawn("serving a client", async move {
                     let service = service_fn(|request| answer(request, &script, &idle));
                     // How a connection ends says nothing: clients are killed at the end.
                     let _ = http1::Builder::new()
@@ -68,6 +69,7 @@ impl RuntimeApi {
                         .serve_connection(TokioIo::new(stream), service)
                         .await;
                 });
+                serving.detach();
             }
         });
         Self { address, script, idle, accepting }
@@ -96,13 +98,11 @@ async fn answer(
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     if request.method() == Method::GET {
         let next = script.lock().unwrap().next();
-        return Ok(match next {
-            Some(response) => response,
-            None => {
-                idle.notify_one();
-                std::future::pending().await
-            }
-        });
+        if let Some(response) = next {
+            return Ok(response);
+        }
+        idle.notify_one();
+        return std::future::pending().await;
     }
     let header = |name: &str| {
         request
