@@ -5,10 +5,7 @@
 /// A table entry for a file below `runtimes/`.
 macro_rules! file {
     ($family:literal, $path:literal) => {
-        (
-            $path,
-            include_bytes!(concat!("../runtimes/", $family, "/", $path)).as_slice(),
-        )
+        ($path, include_bytes!(concat!("../runtimes/", $family, "/", $path)).as_slice())
     };
 }
 /// One file of a client: its path below the runtime folder, and its bytes.
@@ -33,13 +30,7 @@ pub const PYTHON: &[RuntimeFile] = &[
 pub const PYTHON_ENTRY: &str = "bootstrap.py";
 
 /// Arguments for an interpreter which, followed by the runtime folder, compile the client's modules.
-pub const PYTHON_COMPILE: &[&str] = &[
-    "-m",
-    "compileall",
-    "-q",
-    "--invalidation-mode",
-    "unchecked-hash",
-];
+pub const PYTHON_COMPILE: &[&str] = &["-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"];
 
 /// The Node client (18 to 24), started as `node [nodejs_arguments] [NODEJS_ENTRY]`.
 pub const NODEJS: &[RuntimeFile] = &[
@@ -82,9 +73,7 @@ mod tests {
     #[test]
     fn node_is_given_only_options_that_it_knows() {
         let has_switch = |version| {
-            nodejs_arguments(version, 128)
-                .iter()
-                .any(|argument| argument == "--no-experimental-require-module")
+            nodejs_arguments(version, 128).iter().any(|argument| argument == "--no-experimental-require-module")
         };
         assert!(!has_switch((18, 20)));
         assert!(!has_switch((20, 16)));

@@ -1,3 +1,5 @@
 //! Tests of the sandbox through its doors.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where what it needs is not there")]
+
 mod clients;

@@ -6,6 +6,7 @@ environment at import, so that a process may be booted before its function is kn
 
 import os
 import sys
+import time
 
 from . import logs, payload, wire
 from .context import LambdaContext
@@ -44,6 +45,7 @@ def main(environ):
     if environ is not os.environ:
         os.environ.clear()
         os.environ.update(environ)
+        time.tzset()
     standard_path = _set_up_path(os.environ)
     sys.stdout = logs.Unbuffered(sys.stdout)
     sys.stderr = logs.Unbuffered(sys.stderr)

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use sandbox::clients;
 
-use super::run::{Case, Program, case, compare, lay_out, run};
+use super::run::{Case, Program, answers_and_polls_in_one_write, case, compare, lay_out, run};
 use super::{skip, test_tools};
 
 /// As AWS's entry of 3.x does it.
@@ -73,6 +73,59 @@ async fn the_node_found_serves() {
     }
 }
 
+#[tokio::test]
+async fn nodejs_may_be_booted_before_its_function_is_known() {
+    let test = "nodejs_may_be_booted_before_its_function_is_known";
+    let Some(version) = node_version(test) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let late = "const { main } = require(process.env.TEST_RUNTIME);\n\
+        const env = { ...process.env };\n\
+        for (const name of Object.keys(env)) delete process.env[name];\n\
+        process.env.LEFT_OVER = '1';\n\
+        main(env);\n";
+    let runtime = lay_out(clients::NODEJS, folder.path()).join("runtime.cjs");
+    let case = js("late", "exports.handler = async (e, c) => [c.functionName, process.env.LEFT_OVER === undefined];");
+    for major in [20, 24] {
+        let mut program = node(version, major, |arguments| {
+            arguments.extend(["-e".to_owned(), late.to_owned()]);
+        });
+        let runtime = runtime.to_str().unwrap().to_owned();
+        program.env.push(("TEST_RUNTIME", runtime));
+        let outcome = run(&case, &program).await;
+        assert_eq!(outcome.posts[0].body, r#"["fn",true]"#, "{outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn nodejs_answers_and_polls_in_one_write() {
+    let Some(version) = node_version("nodejs_answers_and_polls_in_one_write") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("app.js"), "exports.handler = async (event) => event * 7;\n").unwrap();
+    for major in [20, 24] {
+        answers_and_polls_in_one_write(&ours(version, major, &folder), folder.path()).await;
+    }
+}
+
+#[tokio::test]
+async fn a_streaming_handler_is_refused_by_name() {
+    let Some(version) = node_version("a_streaming_handler_is_refused_by_name") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let case = js("streaming", "exports.handler = awslambda.streamifyResponse(async (event, stream) => stream.end());");
+    for (major, exit) in [(20, 129), (24, 1)] {
+        let outcome = run(&case, &ours(version, major, &folder)).await;
+        assert_eq!(outcome.exit, Some(exit), "{outcome:?}");
+        assert_eq!(outcome.posts[0].error_type, "Runtime.MalformedStreamingHandler");
+        let body = String::from_utf8_lossy(&outcome.posts[0].body).into_owned();
+        assert!(body.contains("is not supported yet"), "{body}");
+    }
+}
+
 /// Major and minor of the `node` on the path.
 fn node_version(test: &str) -> Option<(u32, u32)> {
     let output = std::process::Command::new("node").arg("--version").output();
@@ -97,7 +150,7 @@ fn node(version: (u32, u32), major: u32, more: impl FnOnce(&mut Vec<String>)) ->
     let mut arguments = clients::nodejs_arguments(version, 1024);
     more(&mut arguments);
     Program {
-        program: PathBuf::from("node"),
+        command: PathBuf::from("node"),
         arguments,
         env: vec![("AWS_EXECUTION_ENV", format!("AWS_Lambda_nodejs{major}.x"))],
     }
@@ -109,10 +162,7 @@ fn js(name: &'static str, code: &str) -> Case {
 
 /// An async handler that returns one expression.
 fn returns(name: &'static str, expression: &str) -> Case {
-    js(
-        name,
-        &format!("exports.handler = async (event, context) => ({expression});\n"),
-    )
+    js(name, &format!("exports.handler = async (event, context) => ({expression});\n"))
 }
 
 /// What holds in both manners.
@@ -217,7 +267,7 @@ fn logs() -> Vec<Case> {
         console.trace('t'); console.debug('d %s %d', 'a', 1); console.info({ a: { b: { c: { d: 1 } } } }); console.warn('w\\nsecond é'); console.error(new Error('boom'));\n\
         console.fatal('f'); console.log(); console.log('a', 1, null, undefined, [1]); console.log('%j', { a: 1 }, 'more'); console.error('with', new TypeError('te'), 'after');\n\
         console.log(10n); console.log(Symbol('s')); console.log(undefined); const c = {}; c.c = c; console.log(c); console.log({ e: new RangeError('in') });\n\
-        process.stdout.write('no newline'); process.stdout.write('\\nraw\\n'); process.stdout.write(Buffer.from([0xff, 10])); process.stderr.write('err\\n');\n\
+        process.stdout.write('no newline'); process.stdout.write('\\nraw\\n'); process.stdout.write(Buffer.from([0xff, 10])); if (!event.framed) process.stderr.write('err\\n');\n\
         console.table && console.table([[1]]);\n\
         return event; };\n";
     let talks = |name| js(name, TALKS).events(&["{}", "{}"]);
@@ -228,9 +278,15 @@ fn logs() -> Vec<Case> {
         talks("logs with an unknown level").env("AWS_LAMBDA_LOG_LEVEL", "loud"),
         talks("JSON logs").env("AWS_LAMBDA_LOG_FORMAT", "json"),
         talks("JSON logs with a level").env("AWS_LAMBDA_LOG_FORMAT", "JSON").env("AWS_LAMBDA_LOG_LEVEL", "ERROR"),
-        talks("JSON logs of a tenant").env("AWS_LAMBDA_LOG_FORMAT", "JSON").header("Lambda-Runtime-Aws-Tenant-Id", "tenant-1"),
-        js("uncaught error, JSON", "exports.handler = async () => { throw new RangeError('boom'); };").env("AWS_LAMBDA_LOG_FORMAT", "JSON"),
-        js("uncaught string, JSON", "exports.handler = async () => { throw 'text'; };").env("AWS_LAMBDA_LOG_FORMAT", "JSON"),
+        talks("JSON logs of a tenant")
+            .env("AWS_LAMBDA_LOG_FORMAT", "JSON")
+            .header("Lambda-Runtime-Aws-Tenant-Id", "tenant-1"),
+        js("uncaught error, JSON", "exports.handler = async () => { throw new RangeError('boom'); };")
+            .env("AWS_LAMBDA_LOG_FORMAT", "JSON"),
+        talks("frames on a descriptor").events(&["{\"framed\":1}"]).has_frames(),
+        talks("frames of JSON").events(&["{\"framed\":1}"]).has_frames().env("AWS_LAMBDA_LOG_FORMAT", "JSON"),
+        js("uncaught string, JSON", "exports.handler = async () => { throw 'text'; };")
+            .env("AWS_LAMBDA_LOG_FORMAT", "JSON"),
     ]
 }
 
@@ -240,12 +296,19 @@ fn contexts() -> Vec<Case> {
     vec![
         js("context", SHOWS),
         js("context with everything", SHOWS)
-            .header("Lambda-Runtime-Trace-Id", "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=1")
-            .header("Lambda-Runtime-Client-Context", r#"{"custom":{"foo":"bär"},"client":{"snap":["crackle","pop"]},"env":{"fizz":"buzz"}}"#)
+            .header(
+                "Lambda-Runtime-Trace-Id",
+                "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=1",
+            )
+            .header(
+                "Lambda-Runtime-Client-Context",
+                r#"{"custom":{"foo":"bär"},"client":{"snap":["crackle","pop"]},"env":{"fizz":"buzz"}}"#,
+            )
             .header("Lambda-Runtime-Cognito-Identity", r#"{"cognitoIdentityId":"i","cognitoIdentityPoolId":"p"}"#)
             .header("Lambda-Runtime-Aws-Tenant-Id", "tenant-1")
             .event("{}"),
-        js("no globals", "exports.handler = async () => typeof awslambda;").env("AWS_LAMBDA_NODEJS_NO_GLOBAL_AWSLAMBDA", "1"),
+        js("no globals", "exports.handler = async () => typeof awslambda;")
+            .env("AWS_LAMBDA_NODEJS_NO_GLOBAL_AWSLAMBDA", "1"),
     ]
 }
 

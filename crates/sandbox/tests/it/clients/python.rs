@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use sandbox::clients;
 
-use super::run::{Case, Program, case, compare, lay_out, run};
+use super::run::{Case, Program, answers_and_polls_in_one_write, case, compare, lay_out, run};
 use super::{skip, test_tools};
 
 /// At AWS the client is loaded before the function's folder is on the path.
@@ -24,7 +24,7 @@ async fn python_does_as_the_official_client() {
     let python = tools.join("venv/bin/python");
     let folder = tempfile::tempdir().unwrap();
     let official = Program {
-        program: python.clone(),
+        command: python.clone(),
         arguments: vec!["-B".to_owned(), "-c".to_owned(), AS_AWS_STARTS_IT.to_owned()],
         env: Vec::new(),
     };
@@ -36,16 +36,14 @@ async fn every_python_found_serves() {
     let mut found = 0;
     for minor in 8..=14 {
         let python = PathBuf::from(format!("python3.{minor}"));
-        // A version manager leaves commands on the path that only say what is missing.
-        let works = std::process::Command::new(&python)
-            .args(["-c", "import json"])
-            .output()
-            .is_ok_and(|output| output.status.success());
-        if !works {
+        if !works(&python) {
             continue;
         }
         found += 1;
         let folder = tempfile::tempdir().unwrap();
+        let client = ours(python.clone(), &folder);
+        let compiled = std::process::Command::new(&python).args(clients::PYTHON_COMPILE).arg(folder.path()).status();
+        assert!(compiled.unwrap().success(), "python3.{minor} compiles");
         let case = case(
             "every",
             "app.py",
@@ -55,12 +53,9 @@ async fn every_python_found_serves() {
                  return {'name': event['name'], 'of': context.function_name, 'raw': b'x'}\n",
         )
         .events(&["{\"name\":\"é\"}", "[]"]);
-        let outcome = run(&case, &ours(python, &folder)).await;
+        let outcome = run(&case, &client).await;
         assert_eq!(outcome.exit, None, "python3.{minor}: {outcome:?}");
-        assert_eq!(
-            outcome.posts[0].body,
-            r#"{"name": "\u00e9", "of": "fn", "raw": "x"}"#
-        );
+        assert_eq!(outcome.posts[0].body, r#"{"name": "\u00e9", "of": "fn", "raw": "x"}"#);
         let error = String::from_utf8(outcome.posts[1].body.to_vec()).unwrap();
         assert!(
             error.starts_with(
@@ -69,9 +64,7 @@ async fn every_python_found_serves() {
             "python3.{minor}: {error}"
         );
         assert!(
-            outcome.stdout.starts_with(
-                "[WARNING]\tTIME\t00000000-0000-4000-8000-000000000001\tseen {'name': 'é'}\n"
-            ),
+            outcome.stdout.starts_with("[WARNING]\tTIME\t00000000-0000-4000-8000-000000000001\tseen {'name': 'é'}\n"),
             "python3.{minor}: {}",
             outcome.stdout
         );
@@ -81,14 +74,71 @@ async fn every_python_found_serves() {
     }
 }
 
+#[tokio::test]
+async fn python_may_be_booted_before_its_function_is_known() {
+    let test = "python_may_be_booted_before_its_function_is_known";
+    let Some(python) = any_python(test) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let late = "import os, json, logging, sys\n\
+        sys.path.insert(0, os.environ.pop('TEST_RUNTIME'))\n\
+        from lambd_runtime import bootstrap\n\
+        environment = dict(os.environ)\n\
+        os.environ.clear()\n\
+        os.environ['LEFT_OVER'] = '1'\n\
+        bootstrap.main(environment)\n";
+    let runtime = lay_out(clients::PYTHON, folder.path());
+    let program = Program {
+        command: python,
+        arguments: vec!["-B".to_owned(), "-c".to_owned(), late.to_owned()],
+        env: vec![("TEST_RUNTIME", runtime.to_str().unwrap().to_owned())],
+    };
+    let case = case(
+        "late",
+        "app.py",
+        "import logging, os\n\
+         def handler(event, context):\n    \
+             logging.error('seen')\n    \
+             return [context.function_name, os.environ.get('LEFT_OVER')]\n",
+    );
+    let outcome = run(&case, &program).await;
+    assert_eq!(outcome.posts[0].body, r#"["fn", null]"#, "{outcome:?}");
+    assert_eq!(outcome.stdout, "[ERROR]\tTIME\t00000000-0000-4000-8000-000000000001\tseen\n");
+}
+
+#[tokio::test]
+async fn python_answers_and_polls_in_one_write() {
+    let test = "python_answers_and_polls_in_one_write";
+    let Some(python) = any_python(test) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("app.py"), "def handler(event, context):\n    return event * 7\n").unwrap();
+    answers_and_polls_in_one_write(&ours(python, &folder), folder.path()).await;
+}
+
+fn any_python(test: &str) -> Option<PathBuf> {
+    let found = (8..=14).rev().find_map(|minor| {
+        let python = PathBuf::from(format!("python3.{minor}"));
+        works(&python).then_some(python)
+    });
+    if found.is_none() {
+        skip(test, "no python3.8 to python3.14 on the path");
+    }
+    found
+}
+
+/// A version manager leaves commands on the path that only say what is missing.
+fn works(python: &PathBuf) -> bool {
+    let output = std::process::Command::new(python).args(["-c", "import json"]).output();
+    output.is_ok_and(|output| output.status.success())
+}
+
 fn ours(python: PathBuf, folder: &tempfile::TempDir) -> Program {
     let runtime = lay_out(clients::PYTHON, folder.path());
     let entry = runtime.join(clients::PYTHON_ENTRY);
-    Program {
-        program: python,
-        arguments: vec!["-B".to_owned(), entry.to_str().unwrap().to_owned()],
-        env: Vec::new(),
-    }
+    Program { command: python, arguments: vec!["-B".to_owned(), entry.to_str().unwrap().to_owned()], env: Vec::new() }
 }
 
 fn python(name: &'static str, code: &str) -> Case {
@@ -149,7 +199,10 @@ fn results() -> Vec<Case> {
             "[collections.OrderedDict(b=1, a=2), enum.IntEnum('E', 'A B').B, type('S', (str,), {})('s'), type('F', (float,), {})(1.5), collections.defaultdict(list, k=[1]), True]",
         ),
         returns("keys", "{1: 1, 1.5: 2, True: 3, None: 4, 'k': 5, float('nan'): 6}"),
-        returns("keys beside a named tuple", "{1: 1, 1.5: 2, False: 3, None: 4, enum.IntEnum('E', 'A').A: collections.namedtuple('P', 'x')(1)}"),
+        returns(
+            "keys beside a named tuple",
+            "{1: 1, 1.5: 2, False: 3, None: 4, enum.IntEnum('E', 'A').A: collections.namedtuple('P', 'x')(1)}",
+        ),
         returns("a tuple as key", "{(1, 2): 3}"),
         returns("empty ones", "[[], {}, (), '', collections.OrderedDict()]"),
         returns("set", "{1}"),
@@ -165,7 +218,11 @@ fn results() -> Vec<Case> {
             .statuses(&[413])
             .ignores_stderr(),
         returns("a large event", "len(event)").events(&[&format!("\"{}\"", "é".repeat(3_145_000))]),
-        python("a class as handler", "class handler(dict):\n    def __init__(self, event, context):\n        super().__init__(event)\n").events(&["{\"a\":1}"]),
+        python(
+            "a class as handler",
+            "class handler(dict):\n    def __init__(self, event, context):\n        super().__init__(event)\n",
+        )
+        .events(&["{\"a\":1}"]),
         python("a coroutine is not JSON", "async def handler(event, context):\n    return 1\n").ignores_stderr(),
     ]
 }
@@ -195,9 +252,12 @@ fn failures() -> Vec<Case> {
         python("exits with 0", "def handler(event, context):\n    raise SystemExit\n"),
         python("exits at once", "import os\ndef handler(event, context):\n    os._exit(3)\n"),
         python("interrupted", "def handler(event, context):\n    raise KeyboardInterrupt\n").ignores_stderr(),
-        python("frames of a file called bootstrap.py", "from bootstrap import go\ndef handler(event, context):\n    go()\n")
-            .file("bootstrap.py", "def go():\n    raise ValueError(1)\n")
-            .ignores_stderr(),
+        python(
+            "frames of a file called bootstrap.py",
+            "from bootstrap import go\ndef handler(event, context):\n    go()\n",
+        )
+        .file("bootstrap.py", "def go():\n    raise ValueError(1)\n")
+        .ignores_stderr(),
         python("an answer is refused", "def handler(event, context):\n    return 1\n")
             .events(&["{}", "{}"])
             .statuses(&[400])
@@ -205,8 +265,11 @@ fn failures() -> Vec<Case> {
         python("the event is no JSON", "def handler(event, context):\n    return 1\n")
             // Other mistakes are worded in another way; the engine lets no event through that is not JSON.
             .events(&["{\"a\":", "nonsense", ""]),
-        python("the event has another content type", "def handler(event, context):\n    return [type(event).__name__, event]\n")
-            .header("Content-Type", "text/plain"),
+        python(
+            "the event has another content type",
+            "def handler(event, context):\n    return [type(event).__name__, event]\n",
+        )
+        .header("Content-Type", "text/plain"),
     ]
 }
 
@@ -260,29 +323,48 @@ fn logs() -> Vec<Case> {
             context.log('from context\\n')\n    \
             print('to stderr', file=sys.stderr)\n    \
             return [type(h).__name__ for h in logging.getLogger().handlers] + [logging.getLogger().level]\n";
+    const FRAMED: &str = "import logging, os\n\
+        logging.error('framed \\u00e9')\n\
+        def handler(event, context):\n    \
+            log = logging.getLogger('mine')\n    \
+            log.debug('d'); log.info('i'); log.warning('w\\n2'); log.critical('c'); log.log(33, 'odd'); log.log(99, 'high')\n    \
+            context.log('c')\n    \
+            print('_LAMBDA_TELEMETRY_LOG_FD' in os.environ)\n    \
+            raise ValueError('one line')\n";
     let talks = |name| python(name, TALKS).events(&["{}", "{}"]);
+    let framed = |name| python(name, FRAMED).has_frames();
     vec![
         talks("logs"),
         talks("logs with a level").env("AWS_LAMBDA_LOG_LEVEL", "DEBUG"),
         talks("logs with level trace").env("AWS_LAMBDA_LOG_LEVEL", "TRACE"),
         talks("logs with an unknown level").env("AWS_LAMBDA_LOG_LEVEL", "loud"),
         talks("JSON logs").env("AWS_LAMBDA_LOG_FORMAT", "json"),
-        talks("JSON logs with a level")
-            .env("AWS_LAMBDA_LOG_FORMAT", "JSON")
-            .env("AWS_LAMBDA_LOG_LEVEL", "error"),
+        talks("JSON logs with a level").env("AWS_LAMBDA_LOG_FORMAT", "JSON").env("AWS_LAMBDA_LOG_LEVEL", "error"),
         talks("JSON logs of a tenant")
             .env("AWS_LAMBDA_LOG_FORMAT", "JSON")
             .header("Lambda-Runtime-Aws-Tenant-Id", "tenant-1"),
         talks("no usable arguments").events(&["{\"bad\":1}"]).ignores_stderr(),
         python("uncaught error, JSON", "def handler(event, context):\n    raise ValueError('\\u00e9 boom')\n")
             .env("AWS_LAMBDA_LOG_FORMAT", "JSON"),
-        python("uncaught error with blank lines", "def handler(event, context):\n    raise ValueError('a\\n\\n   b')\n"),
-        python("root handlers removed", "import logging, sys\nroot = logging.getLogger()\nfor h in list(root.handlers):\n    root.removeHandler(h)\nlogging.basicConfig(stream=sys.stdout, format='%(levelname)s %(message)s')\ndef handler(event, context):\n    logging.error('mine')\n    context.log('c')\n"),
-        python("basicConfig changes nothing", "import logging\nlogging.basicConfig(level='DEBUG')\ndef handler(event, context):\n    logging.info('hidden')\n    logging.error('seen')\n"),
-        python("logging imported late", "def handler(event, context):\n    import logging\n    logging.error('late')\n    from logging import handlers\n"),
-        python("frames on a descriptor", "import logging, os\nlogging.error('framed \\u00e9')\ndef handler(event, context):\n    logging.warning('w')\n    context.log('c')\n    print('_LAMBDA_TELEMETRY_LOG_FD' in os.environ)\n    raise ValueError(1)\n")
-            .env("_LAMBDA_TELEMETRY_LOG_FD", "2")
-            .ignores_stderr(),
+        python(
+            "uncaught error with blank lines",
+            "def handler(event, context):\n    raise ValueError('a\\n\\n   b')\n",
+        ),
+        python(
+            "root handlers removed",
+            "import logging, sys\nroot = logging.getLogger()\nfor h in list(root.handlers):\n    root.removeHandler(h)\nlogging.basicConfig(stream=sys.stdout, format='%(levelname)s %(message)s')\ndef handler(event, context):\n    logging.error('mine')\n    context.log('c')\n",
+        ),
+        python(
+            "basicConfig changes nothing",
+            "import logging\nlogging.basicConfig(level='DEBUG')\ndef handler(event, context):\n    logging.info('hidden')\n    logging.error('seen')\n",
+        ),
+        python(
+            "logging imported late",
+            "def handler(event, context):\n    import logging\n    logging.error('late')\n    from logging import handlers\n",
+        ),
+        framed("frames on a descriptor"),
+        framed("frames with a level").env("AWS_LAMBDA_LOG_LEVEL", "INFO"),
+        framed("frames of JSON").env("AWS_LAMBDA_LOG_FORMAT", "JSON"),
     ]
 }
 

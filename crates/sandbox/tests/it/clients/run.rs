@@ -1,5 +1,6 @@
 //! Runs one case with one client, and makes what came out comparable.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::LazyLock;
@@ -7,7 +8,8 @@ use std::time::Duration;
 
 use regex::{Captures, Regex};
 use serde_json::Value;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 
 use super::runtime_api::{Event, Post, RuntimeApi};
@@ -24,18 +26,14 @@ pub(super) struct Case {
     pub(super) env: Vec<(&'static str, String)>,
     pub(super) events: Vec<Event>,
     pub(super) statuses: Vec<u16>,
+    /// Standard error carries log frames.
+    pub(super) has_frames: bool,
     /// The function ends the process in a way for which the interpreter prints frames of the client.
     pub(super) ignores_stderr: bool,
 }
 
 pub(super) fn case(name: &'static str, file: &'static str, code: &str) -> Case {
-    Case {
-        name,
-        files: vec![(file, code.to_owned())],
-        handler: "app.handler",
-        ..Case::default()
-    }
-    .event("{}")
+    Case { name, files: vec![(file, code.to_owned())], handler: "app.handler", ..Case::default() }.event("{}")
 }
 
 impl Case {
@@ -55,10 +53,7 @@ impl Case {
     }
 
     pub(super) fn event(mut self, body: &str) -> Self {
-        self.events.push(Event {
-            body: body.into(),
-            headers: Vec::new(),
-        });
+        self.events.push(Event { body: body.into(), headers: Vec::new() });
         self
     }
 
@@ -80,6 +75,12 @@ impl Case {
         self
     }
 
+    /// The client is to write its log frames to standard error.
+    pub(super) fn has_frames(mut self) -> Self {
+        self.has_frames = true;
+        self.env("_LAMBDA_TELEMETRY_LOG_FD", "2")
+    }
+
     pub(super) fn ignores_stderr(mut self) -> Self {
         self.ignores_stderr = true;
         self
@@ -88,7 +89,7 @@ impl Case {
 
 /// A client: the command that starts it.
 pub(super) struct Program {
-    pub(super) program: PathBuf,
+    pub(super) command: PathBuf,
     pub(super) arguments: Vec<String>,
     pub(super) env: Vec<(&'static str, String)>,
 }
@@ -140,7 +141,7 @@ pub(super) async fn run(case: &Case, program: &Program) -> Outcome {
         std::fs::write(file, text).unwrap();
     }
     let api = RuntimeApi::start(case.events.clone(), case.statuses.clone()).await;
-    let mut child = Command::new(&program.program)
+    let mut child = Command::new(&program.command)
         .args(&program.arguments)
         .current_dir(&task_root)
         .env_clear()
@@ -163,26 +164,26 @@ pub(super) async fn run(case: &Case, program: &Program) -> Outcome {
         .kill_on_drop(true)
         .spawn()
         .unwrap();
-    let (mut out, mut err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-    let read_out = tokio::spawn(async move {
-        let mut bytes = Vec::new();
-        out.read_to_end(&mut bytes).await.map(|_| bytes)
-    });
-    let read_err = tokio::spawn(async move {
-        let mut bytes = Vec::new();
-        err.read_to_end(&mut bytes).await.map(|_| bytes)
-    });
-    let exit = tokio::select! {
-        status = child.wait() => Some(status.unwrap().code().unwrap_or(-1)),
-        () = api.idle() => None,
-        () = tokio::time::sleep(CASE_TIME_MAX) => panic!("{}: neither idle nor ended", case.name),
+    let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+    let until_idle_or_ended = async {
+        let exit = tokio::select! {
+            status = child.wait() => Some(status.unwrap().code().unwrap_or(-1)),
+            () = api.idle() => None,
+        };
+        if exit.is_none() {
+            child.kill().await.unwrap();
+        }
+        exit
     };
-    if exit.is_none() {
-        child.kill().await.unwrap();
+    let all = async { tokio::join!(until_idle_or_ended, read_all(out), read_all(err)) };
+    let (exit, out, mut err) = tokio::time::timeout(CASE_TIME_MAX, all)
+        .await
+        .unwrap_or_else(|_| panic!("{}: neither idle nor ended", case.name));
+    if case.has_frames {
+        err = frames_as_text(&err).into_bytes();
     }
     let read = |bytes: Vec<u8>| normal(&String::from_utf8_lossy(&bytes), &task_root);
-    let stdout = read(read_out.await.unwrap().unwrap());
-    let stderr = read(read_err.await.unwrap().unwrap());
+    let (stdout, stderr) = (read(out), read(err));
     let posts = api.posts().into_iter();
     Outcome {
         posts: posts.map(|post| normal_post(post, &task_root)).collect(),
@@ -190,6 +191,12 @@ pub(super) async fn run(case: &Case, program: &Program) -> Outcome {
         stdout,
         stderr: if case.ignores_stderr { String::new() } else { stderr },
     }
+}
+
+async fn read_all(mut from: impl tokio::io::AsyncRead + Unpin) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    from.read_to_end(&mut bytes).await.unwrap();
+    bytes
 }
 
 /// Runs each case with both clients; panics with every difference.
@@ -200,22 +207,36 @@ pub(super) async fn compare(cases: &[Case], ours: &Program, official: &Program) 
         let got = run(case, ours).await;
         for (what, expected, got) in expected.sides_by_side(&got) {
             if got != expected {
-                differences += &format!(
-                    "\n{}, {what}:\n  official: {expected}\n  ours:     {got}\n",
-                    case.name
-                );
+                writeln!(differences, "\n{}, {what}:\n  official: {expected}\n  ours:     {got}\n", case.name).unwrap();
             }
         }
     }
     assert!(differences.is_empty(), "the clients differ in\n{differences}");
 }
 
+/// Each log frame as its type and message; the time is only checked to be one of our days.
+fn frames_as_text(mut bytes: &[u8]) -> String {
+    let mut text = String::new();
+    while let Some((head, rest)) = bytes.split_first_chunk::<16>() {
+        let number =
+            |range: std::ops::Range<usize>| head[range].iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
+        let length = usize::try_from(number(4..8)).unwrap();
+        let (message, rest) = rest.split_at(length);
+        assert!(number(8..16) > 1_700_000_000_000_000, "not in microseconds");
+        let message = String::from_utf8_lossy(message);
+        writeln!(text, "{:x} {message}", number(0..4)).unwrap();
+        bytes = rest;
+    }
+    assert!(bytes.is_empty(), "half a frame: {bytes:?}");
+    text
+}
+
 /// Frames of the clients themselves differ by nature, and so do times and folders.
 fn normal(text: &str, task_root: &Path) -> String {
-    static FRAME_IN_JSON: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r#",?"    at (?:[^"\\]|\\.)*""#).unwrap());
-    static FRAME_IN_TEXT: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r#"([\r\n]|\\n) {4,6}at ([^()\r\n"\\]*\([^()]*\)|(async )?[^ \r\n"\\]*)"#).unwrap());
+    static FRAME_IN_JSON: LazyLock<Regex> = LazyLock::new(|| Regex::new(r#",?"    at (?:[^"\\]|\\.)*""#).unwrap());
+    static FRAME_IN_TEXT: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r#"([\r\n]|\\n) {4,6}at ([^()\r\n"\\]*\([^()]*\)|(async )?[^ \r\n"\\]*)"#).unwrap()
+    });
     static PYTHON_FRAME_IN_JSON: LazyLock<Regex> = LazyLock::new(|| {
         let own = r#"(, )?"  File \\"[^"\\]*/(awslambdaric|lambd_runtime)/(?:[^"\\]|\\.)*""#;
         Regex::new(own).unwrap()
@@ -224,21 +245,15 @@ fn normal(text: &str, task_root: &Path) -> String {
         let own = r#"[\r\n]\x{a0}{2}File "[^"]*/(awslambdaric|lambd_runtime)/[^\r\n]*[\r\n]\x{a0}{4}[^\r\n]*"#;
         Regex::new(own).unwrap()
     });
-    static TIME: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z").unwrap());
+    static TIME: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z").unwrap());
     static PROCESS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\(node:\d+\)").unwrap());
     static MILLISECONDS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\[\d{13}\]").unwrap());
     static ENTRY: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r#"(file://)?/[^\s"\\]*(aws-lambda-ric-3/dist|aws-lambda-ric|lambd-runtime)/index\.mjs"#)
-            .unwrap()
+        Regex::new(r#"(file://)?/[^\s"\\]*(aws-lambda-ric-3/dist|aws-lambda-ric|lambd-runtime)/index\.mjs"#).unwrap()
     });
     let root = task_root.to_str().unwrap();
     let of_function = |frame: &Captures<'_>| {
-        if frame[0].contains(root) {
-            frame[0].to_owned()
-        } else {
-            String::new()
-        }
+        if frame[0].contains(root) { frame[0].to_owned() } else { String::new() }
     };
     let text = FRAME_IN_JSON.replace_all(text, of_function);
     let text = FRAME_IN_TEXT.replace_all(&text, of_function);
@@ -281,4 +296,49 @@ pub(super) fn lay_out(files: &[sandbox::clients::RuntimeFile], folder: &Path) ->
         std::fs::write(file, bytes).unwrap();
     }
     runtime
+}
+
+/// Gives two events, the second in chunks, to a client whose handler multiplies by seven, and reads
+/// what it writes: each answer must come with the next poll in one piece.
+pub(super) async fn answers_and_polls_in_one_write(program: &Program, task_root: &Path) {
+    const HEADERS: &str = "Lambda-Runtime-Aws-Request-Id: 1-2\r\n\
+        Lambda-Runtime-Deadline-Ms: 4102444800000\r\n\
+        Lambda-Runtime-Invoked-Function-Arn: arn\r\nContent-Type: application/json\r\n";
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let mut child = Command::new(&program.command)
+        .args(&program.arguments)
+        .current_dir(task_root)
+        .env("AWS_LAMBDA_RUNTIME_API", &address)
+        .env("_HANDLER", "app.handler")
+        .env("LAMBDA_TASK_ROOT", task_root)
+        .envs(program.env.iter().map(|(name, value)| (name, value)))
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let poll = format!("GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nhost: {address}\r\n\r\n");
+    let answer = |body: &str| {
+        let length = body.len();
+        format!(
+            "POST /2018-06-01/runtime/invocation/1-2/response HTTP/1.1\r\nhost: {address}\r\n\
+             content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}{poll}"
+        )
+    };
+    assert_eq!(read_once(&mut stream).await, poll);
+    let event = format!("HTTP/1.1 200 OK\r\n{HEADERS}Content-Length: 2\r\n\r\n11");
+    stream.write_all(event.as_bytes()).await.unwrap();
+    assert_eq!(read_once(&mut stream).await, answer("77"));
+    let accepted = "HTTP/1.1 202 Accepted\r\nContent-Length: 16\r\n\r\n{\"status\":\"OK\"}\n";
+    let chunks = "Transfer-Encoding: chunked\r\n\r\n2;x=y\r\n10\r\n1\r\n0\r\n0\r\n\r\n";
+    let event = format!("{accepted}HTTP/1.1 200 OK\r\n{HEADERS}{chunks}");
+    stream.write_all(event.as_bytes()).await.unwrap();
+    assert_eq!(read_once(&mut stream).await, answer("700"));
+    child.kill().await.unwrap();
+}
+
+async fn read_once(stream: &mut TcpStream) -> String {
+    let mut bytes = vec![0; 4096];
+    let count = stream.read(&mut bytes).await.unwrap();
+    String::from_utf8(bytes[..count].to_vec()).unwrap()
 }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use engine::tasks::{Task, spawn};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -46,24 +47,21 @@ pub(super) struct RuntimeApi {
     pub(super) address: SocketAddr,
     script: Arc<Mutex<Script>>,
     idle: Arc<Notify>,
-    accepting: tokio::task::JoinHandle<()>,
+    accepting: Task<()>,
 }
 
 impl RuntimeApi {
     pub(super) async fn start(events: Vec<Event>, statuses: Vec<u16>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let script = Arc::new(Mutex::new(Script {
-            events: events.into(),
-            statuses: statuses.into(),
-            ..Script::default()
-        }));
+        let script =
+            Arc::new(Mutex::new(Script { events: events.into(), statuses: statuses.into(), ..Script::default() }));
         let idle = Arc::new(Notify::new());
         let (for_task, idle_for_task) = (Arc::clone(&script), Arc::clone(&idle));
-        let accepting = tokio::spawn(async move {
+        let accepting = spawn("accepting clients", async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (script, idle) = (Arc::clone(&for_task), Arc::clone(&idle_for_task));
-                tokio::spawn(async move {
+                let serving = spawn("serving a client", async move {
                     let service = service_fn(|request| answer(request, &script, &idle));
                     // How a connection ends says nothing: clients are killed at the end.
                     let _ = http1::Builder::new()
@@ -71,14 +69,10 @@ impl RuntimeApi {
                         .serve_connection(TokioIo::new(stream), service)
                         .await;
                 });
+                serving.detach();
             }
         });
-        Self {
-            address,
-            script,
-            idle,
-            accepting,
-        }
+        Self { address, script, idle, accepting }
     }
 
     /// Waits until a client polls with no event left.
@@ -104,18 +98,17 @@ async fn answer(
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     if request.method() == Method::GET {
         let next = script.lock().unwrap().next();
-        return Ok(match next {
-            Some(response) => response,
-            None => {
-                idle.notify_one();
-                std::future::pending().await
-            }
-        });
+        if let Some(response) = next {
+            return Ok(response);
+        }
+        idle.notify_one();
+        return std::future::pending().await;
     }
     let header = |name: &str| {
-        request.headers().get(name).map_or(String::new(), |value| {
-            String::from_utf8_lossy(value.as_bytes()).into_owned()
-        })
+        request
+            .headers()
+            .get(name)
+            .map_or(String::new(), |value| String::from_utf8_lossy(value.as_bytes()).into_owned())
     };
     let mut post = Post {
         path: request.uri().path().to_owned(),
@@ -146,23 +139,14 @@ impl Script {
         self.given += 1;
         let mut response = Response::builder()
             .header("Content-Type", "application/json")
-            .header(
-                "Lambda-Runtime-Aws-Request-Id",
-                format!("00000000-0000-4000-8000-{:012}", self.given),
-            )
+            .header("Lambda-Runtime-Aws-Request-Id", format!("00000000-0000-4000-8000-{:012}", self.given))
             // The year 2100, so that no run is short of time.
             .header("Lambda-Runtime-Deadline-Ms", "4102444800000")
-            .header(
-                "Lambda-Runtime-Invoked-Function-Arn",
-                "arn:aws:lambda:us-east-1:000000000000:function:fn",
-            );
+            .header("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:us-east-1:000000000000:function:fn");
         for (name, value) in &event.headers {
             let headers = response.headers_mut().unwrap();
             let name: http::HeaderName = name.parse().unwrap();
-            headers.insert(
-                name,
-                http::HeaderValue::from_bytes(value.as_bytes()).unwrap(),
-            );
+            headers.insert(name, http::HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
         Some(response.body(Full::new(event.body.into())).unwrap())
     }
