@@ -34,8 +34,9 @@ pub(crate) async fn serve(listener: TcpListener, meters: Arc<Meters>, stop: impl
             let answer = answer(request.method(), request.uri().path(), &meters);
             async move { Ok::<_, Infallible>(answer.map(Full::new)) }
         });
-        let connection =
-            hyper::server::conn::http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
+        let connection = hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .serve_connection(TokioIo::new(stream), service);
         let talk = async move {
             if let Err(error) = connection.await {
                 tracing::debug!("an admin connection ended: {error}");
@@ -54,8 +55,13 @@ fn answer(method: &Method, path: &str, meters: &Meters) -> Response<Bytes> {
             response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(text));
             response
         }
-        (_, "/_lambd/health" | "/_localstack/health" | "/metrics") => refuse(StatusCode::METHOD_NOT_ALLOWED, "only GET"),
-        _ => refuse(StatusCode::NOT_FOUND, "the admin listener has /_lambd/health and /metrics; the AWS API is on the other one"),
+        (_, "/_lambd/health" | "/_localstack/health" | "/metrics") => {
+            refuse(StatusCode::METHOD_NOT_ALLOWED, "only GET")
+        }
+        _ => refuse(
+            StatusCode::NOT_FOUND,
+            "the admin listener has /_lambd/health and /metrics; the AWS API is on the other one",
+        ),
     }
 }
 

@@ -161,7 +161,8 @@ impl Flags {
             None => (File::default(), String::new()),
             Some(path) => {
                 let name = path.display().to_string();
-                let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the settings file {name}"))?;
+                let text =
+                    std::fs::read_to_string(path).with_context(|| format!("cannot read the settings file {name}"))?;
                 let file = toml::from_str(&text).with_context(|| format!("the settings file {name} is not right"))?;
                 (file, name)
             }
@@ -209,7 +210,8 @@ impl Settings {
             writeln!(text, "{key} = {value}  # {origin}").expect("a String takes everything");
         }
         for (name, runtime) in &self.runtimes {
-            writeln!(text, "\n[runtimes.{name:?}]\ncommand = {:?}", runtime.command).expect("a String takes everything");
+            writeln!(text, "\n[runtimes.{name:?}]\ncommand = {:?}", runtime.command)
+                .expect("a String takes everything");
             if let Some(packages) = &runtime.packages {
                 writeln!(text, "packages = {packages:?}").expect("a String takes everything");
             }

@@ -178,7 +178,9 @@ async fn flush_logs(meters: Arc<Meters>, clock: Arc<dyn Clock>) {
 fn report_isolation(report: &sandbox::Report) {
     tracing::warn!("{report}");
     if report.level == sandbox::Isolation::Process {
-        tracing::warn!("functions are not isolated: they can do whatever the engine's user can; run only code that you trust");
+        tracing::warn!(
+            "functions are not isolated: they can do whatever the engine's user can; run only code that you trust"
+        );
     }
 }
 
@@ -254,7 +256,12 @@ pub(crate) fn diagnose(settings: &Settings) -> Result<Diagnosis> {
             }
             Err(error) => {
                 let error = anyhow::Error::new(error);
-                Ok(Diagnosis { report: None, runtimes: Vec::new(), environments_max, refusal: Some(format!("{error:#}")) })
+                Ok(Diagnosis {
+                    report: None,
+                    runtimes: Vec::new(),
+                    environments_max,
+                    refusal: Some(format!("{error:#}")),
+                })
             }
         }
     })

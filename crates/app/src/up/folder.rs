@@ -152,8 +152,7 @@ enum Recognised {
 fn recognise(path: &Path) -> Recognised {
     let Ok(entries) = std::fs::read_dir(path) else { return Recognised::Nothing };
     let mut candidates: Vec<(&'static str, String)> = Vec::new();
-    let mut names: Vec<String> =
-        entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    let mut names: Vec<String> = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
     names.sort();
     for name in names {
         let file = path.join(&name);
@@ -174,7 +173,11 @@ fn recognise(path: &Path) -> Recognised {
         let family = if extension == "py" { "python" } else { "nodejs" };
         let text = std::fs::read_to_string(&file).unwrap_or_default();
         let handler = exported.iter().find(|(sign, _)| {
-            text.lines().any(|line| line.starts_with(sign) || line.strip_prefix("async ").is_some_and(|l| l.starts_with(sign)) || line.starts_with(&format!("module.{sign}")))
+            text.lines().any(|line| {
+                line.starts_with(sign)
+                    || line.strip_prefix("async ").is_some_and(|l| l.starts_with(sign))
+                    || line.starts_with(&format!("module.{sign}"))
+            })
         });
         if let Some((_, function)) = handler {
             candidates.push((family, format!("{stem}.{function}")));
@@ -183,7 +186,9 @@ fn recognise(path: &Path) -> Recognised {
     match candidates.len() {
         0 => Recognised::Nothing,
         1 => candidates.pop().map_or(Recognised::Nothing, |(family, handler)| Recognised::As(family, handler)),
-        _ => Recognised::Several(candidates.into_iter().map(|(family, handler)| format!("{family} {handler}")).collect()),
+        _ => {
+            Recognised::Several(candidates.into_iter().map(|(family, handler)| format!("{family} {handler}")).collect())
+        }
     }
 }
 
@@ -222,11 +227,20 @@ mod tests {
     #[test]
     fn files_that_leave_no_doubt_are_enough() {
         let python = "import json\n\ndef lambda_handler(event, context):\n    return 1\n";
-        check(&[("lambda_function.py", python)], Ok(("fn", Wanted::Newest("python"), "lambda_function.lambda_handler")));
+        check(
+            &[("lambda_function.py", python)],
+            Ok(("fn", Wanted::Newest("python"), "lambda_function.lambda_handler")),
+        );
         check(&[("app.py", "def handler(e, c): pass\n")], Ok(("fn", Wanted::Newest("python"), "app.handler")));
         let module = "export const handler = async () => 1;\n";
-        check(&[("index.mjs", module), ("lib.mjs", "export const x = 1;\n")], Ok(("fn", Wanted::Newest("nodejs"), "index.handler")));
-        check(&[("index.js", "module.exports.handler = async () => 1\n")], Ok(("fn", Wanted::Newest("nodejs"), "index.handler")));
+        check(
+            &[("index.mjs", module), ("lib.mjs", "export const x = 1;\n")],
+            Ok(("fn", Wanted::Newest("nodejs"), "index.handler")),
+        );
+        check(
+            &[("index.js", "module.exports.handler = async () => 1\n")],
+            Ok(("fn", Wanted::Newest("nodejs"), "index.handler")),
+        );
     }
 
     #[test]
@@ -245,7 +259,10 @@ mod tests {
             &[("lambd.toml", toml), ("a.py", "def handler(e, c): pass\n")],
             Ok(("thumbs", Wanted::Exactly("python3.12".into()), "a.handler")),
         );
-        check(&[("lambd.toml", "runtime = \"provided.al2023\"\n")], Ok(("fn", Wanted::Exactly("provided.al2023".into()), "bootstrap")));
+        check(
+            &[("lambd.toml", "runtime = \"provided.al2023\"\n")],
+            Ok(("fn", Wanted::Exactly("provided.al2023".into()), "bootstrap")),
+        );
     }
 
     #[test]

@@ -64,7 +64,16 @@ impl Up {
         functions: Arc<Functions>,
         (sandbox, clock): (Arc<dyn Sandbox>, Arc<dyn Clock>),
     ) -> Arc<Self> {
-        Arc::new(Self { root, home, endpoint, functions, sandbox, clock, seen: Mutex::default(), building: Mutex::default() })
+        Arc::new(Self {
+            root,
+            home,
+            endpoint,
+            functions,
+            sandbox,
+            clock,
+            seen: Mutex::default(),
+            building: Mutex::default(),
+        })
     }
 
     /// Deploys what is there, and again what changes, for ever.
@@ -98,7 +107,10 @@ impl Up {
             if let Ok(folder) = &found {
                 if let Some(other) = names.insert(folder.name.clone(), path.clone()) {
                     names.insert(folder.name.clone(), other.clone());
-                    self.say_once(&path, fingerprint, || format!("{} is left out: {} has the same name", path.display(), other.display())).await;
+                    self.say_once(&path, fingerprint, || {
+                        format!("{} is left out: {} has the same name", path.display(), other.display())
+                    })
+                    .await;
                     continue;
                 }
             }
@@ -149,7 +161,12 @@ impl Up {
         let begun = self.clock.elapsed();
         match self.deploy(&folder).await {
             Ok(Deployed::Created(function) | Deployed::Unchanged(function)) => {
-                say(&format!("{} ({}) is ready, from {}", folder.name, function.configuration.runtime, folder.path.display()));
+                say(&format!(
+                    "{} ({}) is ready, from {}",
+                    folder.name,
+                    function.configuration.runtime,
+                    folder.path.display()
+                ));
                 self.print_commands(&folder);
             }
             Ok(Deployed::Updated(function)) => {
@@ -166,9 +183,9 @@ impl Up {
             self.build(folder, build).await?;
         }
         let packed = folder.clone();
-        let zip = tasks::off_thread("packing a function", move || package::zip(&packed)).await.map_err(|fault| {
-            anyhow::anyhow!(fault.chain())
-        })??;
+        let zip = tasks::off_thread("packing a function", move || package::zip(&packed))
+            .await
+            .map_err(|fault| anyhow::anyhow!(fault.chain()))??;
         let configuration = self.configuration(folder, runtime)?;
         self.settle(&folder.name).await;
         let target = Target { arn: self.home.function_arn(&folder.name), qualifier: None };
@@ -181,13 +198,21 @@ impl Up {
             return Ok(Deployed::Created(created));
         };
         if mark_of(&current).is_none() {
-            bail!("a function called {} exists that `up` did not deploy; delete it or give this one another name", folder.name);
+            bail!(
+                "a function called {} exists that `up` did not deploy; delete it or give this one another name",
+                folder.name
+            );
         }
         let zip = Bytes::from(zip);
-        let tried = self.functions.update_function_code(&Caller::Anyone, &target, zip.clone(), None, true).await.map_err(told)?;
+        let tried = self
+            .functions
+            .update_function_code(&Caller::Anyone, &target, zip.clone(), None, true)
+            .await
+            .map_err(told)?;
         let mut deployed = Deployed::Unchanged(current.clone());
         if tried.package != current.package {
-            let updated = self.functions.update_function_code(&Caller::Anyone, &target, zip, None, false).await.map_err(told)?;
+            let updated =
+                self.functions.update_function_code(&Caller::Anyone, &target, zip, None, false).await.map_err(told)?;
             self.settle(&folder.name).await;
             deployed = Deployed::Updated(updated);
         }
@@ -208,12 +233,14 @@ impl Up {
     async fn runtime(&self, wanted: &Wanted) -> Result<Runtime> {
         match wanted {
             Wanted::Exactly(identifier) => {
-                let runtime = Runtime::parse(identifier).map_err(|refusal| anyhow::anyhow!(wire::explain(refusal.into())))?;
+                let runtime =
+                    Runtime::parse(identifier).map_err(|refusal| anyhow::anyhow!(wire::explain(refusal.into())))?;
                 self.sandbox.supports(runtime).await.map_err(|remedy| anyhow::anyhow!(remedy))?;
                 Ok(runtime)
             }
             Wanted::Newest(family) => {
-                let mut runtimes: Vec<Runtime> = Runtime::all().filter(|runtime| runtime.identifier().starts_with(family)).collect();
+                let mut runtimes: Vec<Runtime> =
+                    Runtime::all().filter(|runtime| runtime.identifier().starts_with(family)).collect();
                 let number = |runtime: &Runtime| -> Vec<u32> {
                     runtime.version().split('.').map(|part| part.parse().unwrap_or(0)).collect()
                 };
@@ -250,7 +277,12 @@ impl Up {
             network: None,
         };
         if configuration.timeout_seconds == 0 || configuration.memory_mb < limits::MEMORY_MB_DEFAULT {
-            bail!("timeout takes 1 to {} seconds, memory {} to {} MB", limits::TIMEOUT_SECONDS_MAX, limits::MEMORY_MB_DEFAULT, limits::MEMORY_MB_MAX);
+            bail!(
+                "timeout takes 1 to {} seconds, memory {} to {} MB",
+                limits::TIMEOUT_SECONDS_MAX,
+                limits::MEMORY_MB_DEFAULT,
+                limits::MEMORY_MB_MAX
+            );
         }
         Ok(configuration)
     }
@@ -331,7 +363,8 @@ fn fingerprint(found: &Result<Folder, folder::Unclear>) -> u64 {
     let mut hasher = DefaultHasher::new();
     match found {
         Ok(folder) => {
-            let made: Vec<PathBuf> = folder.description.package.iter().flatten().map(|part| folder.path.join(part)).collect();
+            let made: Vec<PathBuf> =
+                folder.description.package.iter().flatten().map(|part| folder.path.join(part)).collect();
             let built = folder.description.build.is_some();
             hash_files(&folder.path, built, &made, 0, &mut hasher);
         }
@@ -347,7 +380,8 @@ fn hash_files(path: &Path, built: bool, made: &[PathBuf], depth: usize, hasher: 
     for entry in entries {
         let (path, name) = (entry.path(), entry.file_name());
         let outputs = built && ["target", "node_modules", "dist", "build"].iter().any(|output| name == *output);
-        if outputs || [".git", ".lambd", "__pycache__"].iter().any(|other| name == *other) || made.contains(&path) {
+        let built_here = built && made.contains(&path);
+        if outputs || built_here || [".git", ".lambd", "__pycache__"].iter().any(|other| name == *other) {
             continue;
         }
         let Ok(data) = std::fs::metadata(&path) else { continue };

@@ -28,8 +28,9 @@ pub(super) fn zip(folder: &Folder) -> Result<Vec<u8>> {
         Some(parts) => {
             for part in parts {
                 let from = folder.path.join(part);
-                let data = fs::metadata(&from)
-                    .with_context(|| format!("`package` names {}, which is not there: does `build` make it?", from.display()))?;
+                let data = fs::metadata(&from).with_context(|| {
+                    format!("`package` names {}, which is not there: does `build` make it?", from.display())
+                })?;
                 if data.is_dir() {
                     collect(&from, Path::new(""), &mut files)?;
                 } else {
