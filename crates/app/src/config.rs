@@ -210,10 +210,11 @@ impl Settings {
             writeln!(text, "{key} = {value}  # {origin}").expect("a String takes everything");
         }
         for (name, runtime) in &self.runtimes {
-            writeln!(text, "\n[runtimes.{name:?}]\ncommand = {:?}", runtime.command)
-                .expect("a String takes everything");
+            let command = toml::Value::String(runtime.command.display().to_string());
+            writeln!(text, "\n[runtimes.{name:?}]\ncommand = {command}").expect("a String takes everything");
             if let Some(packages) = &runtime.packages {
-                writeln!(text, "packages = {packages:?}").expect("a String takes everything");
+                let packages = toml::Value::String(packages.display().to_string());
+                writeln!(text, "packages = {packages}").expect("a String takes everything");
             }
         }
         text

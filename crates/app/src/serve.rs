@@ -184,7 +184,6 @@ fn report_isolation(report: &sandbox::Report) {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the environment is read here, once, and handed in")]
 fn sandbox_settings(settings: &Settings) -> Result<sandbox::Settings> {
     let level = |flag: &str, text: &str| -> Result<sandbox::Isolation> {
         text.parse().map_err(|mistake: String| anyhow::anyhow!("--{flag}: {mistake}"))
@@ -245,7 +244,7 @@ pub(crate) fn diagnose(settings: &Settings) -> Result<Diagnosis> {
     // A folder of its own: the engine may be running on the other one.
     let scratch = tempfile::tempdir().context("making a folder for the trial")?;
     let mut sandbox_settings = sandbox_settings(settings)?;
-    sandbox_settings.data_dir = scratch.path().to_owned();
+    scratch.path().clone_into(&mut sandbox_settings.data_dir);
     let environments_max = settings.environments_max;
     runtime.block_on(async {
         match sandbox::Linux::start(sandbox_settings, Arc::new(SystemClock::new())).await {

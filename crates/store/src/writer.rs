@@ -281,20 +281,38 @@ mod tests {
     }
 
     #[test]
-    fn the_write_ahead_log_is_folded_in_when_idle_and_gone_after_a_clean_end() {
+    fn the_write_ahead_log_is_folded_in_when_idle_or_when_it_is_long() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut connection = schema::open_for_writing(&dir.path().join("state.db")).unwrap();
+        let write = |connection: &mut Connection, name: &str, pages: i64| {
+            let document = "x".repeat(usize::try_from(pages).unwrap() * 4096);
+            commit(connection, &[Change::Insert(row(name, document))]).unwrap();
+        };
+        let left = |connection: &Connection| -> i64 {
+            let columns = |row: &rusqlite::Row<'_>| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?);
+            connection.query_row("PRAGMA wal_checkpoint(NOOP)", [], columns).unwrap()
+        };
+        write(&mut connection, "a", IDLE_CHECKPOINT_PAGES);
+        checkpoint(&connection, false).unwrap();
+        assert!(left(&connection) >= IDLE_CHECKPOINT_PAGES, "folded in although others wait");
+        checkpoint(&connection, true).unwrap();
+        assert_eq!(left(&connection), 0);
+        write(&mut connection, "b", IDLE_CHECKPOINT_PAGES / 2);
+        checkpoint(&connection, true).unwrap();
+        assert!(left(&connection) > 0, "folded in although it is short");
+        write(&mut connection, "c", FORCED_CHECKPOINT_PAGES);
+        checkpoint(&connection, false).unwrap();
+        assert_eq!(left(&connection), 0);
+    }
+
+    #[test]
+    fn a_clean_end_leaves_no_write_ahead_log() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("state.db");
         let writer = Writer::start(schema::open_for_writing(&path).unwrap(), Arc::default()).unwrap();
+        assert!(runtime().block_on(writer.write(Change::Insert(row("f", "{}".into())))).unwrap());
         let wal = dir.path().join("state.db-wal");
-        runtime().block_on(async {
-            for turn in 0..40 {
-                let changed = writer.write(Change::Insert(row(&format!("f{turn}"), "x".repeat(400_000)))).await;
-                assert!(changed.unwrap());
-            }
-        });
-        // 16 MB went through it, in parts that the idle writer folded in every 4 MB.
-        let bytes = std::fs::metadata(&wal).unwrap().len();
-        assert!(bytes < 8_000_000, "the log grew to {bytes} bytes");
+        assert!(std::fs::metadata(&wal).unwrap().len() > 0);
         drop(writer);
         assert_eq!(std::fs::metadata(&wal).map_or(0, |found| found.len()), 0);
     }

@@ -51,7 +51,8 @@ pub(crate) fn archive(entries: &[Entry]) -> Vec<u8> {
         zip.extend(&entry.content);
 
         central.extend(b"PK\x01\x02");
-        central.extend((3_u16 << 8 | 20).to_le_bytes());
+        // Made on Unix, by version 2.0 of the format.
+        central.extend(0x0314_u16.to_le_bytes());
         central.extend(&common);
         central.extend([0; 6]);
         central.extend((entry.mode << 16).to_le_bytes());

@@ -1,5 +1,7 @@
 //! The store as its callers see it: a folder, two ports, and what can befall both.
 
+#![expect(clippy::unwrap_used, reason = "what the tests share is test, too")]
+
 mod archive;
 mod disk_full;
 mod folder;
