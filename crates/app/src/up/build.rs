@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 
@@ -21,17 +22,15 @@ const SHOWN_BYTES: u64 = 64 * 1024;
 pub(super) async fn run(command: &str, folder: &Path) -> Result<()> {
     // A file and not a pipe: it never fills up, and a daemon that keeps it open (as build servers do) holds up nobody.
     let mut output = tempfile::tempfile().context("making a file for the build's output")?;
-    let mut build = Build(
-        Command::new("sh")
-            .args(["-c", command])
-            .current_dir(folder)
-            .stdin(Stdio::null())
-            .stdout(output.try_clone().context("opening the build's output")?)
-            .stderr(output.try_clone().context("opening the build's output")?)
-            .process_group(0)
-            .spawn()
-            .context("running sh for the build")?,
-    );
+    let mut shell = std::process::Command::new("sh");
+    sandbox::end_with_us(&mut shell)
+        .args(["-c", command])
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(output.try_clone().context("opening the build's output")?)
+        .stderr(output.try_clone().context("opening the build's output")?)
+        .process_group(0);
+    let mut build = Build(Command::from(shell).spawn().context("running sh for the build")?);
     let status = build.0.wait().await.context("waiting for the build")?;
     if status.success() {
         return Ok(());

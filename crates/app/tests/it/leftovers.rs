@@ -155,9 +155,6 @@ fn after_an_init_was_killed_its_function_is_served_again() {
     gate::create(&engine, "busy", &[("EVENT_GATE", gate.port())]);
     served(&engine.send(&Request::invoke("idle", "1")), "1");
     let mut answer = begin_invoke(&engine, "busy", "2");
-    drop(gate.reached());
-    let _ = answer.read("POST").unwrap();
-    let mut answer = begin_invoke(&engine, "busy", "3");
     let _waiting = gate.reached();
     let known = everything_of(&engine);
     let inits = processes::children(spawner(&engine));
@@ -253,8 +250,6 @@ fn connections_on_which_nothing_is_asked_do_not_delay_the_end() {
     used.write(&Request::invoke("idle", "1").bytes()).unwrap();
     served(&used.read("POST").unwrap(), "1");
     let mut fresh = engine.connect();
-    let mut half = engine.connect();
-    half.write(b"GET /2015-03-31/func").unwrap();
     // That it has taken these connections in is seen by its answer on a later one.
     assert_eq!(engine.send(&Request::new("GET", "/_lambd/health")).status, 200);
 
@@ -262,7 +257,7 @@ fn connections_on_which_nothing_is_asked_do_not_delay_the_end() {
     let begun = now();
     assert_eq!(engine.wait().code(), Some(0));
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
-    assert!(used.is_closed() && fresh.is_closed() && half.is_closed());
+    assert!(used.is_closed() && fresh.is_closed());
 }
 
 #[test]
