@@ -52,6 +52,15 @@ pub(crate) fn clean(mut command: Command) -> Command {
     command
 }
 
+/// Names a test as skipped, with the reason; in CI nothing is skipped.
+pub(crate) fn skip(test: &str, reason: &str) {
+    assert!(!std::env::var_os("CI").is_some_and(|ci| ci == "true"), "{test}: {reason}");
+    #[expect(clippy::print_stderr, reason = "for whoever runs the tests")]
+    {
+        eprintln!("skipped: {test}: {reason}");
+    }
+}
+
 /// Looks again and again until there is something to see, for as long as a test may take.
 #[track_caller]
 pub(crate) fn poll<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
@@ -413,12 +422,17 @@ pub(crate) struct Connection {
 
 #[allow(dead_code, reason = "each test uses its part")]
 impl Connection {
-    fn to(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
+    pub(crate) fn to(address: SocketAddr) -> Self {
+        Self::try_to(address).unwrap()
+    }
+
+    /// One to whoever may be gone.
+    pub(crate) fn try_to(address: SocketAddr) -> Option<Self> {
+        let stream = TcpStream::connect(address).ok()?;
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(GUARD)).unwrap();
         stream.set_write_timeout(Some(GUARD)).unwrap();
-        Self { stream: BufReader::new(stream) }
+        Some(Self { stream: BufReader::new(stream) })
     }
 
     /// Sends bytes as they are.
