@@ -118,7 +118,7 @@ fn do_step(step: &Value, api: &mut Api) -> Value {
             json!(touched.iter().map(|byte| u64::from(*byte)).sum::<u64>())
         }
         "init error" => {
-            let header = ["Lambda-Runtime-Function-Error-Type: Runtime.MyInitError"];
+            let header = ["Lambda-Runtime-Function-Error-Type: Runtime.MyInitError\r\n"];
             let (head, _) = api.ask("POST", "/runtime/init/error", &header, text.as_bytes());
             json!(head)
         }
@@ -145,7 +145,7 @@ impl Api {
     }
 
     fn ask(&mut self, method: &str, path: &str, headers: &[&str], body: &[u8]) -> (String, Vec<u8>) {
-        let more: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+        let more = headers.concat();
         let head = format!(
             "{method} /2018-06-01{path} HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n{more}\r\n",
             self.at,
@@ -164,7 +164,7 @@ impl Api {
             if let Some(at) = found(&self.buffer) {
                 return at;
             }
-            let mut part = [0; 65536];
+            let mut part = [0; 8192];
             let bytes = self.stream.read(&mut part).unwrap();
             if bytes == 0 {
                 std::process::exit(99);
