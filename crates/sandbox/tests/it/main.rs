@@ -6,3 +6,4 @@ mod clients;
 mod environment;
 mod host;
 mod killed;
+mod runtime_api;
