@@ -103,7 +103,7 @@ pub(crate) async fn host(kind: Kind) -> Option<Host> {
     if kind == Kind::OwnPaths
         && let View::RealFolders { reason } = linux.report().await.view
     {
-        skipped(&reason);
+        skipped(&format!("no mount namespace: {reason}"));
         return None;
     }
     Some(Host { folder, clock, linux })
@@ -114,7 +114,7 @@ pub(crate) async fn host(kind: Kind) -> Option<Host> {
 #[expect(clippy::disallowed_methods, reason = "CI says so in the environment")]
 pub(crate) fn skipped(reason: &str) {
     let test = std::thread::current().name().unwrap_or_default().to_owned();
-    eprintln!("SKIPPED {test}: no mount namespace ({reason})");
+    eprintln!("SKIPPED {test}: {reason}");
     assert!(std::env::var("CI").as_deref() != Ok("true"), "nothing may be skipped in CI");
 }
 

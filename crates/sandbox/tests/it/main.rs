@@ -6,4 +6,5 @@ mod clients;
 mod environment;
 mod host;
 mod killed;
+mod machine;
 mod runtime_api;
