@@ -183,6 +183,8 @@ pub enum Refusal {
         /// The keys, in the order given.
         keys: Vec<String>,
     },
+    /// More tags than a function may have.
+    TooManyTags,
     /// A value beyond what Lambda allows although the model would let it pass.
     OutOfRange {
         /// As given.

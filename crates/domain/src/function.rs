@@ -174,6 +174,15 @@ pub struct NewFunction {
 }
 
 impl NewFunction {
+    /// Checks what the model lets pass and Lambda does not.
+    ///
+    /// # Errors
+    /// See [`Configuration::check`]; or there are too many tags (recorded: `test_tag_limits`).
+    pub fn check(&self) -> Result<(), Refusal> {
+        self.configuration.check()?;
+        if self.tags.len() > limits::TAGS { Err(Refusal::TooManyTags) } else { Ok(()) }
+    }
+
     /// The function, Pending until it is activated.
     pub fn with(self, package: Package, revision: RevisionId, now: Timestamp) -> Function {
         Function {

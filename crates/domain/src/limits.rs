@@ -23,6 +23,8 @@ pub const UNZIPPED_BYTES: u64 = 262_144_000;
 pub const ZIP_ENTRIES: usize = 100_000;
 /// Bytes of a function's environment variables as JSON (recorded: `test_large_environment_variables_fails`).
 pub const VARIABLES_BYTES: usize = 4_096;
+/// Tags of one function (recorded: `test_tag_limits`).
+pub const TAGS: usize = 50;
 /// Bytes of base64 in the client context header (service model, documentation of `ClientContext`).
 pub const CLIENT_CONTEXT_BYTES: usize = 3_583;
 /// Bytes of the request line and all headers together.

@@ -67,6 +67,14 @@ impl Qualifier {
             None => Self::Alias(text.into()),
         }
     }
+
+    /// Whether an alias can have this name. `$latest` passes the pattern of qualifiers and still names none, nor do
+    /// digits alone (recorded: `test_function_name_and_qualifier_validation[lowercase_latest_qualifier-delete_function]`,
+    /// `test_alias_naming`).
+    pub fn is_alias_name(&self) -> bool {
+        let Self::Alias(name) = self else { return false };
+        !name.contains('$') && !name.bytes().all(|c| c.is_ascii_digit())
+    }
 }
 
 impl fmt::Display for Qualifier {

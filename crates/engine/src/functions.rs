@@ -90,7 +90,7 @@ impl Functions {
         if !name.for_creation() {
             return Err(Refusal::FunctionNameTooLong { value: name.to_string() }.into());
         }
-        new.configuration.check()?;
+        new.check()?;
         self.check_runtime(&new.configuration).await?;
         if self.catalog.get(&name).is_some() {
             return Err(Refusal::FunctionExists { name }.into());
@@ -212,10 +212,18 @@ impl Functions {
         let unknown = || Refusal::FunctionNotFound { arn: target.arn.to_string() };
         match &target.qualifier {
             Some(Qualifier::Latest) => return Err(Refusal::LatestCannotBeDeleted.into()),
-            None => {}
-            Some(Qualifier::Version(_) | Qualifier::Alias(_)) => return Err(unknown().into()),
+            // Whether or not there is such a function (recorded:
+            // test_function_name_and_qualifier_validation[function_name_and_qualifier_too_long-delete_function]).
+            Some(alias) if alias.is_alias_name() => return Err(Refusal::AliasCannotBeDeleted.into()),
+            _ => {}
         }
         let entry = self.catalog.get(name).ok_or_else(unknown)?;
+        match &target.qualifier {
+            // A version that is not there is as good as deleted (recorded: test_delete_on_nonexisting_version).
+            Some(Qualifier::Version(_)) => return Ok(()),
+            Some(_) => return Err(unknown().into()),
+            None => {}
+        }
         if !self.records.remove(name.clone(), entry.function.revision).await? {
             return Err(unknown().into());
         }

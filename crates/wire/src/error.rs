@@ -144,6 +144,7 @@ impl From<Refusal> for Told {
                 "Lambda was unable to configure your environment variables because the environment variables you have provided contains reserved keys that are currently not supported for modification. Reserved keys used in this request: {}",
                 keys.join(", ")
             )),
+            Refusal::TooManyTags => invalid("Number of tags exceeds resource tag limit.".to_owned()),
             Refusal::OutOfRange { value: _, at, constraint } => {
                 invalid(format!("'{at}' value failed to satisfy constraint: {constraint}"))
             }

@@ -94,15 +94,23 @@ async fn updates_exclude_one_another_and_need_the_revision_if_one_is_given() {
 
 #[tokio::test]
 async fn deleting_names_the_function_and_not_the_version() {
-    // Recorded: test_delete_on_nonexisting_version, test_ops_with_arn_qualifier_mismatch[delete_function].
+    // Recorded: test_delete_on_nonexisting_version, test_ops_with_arn_qualifier_mismatch[delete_function],
+    // test_function_name_and_qualifier_validation[…-delete_function].
     let house = house(Bounds::default());
     house.create("fn").await;
     let delete = async |name: &str| house.functions.delete_function(&Caller::Anyone, &house.target(name)).await;
     let arn = "arn:aws:lambda:us-east-1:000000000000:function:fn".to_owned();
     assert_eq!(refusal(delete("fn:$LATEST").await), Refusal::LatestCannotBeDeleted);
-    assert_eq!(refusal(delete("fn:7").await), Refusal::FunctionNotFound { arn: arn.clone() });
+    for _ in 0..2 {
+        delete("fn:7").await.unwrap();
+        assert_eq!(refusal(delete("fn:alias").await), Refusal::AliasCannotBeDeleted);
+        assert_eq!(refusal(delete("fn:$latest").await), Refusal::FunctionNotFound { arn: arn.clone() });
+    }
     delete("fn").await.unwrap();
-    assert_eq!(refusal(delete("fn").await), Refusal::FunctionNotFound { arn });
+    for gone in ["fn", "fn:7", "fn:$latest"] {
+        assert_eq!(refusal(delete(gone).await), Refusal::FunctionNotFound { arn: arn.clone() });
+    }
+    assert_eq!(refusal(delete("fn:alias").await), Refusal::AliasCannotBeDeleted);
 }
 
 #[test]

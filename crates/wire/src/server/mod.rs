@@ -23,7 +23,7 @@ use engine::functions::Functions;
 use engine::invoker::Invoker;
 use engine::ports::{Clock, Dice};
 use engine::tasks;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Incoming};
 use hyper::service::service_fn;
@@ -106,23 +106,39 @@ impl Api {
 
     async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let request_id = RequestId(self.dice.uuid());
-        let mut response = match self.dispatch(request, request_id).await {
+        let (head, mut body) = request.into_parts();
+        let stays = head.version == Version::HTTP_11 && !asks_to_close(&head.headers);
+        let mut body_read = body.is_end_stream();
+        let mut response = match self.dispatch(&head, &mut body, &mut body_read, request_id).await {
             Ok(response) => response.map(Full::new),
             Err(told) => told.response(),
         };
         let mut id = [0; uuid::fmt::Hyphenated::LENGTH];
         let id = HeaderValue::from_str(request_id.0.as_hyphenated().encode_lower(&mut id));
-        response.headers_mut().insert(HeaderName::from_static("x-amzn-requestid"), id.expect("a UUID is plain ASCII"));
+        let headers = response.headers_mut();
+        headers.insert(HeaderName::from_static("x-amzn-requestid"), id.expect("a UUID is plain ASCII"));
+        if !body_read {
+            // What is left of the body would be read as the next request.
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        } else if stays {
+            // HTTP/1.1 means it anyway; AWS says it (recorded: test_function_revisions_permissions).
+            headers.insert(header::CONNECTION, HeaderValue::from_static("keep-alive"));
+        }
         response
     }
 
-    async fn dispatch(&self, request: Request<Incoming>, request_id: RequestId) -> Result<Response<Bytes>, Told> {
-        let (head, body) = request.into_parts();
+    async fn dispatch(
+        &self,
+        head: &http::request::Parts,
+        body: &mut Incoming,
+        body_read: &mut bool,
+        request_id: RequestId,
+    ) -> Result<Response<Bytes>, Told> {
         if let Some(path) = head.uri.path().strip_prefix("/_") {
             return self.own(path).await;
         }
         let route = router::route(&head.method, head.uri.path(), head.uri.query()).map_err(request::Rejected::from)?;
-        let body = self.read_body(&head.headers, body, route.operation).await?;
+        let body = self.read_body(body, body_read, route.operation).await?;
         let parts =
             request::Parts { labels: &route.labels, query: head.uri.query(), headers: &head.headers, body: &body };
         let authority = head.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
@@ -145,8 +161,8 @@ impl Api {
         }
     }
 
-    /// Reads a body up to the operation's limit into one piece.
-    async fn read_body(&self, headers: &HeaderMap, mut body: Incoming, operation: Operation) -> Result<Bytes, Told> {
+    /// Reads a body up to the operation's limit into one piece; `to_its_end` tells whether nothing of it is left.
+    async fn read_body(&self, body: &mut Incoming, to_its_end: &mut bool, operation: Operation) -> Result<Bytes, Told> {
         let (bytes_max, named) = match operation {
             Operation::Invoke => (limits::SYNC_REQUEST_BYTES, "InvokeFunction"),
             other => (limits::CODE_REQUEST_BYTES, other.name()),
@@ -156,7 +172,6 @@ impl Api {
         if declared.is_some_and(|bytes| bytes > DISCARD_BYTES_MAX) {
             return Err(too_large());
         }
-        let _ = headers;
         let mut whole: Option<Bytes> = None;
         let mut pieces = BytesMut::new();
         let mut seen = 0;
@@ -192,11 +207,17 @@ impl Api {
                 pieces.extend_from_slice(&data);
             }
         }
+        *to_its_end = true;
         if seen > bytes_max {
             return Err(too_large());
         }
         Ok(whole.unwrap_or_else(|| pieces.freeze()))
     }
+}
+
+fn asks_to_close(headers: &HeaderMap) -> bool {
+    let options = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    options.flat_map(|value| value.split(',')).any(|option| option.trim().eq_ignore_ascii_case("close"))
 }
 
 /// `GET /_lambd/health`, on every listener.

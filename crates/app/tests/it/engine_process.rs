@@ -1,0 +1,428 @@
+//! The built `lambd serve` as a process of its own: started on free ports with an empty environment, spoken to by plain
+//! HTTP/1.1, ended in every way there is. Nothing of it is left when it is dropped.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+/// Longer than anything here takes; it only keeps a hanging engine from hanging the tests.
+const GUARD: Duration = Duration::from_mins(1);
+
+/// A running engine. See the module.
+pub(crate) struct Engine {
+    running: Option<Running>,
+    arguments: Vec<String>,
+    folder: TempDir,
+    api: SocketAddr,
+    admin: SocketAddr,
+}
+
+struct Running {
+    child: Child,
+    /// Open for as long as the engine may write to it.
+    _stdout: BufReader<ChildStdout>,
+}
+
+#[allow(dead_code, reason = "each test uses its part")]
+impl Engine {
+    /// Starts one over an empty folder and waits until it answers.
+    pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// Starts one with further flags of `lambd serve`.
+    pub(crate) fn start_with(flags: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let arguments = flags.iter().map(ToString::to_string).collect();
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut engine = Self { running: None, arguments, folder, api: nowhere, admin: nowhere };
+        engine.begin();
+        engine
+    }
+
+    /// Starts it again over the same folder, on other ports, ending it before if it runs.
+    pub(crate) fn restart(&mut self) {
+        self.kill();
+        self.begin();
+    }
+
+    fn begin(&mut self) {
+        let log = File::options().create(true).append(true).open(self.log_path()).unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_lambd"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data-dir"])
+            .arg(self.data_dir())
+            .args(&self.arguments)
+            .env_clear()
+            // Where interpreters are found.
+            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
+            .env("HOME", self.folder.path())
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut ready = |name: &str| -> Option<SocketAddr> {
+            let mut line = String::new();
+            stdout.read_line(&mut line).ok()?;
+            line.trim_end().strip_prefix(&format!("lambd: {name} http://"))?.parse().ok()
+        };
+        let (api, admin) = (ready("api"), ready("admin"));
+        self.running = Some(Running { child, _stdout: stdout });
+        let (Some(api), Some(admin)) = (api, admin) else {
+            panic!("the engine is not ready; it says:\n{}", self.log())
+        };
+        (self.api, self.admin) = (api, admin);
+    }
+
+    /// Ends it as a power cut would, and waits until it is gone.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut running) = self.running.take() {
+            running.child.kill().unwrap();
+            running.child.wait().unwrap();
+        }
+    }
+
+    /// Asks it to end, waits, and says how it ended.
+    pub(crate) fn terminate(&mut self) -> ExitStatus {
+        kill_process(self.pid(), Signal::TERM).unwrap();
+        self.running.take().unwrap().child.wait().unwrap()
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(&self.running.as_ref().unwrap().child)
+    }
+
+    /// Where the AWS API is, as clients are told.
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://{}", self.api)
+    }
+
+    /// Where the AWS API is.
+    pub(crate) fn api(&self) -> SocketAddr {
+        self.api
+    }
+
+    /// Where health and metrics are.
+    pub(crate) fn admin(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// Where it keeps what must survive it.
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.folder.path().join("engine.log")
+    }
+
+    /// What it has written to standard error, over all its lives.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    /// The most memory it ever held, in KiB: `VmHWM`.
+    pub(crate) fn memory_peak_kib(&self) -> u64 {
+        let status = Path::new("/proc").join(self.pid().as_raw_nonzero().to_string()).join("status");
+        let status = std::fs::read_to_string(status).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    /// A connection of its own to the API.
+    pub(crate) fn connect(&self) -> Connection {
+        Connection::to(self.api)
+    }
+
+    /// Sends one request to the API over a connection of its own.
+    pub(crate) fn send(&self, request: &Request) -> Answer {
+        let mut connection = self.connect();
+        // An engine that has refused already need not read to the end: what counts is its answer.
+        let _ = connection.write(&request.bytes());
+        connection.read(&request.method).unwrap_or_else(|| {
+            panic!(
+                "{} {}: the engine closed without an answer; it says:\n{}",
+                request.method,
+                request.target,
+                self.log()
+            )
+        })
+    }
+
+    /// Waits until no creation and no update of the function is under way.
+    pub(crate) fn wait_until_settled(&self, function: &str) {
+        let ask = Request::new("GET", &format!("/2015-03-31/functions/{}/configuration", encoded(function)));
+        loop {
+            let shown = self.send(&ask);
+            assert_eq!(shown.status, 200, "{shown:?}");
+            let shown = shown.json();
+            if shown["State"] == "Active" && shown["LastUpdateStatus"] == "Successful" {
+                return;
+            }
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = self.log();
+            // Into the test's captured output, which a plain write to the descriptor would miss.
+            #[expect(clippy::print_stderr, reason = "what the engine said explains the failure")]
+            if !log.is_empty() {
+                eprintln!("the engine says:\n{log}");
+            }
+        }
+        if let Some(mut running) = self.running.take() {
+            let _ = running.child.kill();
+            let _ = running.child.wait();
+        }
+    }
+}
+
+/// One request as it goes over the wire.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    /// `GET`, …
+    pub(crate) method: String,
+    /// Path and query, encoded.
+    pub(crate) target: String,
+    /// Beside `Host` and `Content-Length`.
+    pub(crate) headers: Vec<(String, String)>,
+    /// The body.
+    pub(crate) body: Vec<u8>,
+}
+
+#[allow(dead_code, reason = "each test uses its part")]
+impl Request {
+    /// Without headers and body.
+    pub(crate) fn new(method: &str, target: &str) -> Self {
+        Self { method: method.to_owned(), target: target.to_owned(), headers: Vec::new(), body: Vec::new() }
+    }
+
+    /// With a header.
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// With a body.
+    pub(crate) fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// CreateFunction of a function that hands its events back and needs no interpreter but the shell.
+    pub(crate) fn create_function(name: &str) -> Self {
+        Self::create_function_of(name, ECHO)
+    }
+
+    /// CreateFunction of a script.
+    pub(crate) fn create_function_of(name: &str, bootstrap: &str) -> Self {
+        let body = serde_json::json!({
+            "FunctionName": name,
+            "Runtime": "provided.al2023",
+            "Handler": "bootstrap",
+            "Role": "arn:aws:iam::111111111111:role/r",
+            "Code": { "ZipFile": data_encoding::BASE64.encode(&zip_of(&[("bootstrap", 0o755, bootstrap.as_bytes())])) },
+        });
+        Self::new("POST", "/2015-03-31/functions").body(body.to_string())
+    }
+
+    /// Invoke.
+    pub(crate) fn invoke(name: &str, payload: impl Into<Vec<u8>>) -> Self {
+        Self::new("POST", &format!("/2015-03-31/functions/{}/invocations", encoded(name))).body(payload)
+    }
+
+    /// The bytes of the request.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let mut bytes = format!("{} {} HTTP/1.1\r\nHost: lambd.test\r\n", self.method, self.target).into_bytes();
+        for (name, value) in &self.headers {
+            bytes.extend(format!("{name}: {value}\r\n").bytes());
+        }
+        bytes.extend(format!("Content-Length: {}\r\n\r\n", self.body.len()).bytes());
+        bytes.extend(&self.body);
+        bytes
+    }
+}
+
+/// A function in the shell, by the Runtime API alone: it hands its event back.
+const ECHO: &str = r#"#!/bin/bash
+exec 3<>"/dev/tcp/${AWS_LAMBDA_RUNTIME_API/://}"
+answer() {
+  length=0
+  while IFS= read -r -u 3 line; do
+    line=${line%$'\r'}
+    case "${line,,}" in
+      '') return ;;
+      lambda-runtime-aws-request-id:*) id=${line#*: } ;;
+      content-length:*) length=${line#*: } ;;
+    esac
+  done
+  exit 1
+}
+event=$(mktemp)
+trap 'rm -f "$event"' EXIT
+runtime=/2018-06-01/runtime/invocation
+while true; do
+  printf 'GET %s/next HTTP/1.1\r\nHost: runtime\r\n\r\n' "$runtime" >&3
+  answer
+  head -c "$length" <&3 >"$event"
+  printf 'POST %s/%s/response HTTP/1.1\r\nHost: runtime\r\nContent-Length: %s\r\n\r\n' "$runtime" "$id" "$length" >&3
+  cat "$event" >&3
+  answer
+  head -c "$length" <&3 >/dev/null
+done
+"#;
+
+/// A zip of files, each a path, a mode and its content.
+pub(crate) fn zip_of(files: &[(&str, u32, &[u8])]) -> Vec<u8> {
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (path, mode, content) in files {
+        let options = zip::write::SimpleFileOptions::default().unix_permissions(*mode);
+        zip.start_file(*path, options).unwrap();
+        zip.write_all(content).unwrap();
+    }
+    zip.finish().unwrap().into_inner()
+}
+
+/// A text as one segment of a path, or one value of a query.
+pub(crate) fn encoded(text: &str) -> String {
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            encoded.push(byte.into());
+        } else {
+            write!(encoded, "%{byte:02X}").unwrap();
+        }
+    }
+    encoded
+}
+
+/// One connection, for requests that no ordinary client would send.
+pub(crate) struct Connection {
+    stream: BufReader<TcpStream>,
+}
+
+#[allow(dead_code, reason = "each test uses its part")]
+impl Connection {
+    fn to(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream.set_read_timeout(Some(GUARD)).unwrap();
+        stream.set_write_timeout(Some(GUARD)).unwrap();
+        Self { stream: BufReader::new(stream) }
+    }
+
+    /// Sends bytes as they are.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.stream.get_mut().write_all(bytes)
+    }
+
+    /// Says that nothing more is sent.
+    pub(crate) fn end_of_request(&mut self) {
+        self.stream.get_mut().shutdown(std::net::Shutdown::Write).unwrap();
+    }
+
+    /// Reads one answer to a request of that method; nothing where the engine has closed.
+    pub(crate) fn read(&mut self, method: &str) -> Option<Answer> {
+        let mut line = String::new();
+        // A reset is a close as well: the engine has not read all that was sent.
+        if self.stream.read_line(&mut line).unwrap_or(0) == 0 {
+            return None;
+        }
+        let mut words = line.trim_end().splitn(3, ' ');
+        let version = words.next().unwrap().to_owned();
+        let status = words.next().and_then(|status| status.parse().ok());
+        let status = status.unwrap_or_else(|| panic!("this is no answer: {line:?}"));
+        let mut headers = Vec::new();
+        loop {
+            let mut line = String::new();
+            assert_ne!(self.stream.read_line(&mut line).unwrap(), 0, "the head of the answer breaks off: {headers:?}");
+            let line = line.trim_end();
+            if line.is_empty() {
+                break;
+            }
+            let (name, value) = line.split_once(':').unwrap();
+            headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+        }
+        let mut answer = Answer { version, status, headers, body: Vec::new() };
+        if method == "HEAD" || status == 204 || status == 304 {
+            return Some(answer);
+        }
+        match answer.header("content-length") {
+            Some(length) => {
+                answer.body = vec![0; length.parse().unwrap()];
+                self.stream.read_exact(&mut answer.body).unwrap();
+            }
+            None => {
+                self.stream.read_to_end(&mut answer.body).unwrap();
+            }
+        }
+        Some(answer)
+    }
+
+    /// Whether the engine closes without a further byte.
+    pub(crate) fn is_closed(&mut self) -> bool {
+        matches!(self.stream.read(&mut [0]), Ok(0) | Err(_))
+    }
+}
+
+/// One answer as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    /// `HTTP/1.1`, …
+    pub(crate) version: String,
+    /// The status.
+    pub(crate) status: u16,
+    /// Names in lower case, in the order they came.
+    pub(crate) headers: Vec<(String, String)>,
+    /// The body.
+    pub(crate) body: Vec<u8>,
+}
+
+#[allow(dead_code, reason = "each test uses its part")]
+impl Answer {
+    /// The value of a header that is there once.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut values = self.headers.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str());
+        let value = values.next();
+        assert_eq!(values.next(), None, "{name} is there more than once");
+        value
+    }
+
+    /// The body as JSON.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        let text = String::from_utf8_lossy(&self.body);
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {} {text}", self.status))
+    }
+
+    /// AWS's name of the error, and its text.
+    pub(crate) fn error(&self) -> (String, String) {
+        let body = self.json();
+        let text = body.get("Message").or_else(|| body.get("message")).and_then(|text| text.as_str());
+        (self.header("x-amzn-errortype").unwrap_or_default().to_owned(), text.unwrap_or_default().to_owned())
+    }
+}
+
+#[test]
+fn what_was_created_survives_every_end() {
+    let mut engine = Engine::start();
+    assert_eq!(engine.send(&Request::create_function("stays")).status, 201);
+    engine.restart();
+    engine.wait_until_settled("stays");
+    assert!(engine.terminate().success(), "{}", engine.log());
+    engine.restart();
+    assert_eq!(engine.send(&Request::invoke("stays", "1")).body, b"1");
+}
