@@ -1,17 +1,35 @@
 //! The house's own commands: `cargo xtask COMMAND`. Development only; each command lives in a file of its own.
 
+mod bench;
+mod ci;
 mod codegen;
+mod process;
+mod test;
+mod test_tools;
+mod tidy;
 
 use std::process::ExitCode;
+
+use process::say;
 
 /// One command: its name, one line of help, and what it does with the arguments after its name.
 type Command = (&'static str, &'static str, fn(&[String]) -> anyhow::Result<()>);
 
-const COMMANDS: &[Command] = &[(
-    "codegen",
-    "write crates/wire/src/generated from the model (--check compares only; --import FILE takes in a new model)",
-    codegen::run,
-)];
+const COMMANDS: &[Command] = &[
+    ("test", "set up what the tests need and run them (arguments go to nextest)", test::run_tests),
+    ("ci", "everything that must hold before a change lands", ci::run_steps),
+    ("tidy", "check the rules of the house: who names whom, licences, duplicates, files", tidy::run),
+    (
+        "codegen",
+        "write crates/wire/src/generated from the model (--check compares only; --import FILE takes in a new model)",
+        codegen::run,
+    ),
+    (
+        "bench",
+        "compare the engine with the floor program and with docs/promises.md (--short: seconds)",
+        bench::run_bench,
+    ),
+];
 
 fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
@@ -35,9 +53,4 @@ fn usage() {
     for (name, help, _) in COMMANDS {
         say(&format!("  {name:<10} {help}"));
     }
-}
-
-#[expect(clippy::print_stderr, reason = "this is where xtask talks to the person who ran it")]
-fn say(line: &str) {
-    eprintln!("{line}");
 }

@@ -42,6 +42,7 @@ const LOG_FLUSH: Duration = Duration::from_millis(100);
 /// Something that it needs cannot be had; nothing is served then.
 pub(crate) fn run(settings: Settings, folder: Option<PathBuf>) -> Result<()> {
     log_to_stderr(&settings)?;
+    raise_file_limit();
     // One thread: waking another core costs more than any piece of an invocation (docs/decisions/one-thread.md).
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -133,6 +134,16 @@ async fn serve(settings: Settings, folder: Option<PathBuf>) -> Result<()> {
     linux.stop().await;
     meters.flush();
     Ok(())
+}
+
+/// Each connection and each environment takes descriptors; what the machine allows at most is what the engine takes.
+/// Functions get AWS's 1,024.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
+        tracing::warn!("the limit of open files stays at {:?}: {error}", limit.current);
+    }
 }
 
 async fn bind(name: &str, flag: &str, address: std::net::SocketAddr) -> Result<TcpListener> {

@@ -10,7 +10,7 @@ use domain::function::Function;
 use domain::names::FunctionName;
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::environments::Pool;
+use crate::pool::Pool;
 
 /// A function: as it is configured, and as it is served. The two differ while an update is under way.
 #[derive(Debug)]

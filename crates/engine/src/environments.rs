@@ -1,23 +1,18 @@
-//! The pool of execution environments: reuse, start, retire, age out.
+//! Who gets which environment: one that is idle, one that comes back, or room for another.
 //!
-//! Idle environments are a stack: the last used is given first, those at the bottom age out.
 //! Never here: how a process is started.
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use domain::environment::Readiness;
 use domain::error::ThrottleReason;
 use domain::function::Function;
 use domain::names::EnvironmentId;
 use domain::{Error, Fault, Refusal, log};
-use tokio::sync::{Notify, oneshot};
 
 use crate::catalog::{Catalog, Serving};
-use crate::ports::{Clock, Dice, Environment, EnvironmentSpec, LogSource, Metric, Packages, Sandbox, Telemetry};
-use crate::tasks;
+use crate::pool::{Member, Pool, Slot, Slots};
+use crate::ports::{Clock, Dice, EnvironmentSpec, LogSource, Metric, Packages, Sandbox, Telemetry};
 use crate::telemetry::EnvironmentLog;
 
 /// How long a call waits for an environment whose answer is out and which is about to ask for its next event,
@@ -37,126 +32,6 @@ pub struct Settings {
     pub keep_warm: Duration,
     /// Variables that every function gets and may override: `AWS_ENDPOINT_URL` and the like.
     pub variables: Vec<(String, String)>,
-}
-
-/// An environment in the hands of whoever uses it.
-#[derive(Debug)]
-pub struct Member {
-    /// The environment.
-    pub environment: Arc<dyn Environment>,
-    /// Its log.
-    pub log: Arc<EnvironmentLog>,
-    /// Whether the next event can be handed over at once. `None`: it was never initialised.
-    pub readiness: Option<Readiness>,
-    idle_since: Duration,
-    _slot: Slot,
-}
-
-impl Member {
-    /// Ends the environment, in the background.
-    pub fn end(self) {
-        tasks::spawn("ending an environment", async move { self.environment.stop().await }).detach();
-    }
-}
-
-/// The environments of one state of a function.
-#[derive(Debug, Default)]
-pub struct Pool {
-    state: Mutex<PoolState>,
-}
-
-#[derive(Debug, Default)]
-struct PoolState {
-    /// The function has moved on: nothing is kept any more.
-    retired: bool,
-    /// The last used on top.
-    idle: Vec<Member>,
-    /// Environments whose answer is out and which have not yet asked for their next event.
-    settling: usize,
-    waiting: VecDeque<oneshot::Sender<Member>>,
-}
-
-/// Says that an environment is about to come back; taken back on drop.
-#[derive(Debug)]
-pub struct Settling(Arc<Pool>);
-
-impl Drop for Settling {
-    fn drop(&mut self) {
-        self.0.lock().settling -= 1;
-    }
-}
-
-impl Pool {
-    fn lock(&self) -> MutexGuard<'_, PoolState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Announces that an environment's answer is out.
-    pub fn settling(self: &Arc<Self>) -> Settling {
-        self.lock().settling += 1;
-        Settling(self.clone())
-    }
-
-    /// Takes an environment back: the longest waiting call gets it, else it is the top of the stack.
-    fn give_back(&self, mut member: Member, now: Duration) {
-        member.idle_since = now;
-        let mut state = self.lock();
-        if state.retired {
-            drop(state);
-            return member.end();
-        }
-        while let Some(waiting) = state.waiting.pop_front() {
-            match waiting.send(member) {
-                Ok(()) => return,
-                Err(back) => member = back,
-            }
-        }
-        state.idle.push(member);
-    }
-
-    /// Ends what is idle, and what comes back from now on.
-    pub fn retire(&self) {
-        let idle = {
-            let mut state = self.lock();
-            state.retired = true;
-            state.waiting.clear();
-            std::mem::take(&mut state.idle)
-        };
-        idle.into_iter().for_each(Member::end);
-    }
-
-    /// Takes out what has been idle since before `moment`.
-    fn take_older_than(&self, moment: Duration) -> Vec<Member> {
-        let mut state = self.lock();
-        let old = state.idle.iter().take_while(|member| member.idle_since < moment).count();
-        state.idle.drain(..old).collect()
-    }
-
-    fn longest_idle_since(&self) -> Option<Duration> {
-        self.lock().idle.first().map(|member| member.idle_since)
-    }
-
-    fn take_longest_idle(&self) -> Option<Member> {
-        let mut state = self.lock();
-        (!state.idle.is_empty()).then(|| state.idle.remove(0))
-    }
-}
-
-/// One of the environments that this machine bears.
-#[derive(Debug)]
-struct Slot(Arc<Slots>);
-
-#[derive(Debug, Default)]
-struct Slots {
-    taken: AtomicUsize,
-    freed: Notify,
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        self.0.taken.fetch_sub(1, Ordering::AcqRel);
-        self.0.freed.notify_waiters();
-    }
 }
 
 /// Gives environments out and takes them back.
@@ -201,12 +76,9 @@ impl Environments {
     /// # Errors
     /// The machine stayed full for a second.
     pub async fn check_out(&self, serving: &Serving) -> Result<CheckedOut, Error> {
-        let mut waiting = {
-            let mut state = serving.pool.lock();
-            if let Some(member) = state.idle.pop() {
-                return Ok(CheckedOut::Warm(member));
-            }
-            (state.settling > state.waiting.len()).then(|| state.wait())
+        let mut waiting = match serving.pool.take() {
+            Ok(member) => return Ok(CheckedOut::Warm(member)),
+            Err(waiting) => waiting,
         };
         if let Some(back) = &mut waiting {
             let enough = self.clock.wake_at(self.clock.elapsed() + SETTLING_WAIT);
@@ -229,7 +101,7 @@ impl Environments {
             if self.end_longest_idle(&serving.pool).await {
                 continue;
             }
-            let back = waiting.get_or_insert_with(|| serving.pool.lock().wait());
+            let back = waiting.get_or_insert_with(|| serving.pool.wait());
             tokio::select! {
                 biased;
                 Ok(member) = back => return Ok(CheckedOut::Warm(member)),
@@ -243,7 +115,7 @@ impl Environments {
         let name = &serving.function.arn.name;
         tracing::warn!(
             function = %name,
-            environments = self.slots.taken.load(Ordering::Relaxed),
+            environments = self.slots.taken(),
             environments_max = self.settings.environments_max,
             memory_available = format!("{:.0} %", self.sandbox.memory_available() * 100.0),
             "throttled: this machine is full, the account's concurrency is not; see --environments-max",
@@ -253,14 +125,11 @@ impl Environments {
     }
 
     fn take_slot(&self) -> Option<Slot> {
-        let max = self.settings.environments_max;
-        let fits = |taken: usize| (taken < max).then_some(taken + 1);
-        let alone = self.slots.taken.load(Ordering::Acquire) == 0;
-        if !alone && self.sandbox.memory_available() < MEMORY_SHARE_MIN {
+        // The first one is started whatever the memory says: ending others would bring nothing.
+        if self.slots.taken() > 0 && self.sandbox.memory_available() < MEMORY_SHARE_MIN {
             return None;
         }
-        let taken = self.slots.taken.fetch_update(Ordering::AcqRel, Ordering::Acquire, fits);
-        taken.ok().map(|_| Slot(self.slots.clone()))
+        self.slots.take(self.settings.environments_max)
     }
 
     /// Ends the environment that has been idle longest, of any function but this one.
@@ -298,7 +167,7 @@ impl Environments {
         let log = Arc::new(EnvironmentLog::new(source, self.telemetry.clone(), self.clock.clone()));
         self.telemetry.count(Metric::ColdStarts, &function.arn.name);
         let environment = self.sandbox.start(spec, log.clone()).await?;
-        Ok(Member { environment, log, readiness: None, idle_since: Duration::ZERO, _slot: room.0 })
+        Ok(Member::new(environment, log, room.0))
     }
 
     /// Takes an environment back after use.
@@ -316,15 +185,7 @@ impl Environments {
 
     /// How many environments there are.
     pub fn count(&self) -> usize {
-        self.slots.taken.load(Ordering::Relaxed)
-    }
-}
-
-impl PoolState {
-    fn wait(&mut self) -> oneshot::Receiver<Member> {
-        let (tell, told) = oneshot::channel();
-        self.waiting.push_back(tell);
-        told
+        self.slots.taken()
     }
 }
 

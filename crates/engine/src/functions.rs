@@ -95,8 +95,8 @@ impl Functions {
         if self.catalog.get(&name).is_some() {
             return Err(Refusal::FunctionExists { name }.into());
         }
-        let package = self.packages.keep(zip).await?;
-        let function = Arc::new(new.with(package, self.new_revision(), self.clock.now()));
+        let kept = self.packages.keep(zip).await?;
+        let function = Arc::new(new.with(kept.package, self.new_revision(), self.clock.now()));
         let change = self.catalog.change().await;
         if !self.records.insert(function.clone()).await? {
             return Err(Refusal::FunctionExists { name }.into());
@@ -165,8 +165,8 @@ impl Functions {
         access::check(&self.home, caller, Action::UpdateFunctionCode, &target.arn)?;
         let current = resolve::function(&self.catalog, target)?.function.clone();
         current.check_updatable(expected)?;
-        let package = self.packages.keep(zip).await?;
-        self.update(target, expected, dry_run, |_| Ok(Change::Code(package))).await
+        let kept = self.packages.keep(zip).await?;
+        self.update(target, expected, dry_run, |_| Ok(Change::Code(kept.package))).await
     }
 
     /// UpdateFunctionConfiguration.

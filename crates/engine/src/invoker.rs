@@ -20,7 +20,8 @@ use tokio::sync::oneshot;
 use crate::access::{self, Action, Caller};
 use crate::admission::{Admission, Lease};
 use crate::catalog::{Catalog, Serving};
-use crate::environments::{CheckedOut, Environments, Member};
+use crate::environments::{CheckedOut, Environments};
+use crate::pool::Member;
 use crate::ports::{Answer, Clock, Dice, Event, Metric, Output, Sandbox, Telemetry};
 use crate::{resolve, tasks};
 

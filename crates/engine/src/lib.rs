@@ -8,6 +8,7 @@ pub mod catalog;
 pub mod environments;
 pub mod functions;
 pub mod invoker;
+pub mod pool;
 pub mod ports;
 pub mod resolve;
 pub mod tasks;

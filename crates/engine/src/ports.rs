@@ -38,13 +38,33 @@ pub trait Packages: Send + Sync {
     ///
     /// # Errors
     /// The zip is refused (not a zip, hostile names, too large), or the disk failed.
-    fn keep(&self, zip: Bytes) -> Wait<'_, Result<Package, Error>>;
+    fn keep(&self, zip: Bytes) -> Wait<'_, Result<Kept, Error>>;
     /// The zip as it was given; `None` where there is none.
     fn zip(&self, digest: Digest) -> Wait<'_, Result<Option<Bytes>, Fault>>;
     /// The folder with the unpacked code, to be mounted or used as `/var/task`.
     fn folder(&self, digest: Digest) -> PathBuf;
-    /// Removes every package that is not in `used`.
+    /// Removes every package that is neither in `used`, nor part of a record, nor held.
     fn retain(&self, used: Vec<Digest>) -> Wait<'_, Result<(), Fault>>;
+}
+
+/// A package that stays as long as this is held, also before the record of a function names it.
+pub struct Kept {
+    /// The package.
+    pub package: Package,
+    _hold: Box<dyn Send + Sync>,
+}
+
+impl Kept {
+    /// A package, and what keeps it from being removed until it is dropped.
+    pub fn new(package: Package, hold: impl Send + Sync + 'static) -> Self {
+        Self { package, _hold: Box::new(hold) }
+    }
+}
+
+impl std::fmt::Debug for Kept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.package.fmt(f)
+    }
 }
 
 /// What runs functions.

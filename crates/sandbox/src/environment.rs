@@ -43,6 +43,7 @@ pub(crate) struct Environment {
     place: tokio::sync::Mutex<Option<Place>>,
     current: Arc<Current>,
     serials: AtomicU32,
+    places: AtomicU32,
     memory_most_bytes: AtomicU64,
     is_stopped: AtomicBool,
 }
@@ -62,6 +63,7 @@ pub(crate) enum EnvironmentError {
 
 /// The init, and who listens to it.
 struct Place {
+    number: u32,
     init: Arc<Init>,
     replies: mpsc::Receiver<Reply>,
     listener: Task<()>,
@@ -81,6 +83,8 @@ struct Current(Mutex<Option<Arc<Process>>>);
 
 struct Process {
     serial: u32,
+    /// The place that it was started in: the end of an earlier one does not concern it.
+    place: u32,
     conversation: Arc<Conversation>,
     memory: OnceLock<RuntimeMemory>,
     server: Task<()>,
@@ -123,6 +127,7 @@ impl Environment {
             place: tokio::sync::Mutex::new(None),
             current: Arc::default(),
             serials: AtomicU32::new(0),
+            places: AtomicU32::new(0),
             memory_most_bytes: AtomicU64::new(0),
             is_stopped: AtomicBool::new(false),
         };
@@ -160,12 +165,13 @@ impl Environment {
         let kept = interpreter.map(kept).unwrap_or_default();
         let places = Places { code, clients: client, storage: self.storage(), kept };
         let init = Arc::new(spawner.prepare(places).await?);
+        let number = self.places.fetch_add(1, Ordering::Relaxed);
         let (tell, replies) = mpsc::channel(4);
         let listener = tasks::spawn(
             "listening to an environment",
-            listen(init.clone(), spawner.lifetime(), tell, self.current.clone(), has_namespace),
+            listen(init.clone(), spawner.lifetime(), tell, (self.current.clone(), number), has_namespace),
         );
-        Ok(Place { init, replies, listener, paths, has_namespace })
+        Ok(Place { number, init, replies, listener, paths, has_namespace })
     }
 
     /// Starts a runtime process in place of the one before.
@@ -182,6 +188,7 @@ impl Environment {
         let server = runtime_api::serve(listener, conversation.clone(), self.shared.clock.clone());
         let process = Arc::new(Process {
             serial,
+            place: place.number,
             conversation,
             memory: OnceLock::new(),
             server: tasks::spawn("serving the Runtime API", server),
@@ -219,12 +226,11 @@ impl Environment {
         let mut is_new = false;
         let started = loop {
             let usable = place.take().filter(|place| !place.replies.is_closed());
-            let usable = match usable {
-                Some(usable) => place.insert(usable),
-                None => {
-                    is_new = true;
-                    place.insert(self.make_place(interpreter.as_ref()).await?)
-                }
+            let usable = if let Some(usable) = usable {
+                place.insert(usable)
+            } else {
+                is_new = true;
+                place.insert(self.make_place(interpreter.as_ref()).await?)
             };
             match self.start_process(usable, interpreter.as_ref()).await {
                 Err(EnvironmentError::Launch(_)) if !is_new => *place = None,
@@ -361,7 +367,7 @@ async fn clear(place: Option<Place>, folder: PathBuf, shared: Arc<Shared>) {
     match removed {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
-            tracing::warn!(folder = shown, %error, "the folder of an environment stays until the next start")
+            tracing::warn!(folder = shown, %error, "the folder of an environment stays until the next start");
         }
         Err(fault) => tracing::warn!(folder = shown, error = fault.chain(), "the folder of an environment stays"),
     }
@@ -387,7 +393,7 @@ async fn listen(
     init: Arc<Init>,
     spawner: Arc<crate::launcher::client::Lifetime>,
     replies: mpsc::Sender<Reply>,
-    current: Arc<Current>,
+    (current, number): (Arc<Current>, u32),
     has_namespace: bool,
 ) {
     loop {
@@ -414,7 +420,7 @@ async fn listen(
     init.kill(!has_namespace);
     init.gone().await;
     drop(replies);
-    if let Some(process) = current.get() {
+    if let Some(process) = current.get().filter(|process| process.place == number) {
         process.conversation.end(&KILLED);
     }
 }

@@ -59,8 +59,8 @@ impl Folders {
         flock(&lock, FlockOperation::NonBlockingLockExclusive)
             .map_err(|_| FoldersError::InUse { folder: data.clone() })?;
         let environments = data.join("environments");
-        let left = (0..).map(|n| data.join(format!("environments.left-{n}"))).find(|path| !path.exists());
-        let left = left.expect("numbers do not end");
+        let left = (0..=u32::MAX).map(|n| data.join(format!("environments.left-{n}"))).find(|path| !path.exists());
+        let left = left.expect("no disk holds so many");
         match fs::rename(&environments, &left) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&environments)(error)),
             _ => {}

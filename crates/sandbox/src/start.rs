@@ -105,16 +105,14 @@ pub(crate) fn start(
 }
 
 fn client_arguments(spec: &EnvironmentSpec, interpreter: &Interpreter, paths: &Paths) -> Vec<OsString> {
-    match spec.runtime.family() {
-        Family::Python => vec![paths.runtime.join(clients::PYTHON_ENTRY).into()],
-        _ => {
-            let version = (interpreter.version.0, interpreter.version.1);
-            let mut arguments: Vec<OsString> =
-                clients::nodejs_arguments(version, spec.memory_mb).into_iter().map(OsString::from).collect();
-            arguments.push(paths.runtime.join(clients::NODEJS_ENTRY).into());
-            arguments
-        }
+    if spec.runtime.family() == Family::Python {
+        return vec![paths.runtime.join(clients::PYTHON_ENTRY).into()];
     }
+    let version = (interpreter.version.0, interpreter.version.1);
+    let mut arguments: Vec<OsString> =
+        clients::nodejs_arguments(version, spec.memory_mb).into_iter().map(OsString::from).collect();
+    arguments.push(paths.runtime.join(clients::NODEJS_ENTRY).into());
+    arguments
 }
 
 /// What the user may override.

@@ -1,9 +1,7 @@
 //! Packages that somebody has kept and not yet put into a function.
 //!
 //! `Packages::keep` and the `Records` call that names the package are two steps; between them nothing on disk says that
-//! the package is wanted. So keeping takes a hold, and the write that puts the package into a function gives one back:
-//! an insert whatever its answer, a replace that changes the package. Held packages are never removed. A hold whose write
-//! never comes ends with the process; then `retain` finds the package unused.
+//! the package is wanted. So keeping hands out a hold, and held packages are never removed.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -15,21 +13,10 @@ use domain::function::Digest;
 pub(crate) struct Holds(Mutex<HashMap<Digest, usize>>);
 
 impl Holds {
-    /// Takes a hold that is given back if it is dropped before [`Hold::stay`].
+    /// Takes a hold, which is given back when it is dropped.
     pub(crate) fn take(self: &Arc<Self>, package: Digest) -> Hold {
         *self.counts().entry(package).or_default() += 1;
-        Hold { holds: self.clone(), package, stays: false }
-    }
-
-    /// Gives one back, if there is one.
-    pub(crate) fn release(&self, package: Digest) {
-        let mut counts = self.counts();
-        if let Some(count) = counts.get_mut(&package) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&package);
-            }
-        }
+        Hold { holds: self.clone(), package }
     }
 
     /// Whether there is any.
@@ -46,20 +33,16 @@ impl Holds {
 pub(crate) struct Hold {
     holds: Arc<Holds>,
     package: Digest,
-    stays: bool,
-}
-
-impl Hold {
-    /// Leaves the hold to the write that is to come.
-    pub(crate) fn stay(mut self) {
-        self.stays = true;
-    }
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        if !self.stays {
-            self.holds.release(self.package);
+        let mut counts = self.holds.counts();
+        if let Some(count) = counts.get_mut(&self.package) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.package);
+            }
         }
     }
 }

@@ -47,8 +47,8 @@ impl Store {
         let database = folder.path.join("state.db");
         let connection = schema::open_for_writing(&database)?;
         let holds = Arc::<Holds>::default();
-        let shelf = Shelf::open(folder, holds.clone())?;
-        let writer = Writer::start(connection, holds).map_err(StoreError::Thread)?;
+        let shelf = Shelf::open(folder, holds)?;
+        let writer = Writer::start(connection).map_err(StoreError::Thread)?;
         Ok(Self { writer, shelf: Arc::new(shelf), database, home })
     }
 }

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use domain::error::Refusal;
 use domain::function::{Digest, Function, Package};
 use domain::{Error, Fault, limits};
-use engine::ports::{Packages, Wait};
+use engine::ports::{Kept, Packages, Wait};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{OwnedMutexGuard, Semaphore};
 
@@ -47,7 +47,7 @@ pub(crate) struct Shelf {
 }
 
 impl Packages for Store {
-    fn keep(&self, zip: Bytes) -> Wait<'_, Result<Package, Error>> {
+    fn keep(&self, zip: Bytes) -> Wait<'_, Result<Kept, Error>> {
         Box::pin(async move {
             self.writer.check()?;
             self.shelf.keep(zip).await
@@ -76,7 +76,7 @@ impl Packages for Store {
                 let (shelf, database) = (self.shelf.clone(), self.database.clone());
                 blocking("removing a package", move || {
                     let _door = door;
-                    // In this order: a hold ends only after the row that took its place is committed.
+                    // In this order: whoever holds a package lets go only after the row that names it is committed.
                     if shelf.holds.is_held(digest) || is_used(&database, digest)? {
                         return Ok(());
                     }
@@ -155,7 +155,7 @@ impl Shelf {
         })
     }
 
-    async fn keep(self: &Arc<Self>, zip: Bytes) -> Result<Package, Error> {
+    async fn keep(self: &Arc<Self>, zip: Bytes) -> Result<Kept, Error> {
         let zip_bytes = zip.len() as u64;
         if zip_bytes > limits::ZIPPED_BYTES {
             return Err(Refusal::ZippedTooLarge.into());
@@ -172,8 +172,7 @@ impl Shelf {
             shelf.put(digest, &zip)
         })
         .await??;
-        hold.stay();
-        Ok(Package { digest, zip_bytes })
+        Ok(Kept::new(Package { digest, zip_bytes }, hold))
     }
 
     fn put(&self, digest: Digest, zip: &[u8]) -> Result<(), Error> {

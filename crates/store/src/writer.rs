@@ -10,10 +10,8 @@ use std::thread::{self, JoinHandle};
 
 use domain::Fault;
 use domain::function::Digest;
-use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior, params};
 use tokio::sync::{mpsc, oneshot};
-
-use crate::holds::Holds;
 
 /// Writes that may wait; who comes then waits to be let in.
 const WAITING_MAX: usize = 1_024;
@@ -71,12 +69,12 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn start(connection: Connection, holds: Arc<Holds>) -> std::io::Result<Self> {
+    pub(crate) fn start(connection: Connection) -> std::io::Result<Self> {
         let (inbox, outbox) = mpsc::channel(WAITING_MAX);
         let failure = Arc::new(OnceLock::new());
         let seen = failure.clone();
         let thread =
-            thread::Builder::new().name("store-writer".into()).spawn(move || run(connection, outbox, &seen, &holds))?;
+            thread::Builder::new().name("store-writer".into()).spawn(move || run(connection, outbox, &seen))?;
         Ok(Self { inbox: Some(inbox), thread: Some(thread), failure })
     }
 
@@ -119,17 +117,13 @@ impl Drop for Writer {
     }
 }
 
-fn run(mut connection: Connection, mut outbox: mpsc::Receiver<Write>, failure: &OnceLock<String>, holds: &Holds) {
+fn run(mut connection: Connection, mut outbox: mpsc::Receiver<Write>, failure: &OnceLock<String>) {
     while let Some(first) = outbox.blocking_recv() {
         let (changes, answers): (Vec<_>, Vec<_>) =
             gather(first, &mut outbox).into_iter().map(|write| (write.change, write.answer)).unzip();
         match commit(&mut connection, &changes) {
             Ok(results) => {
                 for (result, answer) in results.into_iter().zip(answers) {
-                    let result = result.map(|done| {
-                        done.placed.into_iter().for_each(|package| holds.release(package));
-                        done.held
-                    });
                     // Whoever asked may have gone; what was asked is done all the same.
                     answer.send(result).ok();
                 }
@@ -176,17 +170,9 @@ fn gather(first: Write, outbox: &mut mpsc::Receiver<Write>) -> Vec<Write> {
     group
 }
 
-/// What became of one change.
-struct Done {
-    /// Whether its condition held.
-    held: bool,
-    /// A package whose keeping has now led to a function, or to a refusal.
-    placed: Option<Digest>,
-}
-
 /// One transaction around all changes, and a savepoint around each: one that cannot be written does not take the others
 /// with it.
-fn commit(connection: &mut Connection, changes: &[Change]) -> rusqlite::Result<Vec<Result<Done, Fault>>> {
+fn commit(connection: &mut Connection, changes: &[Change]) -> rusqlite::Result<Vec<Result<bool, Fault>>> {
     let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut results = Vec::with_capacity(changes.len());
     for change in changes {
@@ -204,7 +190,8 @@ fn commit(connection: &mut Connection, changes: &[Change]) -> rusqlite::Result<V
     Ok(results)
 }
 
-fn apply(connection: &Connection, change: &Change) -> rusqlite::Result<Done> {
+/// Writes one change; the answer is whether its condition held.
+fn apply(connection: &Connection, change: &Change) -> rusqlite::Result<bool> {
     match change {
         Change::Insert(row) => {
             let mut insert = connection.prepare_cached(
@@ -212,26 +199,21 @@ fn apply(connection: &Connection, change: &Change) -> rusqlite::Result<Done> {
                  ON CONFLICT (name) DO NOTHING",
             )?;
             let package = row.package.hex();
-            let written = insert.execute(params![row.name, row.revision, package, row.format, row.document])?;
-            Ok(Done { held: written == 1, placed: Some(row.package) })
+            Ok(insert.execute(params![row.name, row.revision, package, row.format, row.document])? == 1)
         }
         Change::Replace { expected, row } => {
             let package = row.package.hex();
-            let before: Option<String> = connection
-                .prepare_cached("SELECT package FROM functions WHERE name = ?1 AND revision = ?2")?
-                .query_row(params![row.name, expected], |found| found.get(0))
-                .optional()?;
-            let Some(before) = before else { return Ok(Done { held: false, placed: None }) };
-            connection
-                .prepare_cached(
-                    "UPDATE functions SET revision = ?2, package = ?3, format = ?4, document = ?5 WHERE name = ?1",
-                )?
-                .execute(params![row.name, row.revision, package, row.format, row.document])?;
-            Ok(Done { held: true, placed: (before != package).then_some(row.package) })
+            let mut replace = connection.prepare_cached(
+                "UPDATE functions SET revision = ?2, package = ?3, format = ?4, document = ?5
+                 WHERE name = ?1 AND revision = ?6",
+            )?;
+            let written =
+                replace.execute(params![row.name, row.revision, package, row.format, row.document, expected])?;
+            Ok(written == 1)
         }
         Change::Remove { name, expected } => {
             let mut remove = connection.prepare_cached("DELETE FROM functions WHERE name = ?1 AND revision = ?2")?;
-            Ok(Done { held: remove.execute(params![name, expected])? == 1, placed: None })
+            Ok(remove.execute(params![name, expected])? == 1)
         }
     }
 }
@@ -309,7 +291,7 @@ mod tests {
     fn a_clean_end_leaves_no_write_ahead_log() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("state.db");
-        let writer = Writer::start(schema::open_for_writing(&path).unwrap(), Arc::default()).unwrap();
+        let writer = Writer::start(schema::open_for_writing(&path).unwrap()).unwrap();
         assert!(runtime().block_on(writer.write(Change::Insert(row("f", "{}".into())))).unwrap());
         let wal = dir.path().join("state.db-wal");
         assert!(std::fs::metadata(&wal).unwrap().len() > 0);
@@ -348,7 +330,7 @@ mod tests {
         let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
         std::os::unix::fs::FileExt::write_all_at(&file, &zeros, 4096).unwrap();
 
-        let writer = Writer::start(connection, Arc::default()).unwrap();
+        let writer = Writer::start(connection).unwrap();
         runtime().block_on(async {
             let first = writer.write(Change::Insert(row("f", "{}".into()))).await.unwrap_err();
             assert!(first.chain().contains("whether it was stored is known after a restart"), "{}", first.chain());

@@ -146,10 +146,12 @@ pub async fn packages_contract(records: &dyn Records, packages: &dyn Packages) {
 
     // Kept under what it hashes to, the same again for the same bytes, also when they come at once.
     let (one, two) = tokio::join!(packages.keep(zip.clone()), packages.keep(zip.clone()));
-    let (kept, again) = (one.expect("keeps"), two.expect("keeps"));
-    assert_eq!(kept, again);
+    let (hold, same_hold) = (one.expect("keeps"), two.expect("keeps"));
+    let kept = hold.package;
+    assert_eq!(kept, same_hold.package);
     assert_eq!(kept.zip_bytes, zip.len() as u64);
-    let other = packages.keep(other_zip.clone()).await.expect("keeps");
+    let other_hold = packages.keep(other_zip.clone()).await.expect("keeps");
+    let other = other_hold.package;
     assert_ne!(kept.digest, other.digest);
     assert_eq!(packages.zip(kept.digest).await.expect("reads"), Some(zip.clone()));
     assert_eq!(packages.zip(package(1).digest).await.expect("answers"), None);
@@ -165,7 +167,8 @@ pub async fn packages_contract(records: &dyn Records, packages: &dyn Packages) {
     let refused = packages.keep(vec![0; bytes].into()).await;
     assert!(matches!(refused, Err(Error::Refused(Refusal::ZippedTooLarge))), "{refused:?}");
 
-    // Between keeping and the record that needs it, nobody else's tidying removes it.
+    // Between keeping and the record that needs it, nobody else's tidying removes it, as long as one hold is left.
+    drop(same_hold);
     packages.retain(Vec::new()).await.expect("tidies");
     assert_eq!(packages.zip(kept.digest).await.expect("reads"), Some(zip.clone()));
 
@@ -174,6 +177,7 @@ pub async fn packages_contract(records: &dyn Records, packages: &dyn Packages) {
     assert!(records.insert(made("one", 1, kept)).await.expect("inserts"));
     assert!(records.insert(made("two", 1, kept)).await.expect("inserts"));
     assert!(records.replace(revision(1), made("one", 2, other)).await.expect("replaces"));
+    drop((hold, other_hold));
     packages.retain(Vec::new()).await.expect("tidies");
     assert!(packages.folder(kept.digest).is_dir() && packages.folder(other.digest).is_dir());
     assert!(records.remove(name("two"), revision(1)).await.expect("removes"));
@@ -187,8 +191,10 @@ pub async fn packages_contract(records: &dyn Records, packages: &dyn Packages) {
     assert_eq!(packages.zip(other.digest).await.expect("reads"), Some(other_zip));
 
     // What went can come back, and a creation that was refused holds nothing.
-    assert_eq!(packages.keep(zip).await.expect("keeps"), kept);
+    let again = packages.keep(zip).await.expect("keeps");
+    assert_eq!(again.package, kept);
     assert!(!records.insert(made("one", 3, kept)).await.expect("answers"));
+    drop(again);
     assert!(records.remove(name("one"), revision(2)).await.expect("removes"));
     packages.retain(Vec::new()).await.expect("tidies");
     for digest in [kept.digest, other.digest] {

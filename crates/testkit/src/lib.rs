@@ -9,4 +9,5 @@ pub mod house;
 pub mod packages;
 pub mod records;
 pub mod sandbox;
+pub mod skip;
 pub mod telemetry;

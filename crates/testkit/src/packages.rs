@@ -9,7 +9,7 @@ use bytes::Bytes;
 use domain::error::Refusal;
 use domain::function::{Digest, Package};
 use domain::{Error, Fault, limits};
-use engine::ports::{Packages, Wait};
+use engine::ports::{Kept, Packages, Wait};
 use sha2::Digest as _;
 use tempfile::TempDir;
 use zip::ZipWriter;
@@ -32,6 +32,8 @@ pub fn zip_of(files: &[(&str, u32, &[u8])]) -> Bytes {
 #[derive(Debug)]
 pub struct MemoryPackages {
     zips: Mutex<HashMap<Digest, Bytes>>,
+    /// One entry for each hold there is.
+    held: Arc<Mutex<Vec<Digest>>>,
     code: TempDir,
     records: Arc<MemoryRecords>,
 }
@@ -40,7 +42,7 @@ impl MemoryPackages {
     /// Packages of the functions in `records`, which it spares.
     pub fn beside(records: Arc<MemoryRecords>) -> Self {
         let code = tempfile::tempdir().expect("a temporary folder can be made");
-        Self { zips: Mutex::default(), code, records }
+        Self { zips: Mutex::default(), held: Arc::default(), code, records }
     }
 
     fn zips(&self) -> MutexGuard<'_, HashMap<Digest, Bytes>> {
@@ -48,8 +50,22 @@ impl MemoryPackages {
     }
 }
 
+struct Hold {
+    held: Arc<Mutex<Vec<Digest>>>,
+    digest: Digest,
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let mut held = self.held.lock().expect("nothing that holds it panics");
+        if let Some(at) = held.iter().position(|digest| *digest == self.digest) {
+            held.swap_remove(at);
+        }
+    }
+}
+
 impl Packages for MemoryPackages {
-    fn keep(&self, zip: Bytes) -> Wait<'_, Result<Package, Error>> {
+    fn keep(&self, zip: Bytes) -> Wait<'_, Result<Kept, Error>> {
         Box::pin(async move {
             let zip_bytes = zip.len() as u64;
             if zip_bytes > limits::ZIPPED_BYTES {
@@ -61,8 +77,8 @@ impl Packages for MemoryPackages {
             let digest = Digest(sha2::Sha256::digest(&zip).into());
             std::fs::create_dir_all(self.folder(digest)).map_err(|error| Fault::new("making a folder", error))?;
             self.zips().insert(digest, zip);
-            self.records.hold(digest);
-            Ok(Package { digest, zip_bytes })
+            self.held.lock().expect("nothing that holds it panics").push(digest);
+            Ok(Kept::new(Package { digest, zip_bytes }, Hold { held: self.held.clone(), digest }))
         })
     }
 
@@ -77,8 +93,10 @@ impl Packages for MemoryPackages {
     fn retain(&self, used: Vec<Digest>) -> Wait<'_, Result<(), Fault>> {
         Box::pin(async move {
             let mut zips = self.zips();
-            let unused: Vec<Digest> =
-                zips.keys().copied().filter(|digest| !used.contains(digest) && !self.records.needs(*digest)).collect();
+            let held = self.held.lock().expect("nothing that holds it panics").clone();
+            let needed =
+                |digest: &Digest| used.contains(digest) || held.contains(digest) || self.records.needs(*digest);
+            let unused: Vec<Digest> = zips.keys().copied().filter(|digest| !needed(digest)).collect();
             for digest in unused {
                 zips.remove(&digest);
                 let gone = std::fs::remove_dir_all(self.folder(digest));

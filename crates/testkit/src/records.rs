@@ -1,6 +1,6 @@
 //! `Records` in memory, with an outage to order.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use domain::Fault;
@@ -15,8 +15,6 @@ pub struct MemoryRecords(Mutex<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     functions: BTreeMap<FunctionName, Arc<Function>>,
-    /// Packages that were kept and are not in a function yet; see [`crate::packages::MemoryPackages`].
-    holds: HashMap<Digest, usize>,
     is_down: bool,
 }
 
@@ -31,14 +29,9 @@ impl MemoryRecords {
         self.inner().is_down = is_down;
     }
 
-    pub(crate) fn hold(&self, package: Digest) {
-        *self.inner().holds.entry(package).or_default() += 1;
-    }
-
-    /// Whether a package is held or part of a function.
+    /// Whether a package is part of a function.
     pub(crate) fn needs(&self, package: Digest) -> bool {
-        let inner = self.inner();
-        inner.holds.contains_key(&package) || inner.functions.values().any(|f| f.package.digest == package)
+        self.inner().functions.values().any(|function| function.package.digest == package)
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -51,17 +44,6 @@ impl MemoryRecords {
     }
 }
 
-impl Inner {
-    fn release(&mut self, package: Digest) {
-        if let Some(count) = self.holds.get_mut(&package) {
-            *count -= 1;
-            if *count == 0 {
-                self.holds.remove(&package);
-            }
-        }
-    }
-}
-
 impl Records for MemoryRecords {
     fn load(&self) -> Wait<'_, Result<Vec<Function>, Fault>> {
         Box::pin(async move { Ok(self.up()?.functions.values().map(|function| Function::clone(function)).collect()) })
@@ -70,7 +52,6 @@ impl Records for MemoryRecords {
     fn insert(&self, function: Arc<Function>) -> Wait<'_, Result<bool, Fault>> {
         Box::pin(async move {
             let mut inner = self.up()?;
-            inner.release(function.package.digest);
             let name = function.arn.name.clone();
             let is_free = !inner.functions.contains_key(&name);
             inner.functions.entry(name).or_insert(function);
@@ -81,13 +62,9 @@ impl Records for MemoryRecords {
     fn replace(&self, expected: RevisionId, function: Arc<Function>) -> Wait<'_, Result<bool, Fault>> {
         Box::pin(async move {
             let mut inner = self.up()?;
-            let package = function.package.digest;
             let found = inner.functions.get_mut(&function.arn.name).filter(|found| found.revision == expected);
             let Some(found) = found else { return Ok(false) };
-            let before = std::mem::replace(found, function);
-            if before.package.digest != package {
-                inner.release(package);
-            }
+            *found = function;
             Ok(true)
         })
     }

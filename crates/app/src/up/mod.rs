@@ -271,8 +271,7 @@ impl Up {
             }
             Err(error) => {
                 let mark = self.mark(&folder.path);
-                let is_served =
-                    self.current(&folder.name).is_some_and(|function| mark_of(&function) == Some(&*mark));
+                let is_served = self.current(&folder.name).is_some_and(|function| mark_of(&function) == Some(&*mark));
                 say(&refused(&folder.path, is_served, &format!("{error:#}")));
                 false
             }
@@ -327,7 +326,9 @@ impl Up {
         let mut current = self.current(name);
         match current.as_deref().map(mark_of) {
             Some(None) => {
-                bail!("a function called {name} exists that `up` did not deploy; delete it or give this one another name")
+                bail!(
+                    "a function called {name} exists that `up` did not deploy; delete it or give this one another name"
+                )
             }
             // Its folder was moved: made anew, it says so.
             Some(Some(other)) if other != mark => {
@@ -381,7 +382,11 @@ impl Up {
                     Runtime::all().filter(|runtime| runtime.identifier().starts_with(family)).collect();
                 let number = |runtime: &Runtime| -> Vec<u32> {
                     // `3.12`, `20.x`, `al2023`.
-                    runtime.version().split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok()).collect()
+                    runtime
+                        .version()
+                        .split(|c: char| !c.is_ascii_digit())
+                        .filter_map(|part| part.parse().ok())
+                        .collect()
                 };
                 runtimes.sort_by_key(|runtime| std::cmp::Reverse(number(runtime)));
                 let mut remedy = format!("there is no {family} runtime");

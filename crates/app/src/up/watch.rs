@@ -13,7 +13,9 @@ use tokio::sync::Notify;
 const QUIET: Duration = Duration::from_millis(200);
 
 /// Tells of changes for as long as it lives.
-pub(super) struct Watcher(#[expect(dead_code, reason = "held, so that it goes on")] Debouncer<RecommendedWatcher, RecommendedCache>);
+pub(super) struct Watcher(
+    #[expect(dead_code, reason = "held, so that it goes on")] Debouncer<RecommendedWatcher, RecommendedCache>,
+);
 
 /// Begins to watch the folder `root`, but not `except` in it, and tells `changed`.
 pub(super) fn below(root: &Path, except: &Path, changed: Arc<Notify>) -> Result<Watcher> {

@@ -7,9 +7,9 @@ const FUNCTIONS: &str = "/2015-03-31/functions";
 /// Bytes of a synchronous payload (AWS developer guide, gettingstarted-limits).
 const PAYLOAD_BYTES_MAX: usize = 6_291_456;
 /// What an engine may hold at most, in KiB, after one caller at a time has sent what it likes to Invoke.
-const INVOKE_MEMORY_KIB_MAX: u64 = 64 * 1024;
-/// The same with CreateFunction, which takes 70 MB in one request: read, decoded from base64, unpacked.
-const CREATE_MEMORY_KIB_MAX: u64 = 320 * 1024;
+const INVOKE_MEMORY_KIB_MAX: u64 = 80 * 1024;
+/// The same with CreateFunction, which takes 70 MB in one request: as it came, as JSON, decoded from base64.
+const CREATE_MEMORY_KIB_MAX: u64 = 256 * 1024;
 
 /// A new caller is answered.
 #[track_caller]
@@ -57,7 +57,9 @@ fn a_body_that_never_ends_is_refused_and_not_kept() {
         (FUNCTIONS, "CreateFunction", 70_167_211, CREATE_MEMORY_KIB_MAX),
     ] {
         let mut connection = engine.connect();
-        connection.write(format!("POST {path} HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n").as_bytes()).unwrap();
+        connection
+            .write(format!("POST {path} HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n").as_bytes())
+            .unwrap();
         pour(&mut connection, &vec![b' '; 1 << 20]);
         let answer = connection.read("POST").unwrap();
         let text = format!("Request must be smaller than {bytes_max} bytes for the {operation} operation");
@@ -74,7 +76,9 @@ fn a_content_length_that_lies_is_found_out() {
     let engine = Engine::start();
     // More is announced than comes.
     let mut connection = engine.connect();
-    connection.write(format!("POST {FUNCTIONS} HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n{{}}").as_bytes()).unwrap();
+    connection
+        .write(format!("POST {FUNCTIONS} HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n{{}}").as_bytes())
+        .unwrap();
     connection.end_of_request();
     check(&connection.read("POST").unwrap(), 400, "InvalidRequestContentException", "after 2 bytes");
     assert!(connection.is_closed());
@@ -106,7 +110,7 @@ fn a_head_is_read_up_to_a_bound() {
     let head = |headers: &str| raw(&engine, format!("GET {FUNCTIONS} HTTP/1.1\r\nHost: h\r\n{headers}\r\n").as_bytes());
     let large = "x".repeat(2 << 20);
     assert_eq!(head(&format!("X-Large: {large}\r\n")).unwrap().status, 431);
-    let many: String = (0..5_000).map(|number| format!("X-{number}: 1\r\n")).collect();
+    let many = "X-Many: 1\r\n".repeat(5_000);
     assert_eq!(head(&many).unwrap().status, 431);
     let target = format!("GET {FUNCTIONS}/{large} HTTP/1.1\r\nHost: h\r\n\r\n");
     assert!(matches!(raw(&engine, target.as_bytes()).unwrap().status, 414 | 431));
@@ -145,7 +149,11 @@ fn what_is_not_http_is_told_so() {
     }
     // A chunk that is none.
     let mut connection = engine.connect();
-    connection.write(format!("POST {FUNCTIONS} HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nno size\r\n").as_bytes()).unwrap();
+    connection
+        .write(
+            format!("POST {FUNCTIONS} HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nno size\r\n").as_bytes(),
+        )
+        .unwrap();
     check(&connection.read("POST").unwrap(), 400, "InvalidRequestContentException", "broke off");
     assert!(connection.is_closed());
     goes_on(&engine);
@@ -199,7 +207,12 @@ fn what_is_not_utf_8_is_refused_wherever_it_stands() {
     let function = "/2015-03-31/functions/f";
     let not_utf_8 = |before: &str, after: &str| [before.as_bytes(), b"\xff\xfe", after.as_bytes()].concat();
     // Encoded, in a path, in a query, and in a header that has a pattern.
-    check(&engine.send(&Request::new("GET", "/2015-03-31/functions/%FF")), 400, "ValidationException", "'functionName'");
+    check(
+        &engine.send(&Request::new("GET", "/2015-03-31/functions/%FF")),
+        400,
+        "ValidationException",
+        "'functionName'",
+    );
     let query = format!("{function}?Qualifier=%FF%FE");
     check(&engine.send(&Request::new("GET", &query)), 400, "ValidationException", "'qualifier'");
     let head = format!("POST {function}/invocations HTTP/1.1\r\nContent-Length: 0\r\nX-Amz-Tenant-Id: ");
@@ -227,7 +240,12 @@ fn what_is_encoded_wrongly_stands_for_itself() {
         check(&answer, 400, "ValidationException", &format!("Value '{}'", path.replace("%25", "%")));
     }
     for query in ["Qualifier=%", "Qualifier=a%2", "Qualifier=%zz"] {
-        check(&engine.send(&Request::new("GET", &format!("{FUNCTIONS}/f?{query}"))), 400, "ValidationException", "'qualifier'");
+        check(
+            &engine.send(&Request::new("GET", &format!("{FUNCTIONS}/f?{query}"))),
+            400,
+            "ValidationException",
+            "'qualifier'",
+        );
     }
     // Signs that carry nothing, and a name that is said twice: the first counts.
     for query in ["&&&", "=", "?", "Other=1&Other=2", "Qualifier=1&Qualifier=2"] {
@@ -250,11 +268,12 @@ fn a_payload_may_have_six_mebibytes_and_not_a_byte_more() {
     assert!(answer.body == payload(PAYLOAD_BYTES_MAX).into_bytes(), "{} bytes came back", answer.body.len());
     // Observed on AWS; in one piece, in many, and far beyond.
     let text = "Request must be smaller than 6291456 bytes for the InvokeFunction operation";
-    let mut one_more = engine.send(&Request::invoke("echo", payload(PAYLOAD_BYTES_MAX + 1)));
+    let one_more = engine.send(&Request::invoke("echo", payload(PAYLOAD_BYTES_MAX + 1)));
     check(&one_more, 413, "RequestEntityTooLargeException", text);
-    one_more.headers.clear();
     let mut chunked = engine.connect();
-    chunked.write(b"POST /2015-03-31/functions/echo/invocations HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n").unwrap();
+    chunked
+        .write(b"POST /2015-03-31/functions/echo/invocations HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
+        .unwrap();
     for piece in payload(PAYLOAD_BYTES_MAX + 1).as_bytes().chunks(100_000) {
         chunked.write(&[format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat()).unwrap();
     }
@@ -388,7 +407,9 @@ fn callers_that_hang_up_are_forgotten() {
     for number in 0..200 {
         let mut connection = engine.connect();
         match number % 3 {
-            0 => connection.write(format!("POST {FUNCTIONS} HTTP/1.1\r\nContent-Length: 1000\r\n\r\n{{").as_bytes()).unwrap(),
+            0 => connection
+                .write(format!("POST {FUNCTIONS} HTTP/1.1\r\nContent-Length: 1000\r\n\r\n{{").as_bytes())
+                .unwrap(),
             1 => connection.write(&Request::new("GET", FUNCTIONS).bytes()).unwrap(),
             _ => {}
         }

@@ -2,6 +2,7 @@
 //! HTTP/1.1, ended in every way there is. Nothing of it is left when it is dropped.
 
 use std::ffi::OsString;
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -155,7 +156,9 @@ impl Engine {
             }
         });
         self.running = Some(Running { child, printed });
-        let (Some(api), Some(admin)) = (api, admin) else { panic!("the engine is not ready; it says:\n{}", self.log()) };
+        let (Some(api), Some(admin)) = (api, admin) else {
+            panic!("the engine is not ready; it says:\n{}", self.log())
+        };
         (self.api, self.admin) = (api, admin);
     }
 
@@ -176,7 +179,11 @@ impl Engine {
                 return after + found;
             }
             let left = GUARD.checked_sub(begun.elapsed()).unwrap_or_else(|| {
-                panic!("no line with {parts:?} in\n{}\nthe engine says:\n{}", lines[after.min(lines.len())..].join("\n"), self.log())
+                panic!(
+                    "no line with {parts:?} in\n{}\nthe engine says:\n{}",
+                    lines[after.min(lines.len())..].join("\n"),
+                    self.log()
+                )
             });
             lines = printed.more.wait_timeout(lines, left).unwrap().0;
         }
@@ -260,7 +267,12 @@ impl Engine {
         // An engine that has refused already need not read to the end: what counts is its answer.
         let _ = connection.write(&request.bytes());
         connection.read(&request.method).unwrap_or_else(|| {
-            panic!("{} {}: the engine closed without an answer; it says:\n{}", request.method, request.target, self.log())
+            panic!(
+                "{} {}: the engine closed without an answer; it says:\n{}",
+                request.method,
+                request.target,
+                self.log()
+            )
         })
     }
 
@@ -409,7 +421,7 @@ pub(crate) fn encoded(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
             encoded.push(byte.into());
         } else {
-            encoded.push_str(&format!("%{byte:02X}"));
+            write!(encoded, "%{byte:02X}").unwrap();
         }
     }
     encoded

@@ -30,17 +30,12 @@ struct Recording {
     code: String,
     message: Option<String>,
     status: Option<u16>,
-    #[serde(rename = "type", default, deserialize_with = "there")]
-    type_: Option<Option<String>>,
+    #[serde(rename = "type")]
+    fault: Option<String>,
     message_key: Option<String>,
     reason: Option<String>,
     errors: Option<Vec<String>>,
     count: Option<usize>,
-}
-
-/// Tells a member that is null from one that is not there.
-fn there<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(value).map(Some)
 }
 
 /// `data/recorded_requests.json`.
@@ -55,7 +50,8 @@ struct Requests {
 #[serde(deny_unknown_fields)]
 struct Case {
     test: String,
-    case: String,
+    #[serde(rename = "case")]
+    name: String,
     /// Where the request is another than the recorded one.
     #[serde(rename = "note")]
     _note: Option<String>,
@@ -215,12 +211,10 @@ fn differences(recording: &Recording, values: &Values<'_>, answer: &Answer) -> V
         let ours = ["Message", "message"].into_iter().find(|key| body.get(key).is_some());
         differ("key of the text", key.clone(), ours.unwrap_or("none").to_owned());
     }
-    if let Some(type_) = &recording.type_ {
-        differ("Type", format!("{type_:?}"), format!("{:?}", body.get("Type").and_then(Value::as_str).map(str::to_owned)));
-    }
     if recording.status.is_some() {
-        let ours = body.get("Reason").and_then(Value::as_str).map(str::to_owned);
-        differ("Reason", format!("{:?}", recording.reason), format!("{ours:?}"));
+        let ours = |member| body.get(member).and_then(Value::as_str).map(str::to_owned);
+        differ("Type", format!("{:?}", recording.fault), format!("{:?}", ours("Type")));
+        differ("Reason", format!("{:?}", recording.reason), format!("{:?}", ours("Reason")));
     }
     let (_, ours) = answer.error();
     match (&recording.errors, &recording.message) {
@@ -255,7 +249,7 @@ fn ask(engine: &Engine, case: &Case, values: &Values<'_>) -> Answer {
             (200..300).contains(&answer.status),
             "{} {}: {} {} was refused: {} {:?}",
             case.test,
-            case.case,
+            case.name,
             step.method,
             step.path,
             answer.status,
@@ -273,14 +267,14 @@ fn ask(engine: &Engine, case: &Case, values: &Values<'_>) -> Answer {
     for _ in 0..PAIRS_MAX {
         let mut connection = engine.connect();
         connection.write(&pair).unwrap();
-        assert_eq!(connection.read(&request.method).unwrap().status, 200, "{} {}", case.test, case.case);
+        assert_eq!(connection.read(&request.method).unwrap().status, 200, "{} {}", case.test, case.name);
         let second = connection.read(&request.method).unwrap();
         engine.wait_until_settled(&values.name);
         if second.status != 200 {
             return second;
         }
     }
-    panic!("{} {}: of {PAIRS_MAX} pairs no second one met the first at work", case.test, case.case);
+    panic!("{} {}: of {PAIRS_MAX} pairs no second one met the first at work", case.test, case.name);
 }
 
 fn recordings() -> (HashMap<(String, String), Recording>, Requests) {
@@ -294,7 +288,7 @@ fn recordings() -> (HashMap<(String, String), Recording>, Requests) {
 fn every_recording_is_asked_or_has_a_reason_not_to_be() {
     let (recordings, requests) = recordings();
     let mut named = HashSet::new();
-    let asked = requests.cases.iter().map(|case| (case.test.clone(), case.case.clone()));
+    let asked = requests.cases.iter().map(|case| (case.test.clone(), case.name.clone()));
     let not_asked = requests.not_asked.iter().flat_map(|group| {
         assert!(!group.reason.is_empty());
         group.cases.iter().flat_map(|(test, cases)| cases.iter().map(|case| (test.clone(), case.clone())))
@@ -313,17 +307,17 @@ fn what_aws_refuses_is_refused_in_its_words() {
     let engine = Engine::start_with(&["--account-id", "111111111111", "--region", "us-east-1"]);
     let (mut wrong, mut better, mut right) = (String::new(), String::new(), 0);
     for (number, case) in requests.cases.iter().enumerate() {
-        let recording = &recordings[&(case.test.clone(), case.case.clone())];
+        let recording = &recordings[&(case.test.clone(), case.name.clone())];
         let values = Values::of(number, case);
         let answer = ask(&engine, case, &values);
         let differences = differences(recording, &values, &answer);
         match (&case.differs, differences.is_empty()) {
             (None, true) => right += 1,
             (None, false) => {
-                writeln!(wrong, "  {} ({})\n    {}", case.test, case.case, differences.join("\n    ")).unwrap();
+                writeln!(wrong, "  {} ({})\n    {}", case.test, case.name, differences.join("\n    ")).unwrap();
             }
             (Some(_), false) => {}
-            (Some(reason), true) => writeln!(better, "  {} ({}): {reason}", case.test, case.case).unwrap(),
+            (Some(reason), true) => writeln!(better, "  {} ({}): {reason}", case.test, case.name).unwrap(),
         }
     }
     assert!(wrong.is_empty(), "answers that are not AWS's:\n{wrong}");

@@ -51,7 +51,12 @@ fn every_answer_has_the_headers_of_aws() {
     assert_eq!(invoked.body, br#"{"a":1}"#);
     check("Invoke", &invoked, 200, &[&ALWAYS, &JSON, &INVOKED]);
     let tail = engine.send(&Request::invoke("echo", "1").header("X-Amz-Log-Type", "Tail"));
-    check("Invoke with the log's tail", &tail, 200, &[&ALWAYS, &JSON, &INVOKED, &[("x-amz-log-result", "[A-Za-z0-9+/]+=*")]]);
+    check(
+        "Invoke with the log's tail",
+        &tail,
+        200,
+        &[&ALWAYS, &JSON, &INVOKED, &[("x-amz-log-result", "[A-Za-z0-9+/]+=*")]],
+    );
 
     let errors = [("x-amzn-errortype", "[A-Za-z]+Exception")];
     for (what, request, status) in [
@@ -90,6 +95,7 @@ fn a_failed_function_is_told_in_a_header() {
 #[test]
 fn each_answer_has_an_id_of_its_own() {
     let engine = Engine::start();
-    let ask = || engine.send(&Request::new("GET", "/2015-03-31/functions")).header("x-amzn-requestid").unwrap().to_owned();
+    let ask =
+        || engine.send(&Request::new("GET", "/2015-03-31/functions")).header("x-amzn-requestid").unwrap().to_owned();
     assert_ne!(ask(), ask());
 }

@@ -9,13 +9,7 @@ use crate::engine_process::{Connection, Engine, Request, lambd};
 
 /// Runs a command that ends by itself.
 fn run(folder: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Output {
-    lambd()
-        .args(arguments)
-        .env("HOME", folder)
-        .envs(variables.iter().copied())
-        .current_dir(folder)
-        .output()
-        .unwrap()
+    lambd().args(arguments).env("HOME", folder).envs(variables.iter().copied()).current_dir(folder).output().unwrap()
 }
 
 /// Runs one that must be refused: nothing on standard output, one exit code, all of the words.
@@ -43,7 +37,8 @@ fn a_flag_goes_before_a_variable_before_the_file_before_the_default() {
     let file = "region = \"eu-west-1\"\naccount-id = \"111111111111\"\ndrain-seconds = 3\n\
                 [runtimes.\"python3.12\"]\ncommand = \"/opt/python\"\n";
     fs::write(folder.path().join("engine.toml"), file).unwrap();
-    let variables = [("LAMBD_ACCOUNT_ID", "222222222222"), ("LAMBD_REGION", "us-west-2"), ("LAMBD_CONFIG", "engine.toml")];
+    let variables =
+        [("LAMBD_ACCOUNT_ID", "222222222222"), ("LAMBD_REGION", "us-west-2"), ("LAMBD_CONFIG", "engine.toml")];
     let printed = run(folder.path(), &variables, &["serve", "--region", "sa-east-1", "--print-config"]);
     assert_eq!(printed.status.code(), Some(0), "{printed:?}");
     let text = String::from_utf8(printed.stdout).unwrap();
@@ -95,22 +90,50 @@ fn what_makes_no_sense_is_refused_with_its_place_and_a_way_out() {
     };
     let (sandbox, confined) = (isolation("sandbox", "--isolation"), isolation("confined", "--isolation-min"));
     let cases: Vec<(Vec<&str>, i32, Vec<&str>)> = vec![
-        (vec!["serve", "--config", "unknown.toml"], 1, vec!["unknown.toml is not right", "line 3, column 3", "unknown field `memry`", "`region`"]),
+        (
+            vec!["serve", "--config", "unknown.toml"],
+            1,
+            vec!["unknown.toml is not right", "line 3, column 3", "unknown field `memry`", "`region`"],
+        ),
         (vec!["serve", "--config", "wrong.toml"], 1, vec!["wrong.toml is not right", "line 1, column 10"]),
         (vec!["serve", "--config", "cobol.toml"], 1, vec!["cobol", "names no runtime of Lambda"]),
-        (vec!["serve", "--config", "nowhere.toml"], 1, vec!["cannot read the settings file nowhere.toml", "No such file"]),
+        (
+            vec!["serve", "--config", "nowhere.toml"],
+            1,
+            vec!["cannot read the settings file nowhere.toml", "No such file"],
+        ),
         (vec!["serve", "--listen", "0.0.0.0:0"], 1, vec!["--listen 0.0.0.0:0 is beyond loopback", "127.0.0.1:0"]),
         (vec!["serve", "--admin-listen", "[::]:0"], 1, vec!["--admin-listen [::]:0 is beyond loopback"]),
-        (vec!["serve", "--listen", &taken], 1, vec![&taken, "is another engine running?", "--listen takes another", "Address already in use"]),
-        (vec!["serve", "--admin-listen", &taken], 1, vec![&taken, "--admin-listen takes another", "Address already in use"]),
+        (
+            vec!["serve", "--listen", &taken],
+            1,
+            vec![&taken, "is another engine running?", "--listen takes another", "Address already in use"],
+        ),
+        (
+            vec!["serve", "--admin-listen", &taken],
+            1,
+            vec![&taken, "--admin-listen takes another", "Address already in use"],
+        ),
         (vec!["serve", "--listen", "4566"], 2, vec!["invalid value '4566' for '--listen <IP:PORT>'"]),
-        (vec!["serve", "--lissten", "1"], 2, vec!["unexpected argument '--lissten'", "a similar argument exists: '--listen'"]),
+        (
+            vec!["serve", "--lissten", "1"],
+            2,
+            vec!["unexpected argument '--lissten'", "a similar argument exists: '--listen'"],
+        ),
         (vec!["serve", "--account-id", "12"], 1, vec!["--account-id takes twelve digits, not \"12\""]),
         (vec!["serve", "--region", "here"], 1, vec!["--region takes a region such as us-east-1, not \"here\""]),
         (vec!["serve", "--log", "a=b=c"], 1, vec!["--log \"a=b=c\" is no filter: "]),
-        (vec!["serve", "--data-dir", "file"], 1, vec!["cannot use file: choose another data folder with --data-dir", "Not a directory"]),
+        (
+            vec!["serve", "--data-dir", "file"],
+            1,
+            vec!["cannot use file: choose another data folder with --data-dir", "Not a directory"],
+        ),
         (vec!["serve", "--data-dir", "/proc/lambd"], 1, vec!["cannot use /proc/lambd", "--data-dir"]),
-        (vec!["serve", "--isolation", "most"], 1, vec!["--isolation", "\"most\" is no isolation level", "process, confined, rootless and sandbox"]),
+        (
+            vec!["serve", "--isolation", "most"],
+            1,
+            vec!["--isolation", "\"most\" is no isolation level", "process, confined, rootless and sandbox"],
+        ),
         (vec!["serve", "--isolation", "sandbox"], 1, sandbox.iter().map(String::as_str).collect()),
         (vec!["serve", "--isolation-min", "confined"], 1, confined.iter().map(String::as_str).collect()),
     ];

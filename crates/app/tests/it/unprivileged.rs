@@ -159,9 +159,11 @@ fn a_data_folder_that_is_not_ours_is_refused_clearly() {
         .unwrap();
     let said = String::from_utf8(ran.stderr).unwrap();
     assert_eq!((ran.status.code(), ran.stdout.len()), (Some(1), 0), "{said}");
-    assert!(said.contains(&format!("cannot use {}: choose another data folder with --data-dir", closed.display())), "{said}");
+    assert!(
+        said.contains(&format!("cannot use {}: choose another data folder with --data-dir", closed.display())),
+        "{said}"
+    );
     assert!(said.contains("Permission denied"), "{said}");
     // The same user with a folder of its own is served.
     engine.begin();
-
 }

@@ -92,9 +92,7 @@ fn answer(engine: &Engine, name: &str) -> Option<String> {
 
 #[track_caller]
 fn answers(engine: &Engine, name: &str, expected: &str) {
-    poll(&format!("{name} answers {expected}"), || {
-        (answer(engine, name)? == format!("\"{expected}\"")).then_some(())
-    });
+    poll(&format!("{name} answers {expected}"), || (answer(engine, name)? == format!("\"{expected}\"")).then_some(()));
 }
 
 fn configuration(engine: &Engine, name: &str) -> Option<serde_json::Value> {
@@ -245,7 +243,8 @@ fn mistakes_are_named_and_take_nothing_away() {
     assert_eq!(revision(&engine, "greet"), before);
     answers(&engine, "greet", "one  128");
     write(&root(&engine).join("greet/lambd.toml"), "build = \"echo the reason >&2; exit 3\"\n");
-    let at = engine.wait_for_line(0, &["functions/greet stays as it was deployed before: its build failed", "exit status: 3"]);
+    let at = engine
+        .wait_for_line(0, &["functions/greet stays as it was deployed before: its build failed", "exit status: 3"]);
     engine.wait_for_line(at, &["  the reason"]);
     write(&root(&engine).join("greet/lambd.toml"), "build = \"no-such-tool --release\"\n");
     engine.wait_for_line(0, &["its build needs a tool that is missing here", "no-such-tool --release"]);
@@ -309,7 +308,9 @@ fn changes_during_a_build_are_built_and_what_it_writes_is_no_change() {
     let engine = functions.up(&[]);
     let source = root(&engine).join("made/source");
     engine.wait_for_line(0, &["made is being built"]);
-    poll("the build has read its source", || fs::read_to_string(root(&engine).join("made/kept")).ok().filter(|kept| kept == "one"));
+    poll("the build has read its source", || {
+        fs::read_to_string(root(&engine).join("made/kept")).ok().filter(|kept| kept == "one")
+    });
     fs::write(&source, "two").unwrap();
     // As often as it wants to build.
     let done = std::sync::atomic::AtomicBool::new(false);
@@ -317,7 +318,11 @@ fn changes_during_a_build_are_built_and_what_it_writes_is_no_change() {
         scope.spawn(|| {
             while !done.load(std::sync::atomic::Ordering::Relaxed) {
                 // Without anyone who reads, opening fails at once and does not wait.
-                let open = rustix::fs::open(&fifo, rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::NONBLOCK, rustix::fs::Mode::empty());
+                let open = rustix::fs::open(
+                    &fifo,
+                    rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::NONBLOCK,
+                    rustix::fs::Mode::empty(),
+                );
                 drop(open);
                 std::thread::park_timeout(Duration::from_millis(5));
             }
@@ -372,7 +377,8 @@ fn functions_that_others_created_are_never_touched() {
     let other = Functions::new();
     other.add("theirs", "mine");
     fs::rename(other.root().join("theirs"), root(&engine).join("theirs")).unwrap();
-    engine.wait_for_line(0, &["functions/theirs is left out: a function called theirs exists that `up` did not deploy"]);
+    engine
+        .wait_for_line(0, &["functions/theirs is left out: a function called theirs exists that `up` did not deploy"]);
     fs::remove_dir_all(root(&engine).join("theirs")).unwrap();
     everything_is_seen(&engine, "mark");
     assert_eq!(revision(&engine, "theirs"), before);

@@ -125,8 +125,8 @@ impl Init {
             Ok(pid) => {
                 self.runtime = Some((start.serial, pid));
                 let of = |name: &str| open_for_reading(&PathBuf::from(format!("/proc/{pid}/{name}")));
-                match (of("statm"), of("status")) {
-                    (Ok(statm), Ok(status)) => self.tell(&Told::Started, &[statm.as_fd(), status.as_fd()]),
+                match (of("stat"), of("status")) {
+                    (Ok(stat), Ok(status)) => self.tell(&Told::Started, &[stat.as_fd(), status.as_fd()]),
                     _ => self.tell(&Told::Started, &[]),
                 }
             }

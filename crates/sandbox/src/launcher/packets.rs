@@ -51,5 +51,5 @@ pub(crate) fn receive(socket: impl AsFd, buffer: &mut [u8]) -> Result<Option<(us
     if received.flags.contains(ReturnFlags::TRUNC) {
         return Err(Errno::MSGSIZE);
     }
-    Ok((received.bytes > 0).then(|| (received.bytes, descriptors)))
+    Ok((received.bytes > 0).then_some((received.bytes, descriptors)))
 }

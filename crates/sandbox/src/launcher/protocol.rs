@@ -96,7 +96,7 @@ pub(crate) enum Told {
     Prepared,
     /// It does not.
     Unprepared(Refused),
-    /// The runtime has been executed; beside it its `statm` and its `status`.
+    /// The runtime has been executed; beside it its `/proc` files `stat` and `status`.
     Started,
     /// No program was found.
     NoProgram,

@@ -53,13 +53,13 @@ pub(crate) fn run(control: OwnedFd) -> io::Result<()> {
         if asked {
             match next(&control, &mut buffer)? {
                 None => return Ok(()),
-                Some((Request::Configure(_), _)) => {}
                 Some((Request::Prepare(places), Some(init_end))) => {
-                    if let Some(pid) = prepare(kind, &configuration.mount_point, &places, init_end) {
+                    if let Some(pid) = prepare(kind, &configuration.mount_point, &places, &init_end) {
                         inits.insert(pid);
                     }
                 }
-                Some((Request::Prepare(_), None)) => {}
+                // Nothing that this engine sends.
+                Some(_) => {}
             }
         }
     }
@@ -95,7 +95,7 @@ fn choose_kind(configuration: &Configuration) -> Option<Refused> {
     }
     let mut first = None;
     for right in [Right::Own, Right::UserNamespace] {
-        let tried = try_apart(right, &configuration.mount_point)
+        let tried = apart("clone", 0, || trial(right, &configuration.mount_point))
             .and_then(|()| view::establish(right, &configuration.mount_point));
         match tried {
             Ok(()) => return None,
@@ -105,48 +105,22 @@ fn choose_kind(configuration: &Configuration) -> Option<Refused> {
     first
 }
 
-fn try_apart(right: Right, mount_point: &Path) -> Result<(), Refused> {
-    let unable =
-        |step: &str, error: &io::Error| Refused { step: step.to_owned(), errno: error.raw_os_error().unwrap_or(0) };
-    let (ours, theirs) = packets::pair().map_err(|error| unable("socketpair", &error.into()))?;
-    match sys::clone_process(0).map_err(|error| unable("clone", &error))? {
-        Cloned::Child => {
-            drop(ours);
-            let refused = trial(right, mount_point).err();
-            let _ = packets::send(&theirs, &Hello { refused }.encode(), &[]);
-            sys::end(0);
-        }
-        Cloned::Parent { .. } => {
-            drop(theirs);
-            let mut buffer = [0; 4096];
-            let answer = packets::receive(&ours, &mut buffer)
-                .ok()
-                .flatten()
-                .and_then(|(bytes, _)| Hello::decode(&buffer[..bytes]));
-            let _ = rustix::io::retry_on_intr(|| wait(WaitOptions::empty()));
-            match answer {
-                Some(Hello { refused: None }) => Ok(()),
-                Some(Hello { refused: Some(refused) }) => Err(refused),
-                None => Err(Refused { step: "trial".to_owned(), errno: 0 }),
-            }
-        }
-    }
-}
-
 /// Makes a real environment, without a runtime.
 fn trial(right: Right, mount_point: &Path) -> Result<(), Refused> {
     view::establish(right, mount_point)?;
-    let unable =
-        |step: &str, error: &io::Error| Refused { step: step.to_owned(), errno: error.raw_os_error().unwrap_or(0) };
-    let (ours, theirs) = packets::pair().map_err(|error| unable("socketpair", &error.into()))?;
-    match sys::clone_process(sys::OWN_MOUNTS_AND_PIDS)
-        .map_err(|error| unable("clone(CLONE_NEWNS|CLONE_NEWPID)", &error))?
-    {
+    let folder = mount_point.parent().unwrap_or(mount_point).to_owned();
+    let places = Places { code: folder.clone(), clients: folder.clone(), storage: folder, kept: Vec::new() };
+    apart("clone(CLONE_NEWNS|CLONE_NEWPID)", sys::OWN_MOUNTS_AND_PIDS, || view::enter(mount_point, &places))
+}
+
+/// Does `work` in a process of its own, which ends with it.
+fn apart(step: &str, namespaces: i32, work: impl FnOnce() -> Result<(), Refused>) -> Result<(), Refused> {
+    let unable = |error: io::Error| Refused { step: step.to_owned(), errno: error.raw_os_error().unwrap_or(0) };
+    let (ours, theirs) = packets::pair().map_err(|error| unable(error.into()))?;
+    match sys::clone_process(namespaces).map_err(unable)? {
         Cloned::Child => {
             drop(ours);
-            let folder = mount_point.parent().unwrap_or(mount_point).to_owned();
-            let places = Places { code: folder.clone(), clients: folder.clone(), storage: folder, kept: Vec::new() };
-            let refused = view::enter(mount_point, &places).err();
+            let refused = work().err();
             let _ = packets::send(&theirs, &Hello { refused }.encode(), &[]);
             sys::end(0);
         }
@@ -159,27 +133,27 @@ fn trial(right: Right, mount_point: &Path) -> Result<(), Refused> {
             match answer {
                 Some(Hello { refused: None }) => Ok(()),
                 Some(Hello { refused: Some(refused) }) => Err(refused),
-                None => Err(Refused { step: "trial".to_owned(), errno: 0 }),
+                None => Err(Refused { step: "the trial ended early".to_owned(), errno: 0 }),
             }
         }
     }
 }
 
 /// Starts an init; whatever comes of it, the engine is told at the init's own socket.
-fn prepare(kind: Kind, mount_point: &Path, places: &Places, init_end: OwnedFd) -> Option<i32> {
+fn prepare(kind: Kind, mount_point: &Path, places: &Places, init_end: &OwnedFd) -> Option<i32> {
     let namespaces = match kind {
         Kind::OwnPaths => sys::OWN_MOUNTS_AND_PIDS,
         Kind::RealFolders => 0,
     };
     let told = match sys::clone_process(namespaces) {
-        Ok(Cloned::Child) => init::run(kind, mount_point, places, &init_end),
+        Ok(Cloned::Child) => init::run(kind, mount_point, places, init_end),
         Ok(Cloned::Parent { pid, pidfd }) => {
-            let _ = packets::send(&init_end, &Told::Spawned { pid }.encode(), &[pidfd.as_fd()]);
+            let _ = packets::send(init_end, &Told::Spawned { pid }.encode(), &[pidfd.as_fd()]);
             return Some(pid);
         }
         Err(error) => Told::Unprepared(Refused { step: "clone".to_owned(), errno: error.raw_os_error().unwrap_or(0) }),
     };
-    let _ = packets::send(&init_end, &told.encode(), &[]);
+    let _ = packets::send(init_end, &told.encode(), &[]);
     None
 }
 

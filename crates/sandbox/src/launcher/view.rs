@@ -99,10 +99,10 @@ fn shown(folder: &Path, own: &[&str]) -> io::Result<Vec<(PathBuf, Shown)>> {
         let kind = entry.file_type()?;
         if kind.is_symlink() {
             all.push((name, Shown::Link(fs::read_link(entry.path())?)));
-        } else if kind.is_dir() || kind.is_file() {
-            if let Ok(tree) = take_tree(&entry.path()) {
-                all.push((name, Shown::Mount(tree, kind.is_dir())));
-            }
+        } else if (kind.is_dir() || kind.is_file())
+            && let Ok(tree) = take_tree(&entry.path())
+        {
+            all.push((name, Shown::Mount(tree, kind.is_dir())));
         }
     }
     Ok(all)

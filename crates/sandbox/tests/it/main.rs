@@ -3,3 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where what it needs is not there")]
 
 mod clients;
+mod environment;
+mod host;
+mod killed;
+mod machine;
+mod runtime_api;

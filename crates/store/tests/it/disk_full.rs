@@ -104,7 +104,7 @@ fn a_full_disk_is_an_error_that_passes() {
     };
     let store = open(&dir);
     assert!(run(store.insert(large(0))).unwrap());
-    let package = run(store.keep(zip_of(&[("f", 0o644, b"before")]))).unwrap();
+    let package = run(store.keep(zip_of(&[("f", 0o644, b"before")]))).unwrap().package;
     fill(&dir.join("filler"));
 
     let mut acknowledged = 1;

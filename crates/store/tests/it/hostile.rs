@@ -42,7 +42,7 @@ fn keep(zip: Vec<u8>) -> Result<BTreeMap<String, String>, Refusal> {
     let before: Vec<String> = tree(outer.path()).into_keys().filter(|path| !path.contains("state.")).collect();
     let kept = run(store.keep(zip.into()));
     let result = match kept {
-        Ok(package) => Ok(tree(&store.folder(package.digest))),
+        Ok(kept) => Ok(tree(&store.folder(kept.package.digest))),
         Err(Error::Refused(refusal)) => {
             let after: Vec<String> = tree(outer.path()).into_keys().filter(|path| !path.contains("state.")).collect();
             assert_eq!(before, after, "a refused zip left something: {refusal:?}");
@@ -101,7 +101,7 @@ fn honest_zips_are_unpacked_as_they_are() {
 fn the_code_is_readable_for_whoever_runs_it() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
-    let package = run(store.keep(archive(&[entry("f", FILE, "")]).into())).unwrap();
+    let package = run(store.keep(archive(&[entry("f", FILE, "")]).into())).unwrap().package;
     let mode = fs::metadata(store.folder(package.digest)).unwrap().permissions().mode();
     assert_eq!(mode & 0o7777, 0o755);
 }
@@ -225,7 +225,7 @@ fn what_counts_is_what_is_really_written() {
 fn exactly_as_much_as_is_allowed_is_kept() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
-    let package = run(store.keep(bomb(1, limits::UNZIPPED_BYTES).into())).unwrap();
+    let package = run(store.keep(bomb(1, limits::UNZIPPED_BYTES).into())).unwrap().package;
     assert_eq!(fs::metadata(store.folder(package.digest).join("0")).unwrap().len(), limits::UNZIPPED_BYTES);
 }
 

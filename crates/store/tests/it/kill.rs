@@ -135,8 +135,8 @@ fn work(dir: &Path) {
     };
     let packages = async {
         for turn in 0_u64.. {
-            let package = store.keep(package(&format!("{me}-{turn}"))).await.unwrap();
-            say(format!("kept {}", package.digest.hex()));
+            let kept = store.keep(package(&format!("{me}-{turn}"))).await.unwrap();
+            say(format!("kept {}", kept.package.digest.hex()));
         }
     };
     run(async { tokio::join!(functions(0), functions(1), functions(2), packages) });

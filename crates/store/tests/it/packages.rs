@@ -19,7 +19,7 @@ fn the_store_keeps_the_contract() {
 }
 
 fn keep(store: &Store, content: &str) -> Package {
-    run(store.keep(zip_of(&[("f", 0o644, content.as_bytes())]))).unwrap()
+    run(store.keep(zip_of(&[("f", 0o644, content.as_bytes())]))).unwrap().package
 }
 
 fn insert(store: &Store, text: &str, package: Package) {
@@ -30,11 +30,13 @@ fn insert(store: &Store, text: &str, package: Package) {
 fn a_restart_keeps_packages_and_ends_holds() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
-    let (used, unused) = (keep(&store, "used"), keep(&store, "unused"));
+    let used = keep(&store, "used");
+    let hold = run(store.keep(zip_of(&[("f", 0o644, b"unused")]))).unwrap();
+    let unused = hold.package;
     insert(&store, "fn", used);
     run(store.retain(Vec::new())).unwrap();
     assert!(run(store.zip(unused.digest)).unwrap().is_some(), "kept, and perhaps about to be used");
-    drop(store);
+    drop((hold, store));
 
     let store = open(dir.path());
     assert_eq!(fs::read_to_string(store.folder(used.digest).join("f")).unwrap(), "used");
@@ -100,7 +102,7 @@ fn the_same_bytes_from_many_at_once_are_unpacked_once() {
         let mut tasks = tokio::task::JoinSet::new();
         for _ in 0..20 {
             let (store, zip) = (store.clone(), zip.clone());
-            tasks.spawn(async move { store.keep(zip).await.unwrap() });
+            tasks.spawn(async move { store.keep(zip).await.unwrap().package });
         }
         tasks.join_all().await
     });
@@ -120,7 +122,8 @@ fn tidying_never_takes_what_is_being_kept() {
             tasks.spawn(async move {
                 // Two share each package, so that one's removal meets the other's creation.
                 let content = (at / 2).to_string();
-                let package = store.keep(zip_of(&[("f", 0o644, content.as_bytes())])).await.unwrap();
+                let kept = store.keep(zip_of(&[("f", 0o644, content.as_bytes())])).await.unwrap();
+                let package = kept.package;
                 tokio::task::yield_now().await;
                 let made = Function { package, ..function(&format!("f{at}"), 1) };
                 let (name, revision) = (made.arn.name.clone(), made.revision);

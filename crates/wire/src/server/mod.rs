@@ -30,6 +30,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use self::dispatch::{Call, Operations};
 use crate::error::Told;
@@ -42,6 +43,14 @@ pub(crate) const CODE_PATH: &str = "/_lambd/code/";
 const HEAD_WAIT: Duration = Duration::from_mins(1);
 /// How long a body may go without a further byte.
 const BODY_WAIT: Duration = Duration::from_secs(30);
+/// How long a body may take in all.
+const BODY_TIME: Duration = Duration::from_mins(10);
+/// Connections at once; who comes then waits to be accepted.
+const CONNECTIONS_MAX: usize = 8_192;
+/// KiB of memory for the bodies of all requests together, apart from small ones.
+const BODIES_KIB: u32 = 1024 * 1024;
+/// Bodies up to this size are small: as many as there may be connections fit into half a gigabyte.
+const SMALL_BODY_BYTES: usize = 64 * 1024;
 /// How much of an oversized body is read and thrown away, so that the client gets to read the answer.
 const DISCARD_BYTES_MAX: usize = 256 * 1024 * 1024;
 
@@ -50,6 +59,8 @@ pub struct Api {
     operations: Operations,
     clock: Arc<dyn Clock>,
     dice: Arc<dyn Dice>,
+    connections: Arc<Semaphore>,
+    bodies: Arc<Semaphore>,
 }
 
 impl Api {
@@ -59,7 +70,13 @@ impl Api {
         (functions, invoker): (Arc<Functions>, Arc<Invoker>),
         (clock, dice): (Arc<dyn Clock>, Arc<dyn Dice>),
     ) -> Arc<Self> {
-        Arc::new(Self { operations: Operations { home, functions, invoker }, clock, dice })
+        Arc::new(Self {
+            operations: Operations { home, functions, invoker },
+            clock,
+            dice,
+            connections: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+            bodies: Arc::new(Semaphore::new(BODIES_KIB as usize)),
+        })
     }
 
     /// Answers connections until `stop`, then lets those that are being answered come to their end.
@@ -67,9 +84,13 @@ impl Api {
         let mut stop = std::pin::pin!(stop);
         let graceful = GracefulShutdown::new();
         loop {
-            let accepted = tokio::select! {
+            let next = async {
+                let place = self.connections.clone().acquire_owned().await.expect("never closed");
+                (listener.accept().await, place)
+            };
+            let (accepted, place) = tokio::select! {
                 () = &mut stop => break,
-                accepted = listener.accept() => accepted,
+                next = next => next,
             };
             let stream = match accepted {
                 Ok((stream, _)) => stream,
@@ -94,6 +115,7 @@ impl Api {
                 .serve_connection(TokioIo::new(stream), service);
             let connection = graceful.watch(connection);
             let talk = async move {
+                let _place = place;
                 if let Err(error) = connection.await {
                     tracing::debug!("a connection ended: {error}");
                 }
@@ -138,7 +160,8 @@ impl Api {
             return self.own(path).await;
         }
         let route = router::route(&head.method, head.uri.path(), head.uri.query()).map_err(request::Rejected::from)?;
-        let body = self.read_body(body, body_read, route.operation).await?;
+        // The room is given back when the answer is made: until then the body is in memory.
+        let (body, _room) = self.read_body(body, body_read, route.operation).await?;
         let parts =
             request::Parts { labels: &route.labels, query: head.uri.query(), headers: &head.headers, body: &body };
         let authority = head.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
@@ -167,7 +190,7 @@ impl Api {
         body: &mut Incoming,
         to_its_end: &mut bool,
         operation: Operation,
-    ) -> Result<Bytes, Told> {
+    ) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Told> {
         let (bytes_max, named) = match operation {
             Operation::Invoke => (limits::SYNC_REQUEST_BYTES, "InvokeFunction"),
             other => (limits::CODE_REQUEST_BYTES, other.name()),
@@ -177,16 +200,22 @@ impl Api {
         if declared.is_some_and(|bytes| bytes > DISCARD_BYTES_MAX) {
             return Err(too_large());
         }
+        let mut room = None;
+        if declared.is_some_and(|bytes| bytes > SMALL_BODY_BYTES && bytes <= bytes_max) {
+            room = Some(self.room(declared.unwrap_or(bytes_max), operation).await?);
+        }
+        let begun = self.clock.elapsed();
         let mut whole: Option<Bytes> = None;
         let mut pieces = BytesMut::new();
         let mut seen = 0;
         loop {
-            let quiet = self.clock.wake_at(self.clock.elapsed() + BODY_WAIT);
+            let until = (self.clock.elapsed() + BODY_WAIT).min(begun + BODY_TIME);
             let frame = tokio::select! {
                 biased;
                 frame = body.frame() => frame,
-                () = quiet => return Err(Told::new(ErrorCode::InvalidRequestContent, format!(
-                    "The body stopped after {seen} bytes: nothing more came for {} seconds.", BODY_WAIT.as_secs()
+                () = self.clock.wake_at(until) => return Err(Told::new(ErrorCode::InvalidRequestContent, format!(
+                    "The body stopped after {seen} bytes: it may be quiet for {} seconds and take {} in all.",
+                    BODY_WAIT.as_secs(), BODY_TIME.as_secs()
                 ))),
             };
             let Some(frame) = frame else { break };
@@ -195,6 +224,10 @@ impl Api {
             };
             let Ok(data) = frame.map_err(broken)?.into_data() else { continue };
             seen += data.len();
+            if room.is_none() && seen > SMALL_BODY_BYTES && seen <= bytes_max {
+                // Its length was not declared: it may become as long as is allowed.
+                room = Some(self.room(bytes_max, operation).await?);
+            }
             if seen > DISCARD_BYTES_MAX {
                 return Err(too_large());
             }
@@ -216,7 +249,22 @@ impl Api {
         if seen > bytes_max {
             return Err(too_large());
         }
-        Ok(whole.unwrap_or_else(|| pieces.freeze()))
+        Ok((whole.unwrap_or_else(|| pieces.freeze()), room))
+    }
+
+    /// Room in memory for a large body, waited for as long as for a quiet one.
+    async fn room(&self, bytes: usize, operation: Operation) -> Result<OwnedSemaphorePermit, Told> {
+        // Code comes as base64 within JSON: read, decoded and unpacked it is there up to three times.
+        let copies = if operation == Operation::Invoke { 1 } else { 3 };
+        let kib = u32::try_from(bytes.div_ceil(1024) * copies).unwrap_or(BODIES_KIB).min(BODIES_KIB);
+        tokio::select! {
+            biased;
+            room = self.bodies.clone().acquire_many_owned(kib) => Ok(room.expect("never closed")),
+            () = self.clock.wake_at(self.clock.elapsed() + BODY_WAIT) => Err(Told::new(
+                ErrorCode::TooManyRequests,
+                "Too many large requests are being answered at this moment. Try again.",
+            )),
+        }
     }
 }
 

@@ -2,4 +2,5 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod compatibility;
+mod patience;
 mod recorded_validation;

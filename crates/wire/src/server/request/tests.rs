@@ -167,11 +167,12 @@ fn inputs_are_typed() {
     let update = route_to(Method::PUT, uri);
     let body = br#"{"RoutingConfig":{"AdditionalVersionWeights":{"2":0.25}}}"#;
     let input = read::<UpdateAlias>(&parts(&update, body)).unwrap();
-    assert_eq!(input.routing_config.unwrap().additional_version_weights.unwrap()["2"].to_bits(), 0.25_f64.to_bits());
+    let weights = input.routing_config.unwrap().additional_version_weights.unwrap();
+    assert_eq!(weights.into_iter().collect::<Vec<_>>(), [("2".to_owned(), 0.25)]);
     let tag = route_to(Method::POST, "/2017-03-31/tags/arn%3Aaws%3Alambda%3Aus-east-1%3A000000000000%3Afunction%3Af");
     let input = read::<TagResource>(&parts(&tag, br#"{"Tags":{"k":"v"}}"#)).unwrap();
     assert_eq!(input.resource, "arn:aws:lambda:us-east-1:000000000000:function:f");
-    assert_eq!(input.tags["k"], "v");
+    assert_eq!(input.tags.into_iter().collect::<Vec<_>>(), [("k".to_owned(), "v".to_owned())]);
 }
 
 fn route_of(method: &Method, uri: &'static str) -> Labels<'static> {

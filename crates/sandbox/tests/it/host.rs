@@ -1,0 +1,217 @@
+//! A sandbox with real processes in a folder of its own, and a function whose events say what it does.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use domain::environment::InitEnd;
+use domain::names::{EnvironmentId, RequestId};
+use domain::runtime::Runtime;
+use domain::variables::Variables;
+use engine::ports::{Answer, Clock, Environment, EnvironmentSpec, Event, Output, Sandbox as _};
+use sandbox::{Isolation, Linux, Settings, SpawnerCommand, View};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use testkit::clock::HandClock;
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+/// What no test waits for on a clock that stands still.
+pub(crate) const DAY: Duration = Duration::from_hours(24);
+/// Far above what any step takes: a test that hangs fails instead of holding up the others.
+const STEP_MAX: Duration = Duration::from_mins(1);
+
+/// Whether functions get paths of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    OwnPaths,
+    RealFolders,
+}
+
+/// A folder for data, one for code, and the sandbox on it.
+pub(crate) struct Host {
+    pub(crate) folder: TempDir,
+    pub(crate) clock: Arc<HandClock>,
+    pub(crate) linux: Linux,
+}
+
+/// Everything that a function wrote.
+#[derive(Default)]
+pub(crate) struct Lines {
+    all: Mutex<Vec<Vec<u8>>>,
+    came: Notify,
+}
+
+impl Output for Lines {
+    fn line(&self, line: &[u8]) {
+        self.all.lock().unwrap().push(line.to_vec());
+        self.came.notify_waiters();
+    }
+}
+
+impl Lines {
+    pub(crate) fn take(&self) -> Vec<String> {
+        let lines = std::mem::take(&mut *self.all.lock().unwrap());
+        lines.into_iter().map(|line| String::from_utf8(line).unwrap()).collect()
+    }
+
+    /// Waits until a line has come.
+    pub(crate) async fn wait_for(&self, line: &str) {
+        let wait = async {
+            loop {
+                let came = self.came.notified();
+                if self.all.lock().unwrap().iter().any(|known| known == line.as_bytes()) {
+                    return;
+                }
+                came.await;
+            }
+        };
+        in_time(wait).await;
+    }
+}
+
+/// Awaits something that must happen.
+pub(crate) async fn in_time<T>(work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(STEP_MAX, work).await.expect("it takes far too long")
+}
+
+pub(crate) fn settings(data_dir: &Path, kind: Kind) -> Settings {
+    Settings {
+        data_dir: data_dir.to_owned(),
+        isolation: None,
+        isolation_min: Isolation::Process,
+        runtimes: BTreeMap::new(),
+        search_path: Vec::new(),
+        home: None,
+        own_paths: kind == Kind::OwnPaths,
+        spawner: SpawnerCommand {
+            program: env!("CARGO_BIN_EXE_sandbox-test-process").into(),
+            arguments: vec!["spawner".into()],
+        },
+    }
+}
+
+/// A sandbox; `None` where the kernel does not allow this kind, which is said, and is a failure in CI.
+pub(crate) async fn host(kind: Kind) -> Option<Host> {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(HandClock::default());
+    let linux = Linux::start(settings(&folder.path().join("data"), kind), clock.clone()).await.unwrap();
+    if kind == Kind::OwnPaths
+        && let View::RealFolders { reason } = linux.report().await.view
+    {
+        skipped(&format!("no mount namespace: {reason}"));
+        return None;
+    }
+    Some(Host { folder, clock, linux })
+}
+
+/// Says that this test cannot run here.
+#[expect(clippy::print_stderr, reason = "that is what a skipped test does")]
+#[expect(clippy::disallowed_methods, reason = "CI says so in the environment")]
+pub(crate) fn skipped(reason: &str) {
+    let test = std::thread::current().name().unwrap_or_default().to_owned();
+    eprintln!("SKIPPED {test}: {reason}");
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "nothing may be skipped in CI");
+}
+
+impl Host {
+    /// A code folder whose bootstrap is the test's function.
+    pub(crate) fn code(&self) -> PathBuf {
+        let code = self.folder.path().join("code");
+        if !code.exists() {
+            fs::create_dir(&code).unwrap();
+            let program = env!("CARGO_BIN_EXE_sandbox-test-process");
+            fs::hard_link(program, code.join("bootstrap"))
+                .or_else(|_| fs::copy(program, code.join("bootstrap")).map(|_| ()))
+                .unwrap();
+        }
+        code
+    }
+
+    /// What the function does at its initialisation.
+    pub(crate) fn at_init(&self, steps: &Value) {
+        fs::write(self.code().join("init.json"), steps.to_string()).unwrap();
+    }
+
+    pub(crate) fn spec(&self) -> EnvironmentSpec {
+        EnvironmentSpec {
+            id: EnvironmentId(Uuid::from_u128(1)),
+            runtime: Runtime::parse("provided.al2023").unwrap(),
+            code: self.code(),
+            memory_mb: 128,
+            storage_mb: 512,
+            variables: Variables::default(),
+            platform_variables: vec![("_HANDLER".to_owned(), "app.handler".to_owned())],
+        }
+    }
+
+    pub(crate) async fn start(&self, spec: EnvironmentSpec) -> Function {
+        let lines = Arc::new(Lines::default());
+        let environment = in_time(self.linux.start(spec, lines.clone())).await.unwrap();
+        Function { environment, lines, clock: self.clock.clone() }
+    }
+
+    /// An environment that waits for its first event.
+    pub(crate) async fn ready(&self) -> Function {
+        let function = self.start(self.spec()).await;
+        assert_eq!(function.init().await, InitEnd::Ready);
+        function
+    }
+
+    pub(crate) fn environments(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.folder.path().join("data/environments")).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name != ".view").collect()
+    }
+
+    /// Writes a bootstrap of another kind.
+    pub(crate) fn bootstrap(&self, text: &str, mode: u32) -> PathBuf {
+        let code = self.folder.path().join("code");
+        fs::create_dir_all(&code).unwrap();
+        fs::write(code.join("bootstrap"), text).unwrap();
+        fs::set_permissions(code.join("bootstrap"), fs::Permissions::from_mode(mode)).unwrap();
+        code
+    }
+}
+
+/// An environment, and what its function wrote.
+pub(crate) struct Function {
+    pub(crate) environment: Arc<dyn Environment>,
+    pub(crate) lines: Arc<Lines>,
+    pub(crate) clock: Arc<HandClock>,
+}
+
+impl Function {
+    pub(crate) async fn init(&self) -> InitEnd {
+        in_time(self.environment.init(self.clock.elapsed() + DAY, DAY)).await.unwrap()
+    }
+
+    pub(crate) fn event(&self, payload: &Value) -> Event {
+        Event {
+            request_id: RequestId(Uuid::from_u128(0x1234)),
+            invoked_arn: "arn:aws:lambda:us-east-1:000000000000:function:f".to_owned(),
+            trace: "Root=1-00000000-000000000000000000000000;Parent=0000000000000001;Sampled=0".to_owned(),
+            client_context: None,
+            deadline_at: self.clock.now() + Duration::from_secs(3),
+            deadline: self.clock.elapsed() + Duration::from_secs(3),
+            allowed: Duration::from_secs(3),
+            payload: Bytes::from(payload.to_string()),
+        }
+    }
+
+    pub(crate) async fn invoke(&self, steps: Value) -> Answer {
+        in_time(self.environment.invoke(self.event(&steps))).await
+    }
+
+    /// Lets the function do one thing, and gives what came of it.
+    pub(crate) async fn ask(&self, step: Value) -> Value {
+        let Answer::Response(bytes) = self.invoke(json!([step])).await else { panic!("the function failed") };
+        in_time(self.environment.settle()).await.unwrap();
+        let mut results: Vec<Value> = serde_json::from_slice(&bytes).unwrap();
+        results.remove(0)
+    }
+}

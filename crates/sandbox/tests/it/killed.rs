@@ -1,0 +1,222 @@
+//! What is left when a process of ours is killed, at whatever moment: nothing.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::environment::{Exit, Failure, InitEnd};
+use engine::ports::{Answer, Clock, Sandbox as _, Wait};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
+use sandbox::Linux;
+use serde_json::json;
+
+use crate::host::{Host, Kind, Lines, host, in_time, settings};
+
+/// In whose environment the test's program finds that it is to be an engine, and where.
+const ENGINE: &str = "SANDBOX_TEST_ENGINE";
+
+/// Every process whose program or working folder is below a folder, on the host's side of any namespace.
+fn processes_below(folder: &Path) -> Vec<i32> {
+    let all = fs::read_dir("/proc").unwrap().flatten();
+    let pids = all.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    pids.filter(|pid| {
+        // The Runtime API's address is in every function's environment, and the folder in that of the tests' own.
+        fs::read(format!("/proc/{pid}/environ"))
+            .is_ok_and(|environ| environ.windows(MARK.len()).any(|part| part == MARK) && marks(&environ, folder))
+    })
+    .collect()
+}
+
+const MARK: &[u8] = b"TEST_FOLDER=";
+
+fn marks(environ: &[u8], folder: &Path) -> bool {
+    let wanted = format!("TEST_FOLDER={}", folder.display());
+    environ.split(|byte| *byte == 0).any(|pair| pair == wanted.as_bytes())
+}
+
+/// Waits until none of these processes runs any more.
+fn wait_for_end(pids: &[i32]) {
+    for pid in pids {
+        let Ok(process) = pidfd_open(Pid::from_raw(*pid).unwrap(), PidfdFlags::empty()) else { continue };
+        let limit = Timespec { tv_sec: 30, tv_nsec: 0 };
+        let ended = poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&limit)).unwrap();
+        assert_eq!(ended, 1, "process {pid} still runs");
+    }
+}
+
+fn mark(host: &Host, spec: &mut engine::ports::EnvironmentSpec) {
+    let folder = host.folder.path().display().to_string();
+    spec.platform_variables.push(("TEST_FOLDER".to_owned(), folder));
+}
+
+#[tokio::test]
+async fn a_killed_spawner_ends_its_environments_and_another_takes_over() {
+    for kind in [Kind::OwnPaths, Kind::RealFolders] {
+        let Some(host) = host(kind).await else { continue };
+        let mut spec = host.spec();
+        mark(&host, &mut spec);
+        let function = host.start(spec).await;
+        assert_eq!(function.init().await, InitEnd::Ready);
+        function.ask(json!("linger")).await;
+        function.ask(json!({"write": host_file(kind)})).await;
+        let running = processes_below(host.folder.path());
+        assert!(running.len() >= 2, "{running:?}");
+
+        let spawner = host.linux.spawner_pid().await.unwrap();
+        let answer = async { function.invoke(json!([{"print": "here\n"}, "hang"])).await };
+        let kill = async {
+            function.lines.wait_for("here\n").await;
+            kill_process(Pid::from_raw(spawner.cast_signed()).unwrap(), Signal::KILL).unwrap();
+        };
+        let (answer, ()) = tokio::join!(answer, kill);
+        assert!(matches!(answer, Answer::Failed(Failure::Exited(Exit::Signal(9)))), "{answer:?}");
+        tokio::task::spawn_blocking(move || wait_for_end(&running)).await.unwrap();
+        assert!(!function.environment.is_ready());
+
+        // A new spawner, a new init, the same folder.
+        assert_eq!(function.init().await, InitEnd::Ready);
+        assert_ne!(host.linux.spawner_pid().await, Some(spawner));
+        in_time(function.environment.stop()).await;
+        assert_eq!(processes_below(host.folder.path()), Vec::<i32>::new());
+        assert_eq!(host.environments(), Vec::<String>::new());
+    }
+}
+
+fn host_file(kind: Kind) -> &'static str {
+    match kind {
+        Kind::OwnPaths => "/tmp/file",
+        // The host's own `/tmp` is no place for a test to write to.
+        Kind::RealFolders => "/dev/null",
+    }
+}
+
+#[tokio::test]
+async fn a_killed_init_ends_its_environment_and_the_next_start_makes_another() {
+    for kind in [Kind::OwnPaths, Kind::RealFolders] {
+        let Some(host) = host(kind).await else { continue };
+        let mut spec = host.spec();
+        mark(&host, &mut spec);
+        let function = host.start(spec).await;
+        assert_eq!(function.init().await, InitEnd::Ready);
+        function.ask(json!("linger")).await;
+        let running = processes_below(host.folder.path());
+        let spawner = host.linux.spawner_pid().await.unwrap().cast_signed();
+        let init = *running
+            .iter()
+            .map(|pid| parent_of(*pid))
+            .collect::<Vec<_>>()
+            .iter()
+            .find(|pid| parent_of(**pid) == spawner)
+            .unwrap();
+        kill_process(Pid::from_raw(init).unwrap(), Signal::KILL).unwrap();
+        tokio::task::spawn_blocking(move || wait_for_end(&running)).await.unwrap();
+        assert_eq!(function.init().await, InitEnd::Ready);
+        assert!(function.ask(json!("folder")).await.is_string());
+        in_time(function.environment.stop()).await;
+        assert_eq!(host.environments(), Vec::<String>::new());
+    }
+}
+
+fn parent_of(pid: i32) -> i32 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    stat.rsplit_once(") ").unwrap().1.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_killed_engine_leaves_no_process_and_the_next_one_no_folder() {
+    for kind in [Kind::OwnPaths, Kind::RealFolders] {
+        let Some(host) = host(kind).await else { continue };
+        let code = host.code();
+        host.at_init(&json!(["linger"]));
+        let data = host.folder.path().join("engine");
+        let mut engine = start_engine(&data, &code, kind, host.folder.path());
+        let mut lines = BufReader::new(engine.stdout.take().unwrap()).lines();
+        let (engine, ready) = tokio::task::spawn_blocking(move || {
+            let ready = lines.any(|line| line.unwrap().contains("the engine is ready"));
+            (engine, ready)
+        })
+        .await
+        .unwrap();
+        assert!(ready, "the engine ended early");
+        let running = processes_below(host.folder.path());
+        // The engine itself, its spawner has an empty environment, and the function with what lingers.
+        assert!(running.len() >= 3, "{running:?}");
+        assert!(has_environment(&data));
+        kill_process(Pid::from_child(&engine), Signal::KILL).unwrap();
+        tokio::task::spawn_blocking(move || {
+            let mut engine = engine;
+            engine.wait().unwrap();
+            wait_for_end(&running);
+        })
+        .await
+        .unwrap();
+        // What was killed has left its folder; the next engine takes it away.
+        assert!(has_environment(&data));
+        let next = Linux::start(settings(&data, kind), host.clock.clone()).await.unwrap();
+        assert!(!has_environment(&data));
+        in_time(next.stop()).await;
+    }
+}
+
+fn has_environment(data: &Path) -> bool {
+    let entries = fs::read_dir(data.join("environments")).unwrap();
+    entries.map(|entry| entry.unwrap().file_name()).any(|name| name != ".view")
+}
+
+fn start_engine(data: &Path, code: &Path, kind: Kind, folder: &Path) -> Child {
+    let told = json!({"data": data, "code": code, "own paths": kind == Kind::OwnPaths, "folder": folder});
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "killed::is_an_engine_where_it_was_started_as_one", "--nocapture"])
+        .env(ENGINE, told.to_string())
+        .env("TEST_FOLDER", folder)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+struct RealClock(std::time::Instant);
+
+impl Clock for RealClock {
+    fn now(&self) -> jiff::Timestamp {
+        jiff::Timestamp::UNIX_EPOCH
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+
+    fn wake_at(&self, at: Duration) -> Wait<'static, ()> {
+        Box::pin(tokio::time::sleep_until((self.0 + at).into()))
+    }
+}
+
+/// Not a test by itself: the engine that another test kills. It has one environment, ready, and never ends.
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "a process of its own has a clock and an environment of its own")]
+#[expect(clippy::print_stdout, reason = "the test that started it waits for this line")]
+async fn is_an_engine_where_it_was_started_as_one() {
+    let Ok(told) = std::env::var(ENGINE) else { return };
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    let kind = if told["own paths"] == true { Kind::OwnPaths } else { Kind::RealFolders };
+    let data = Path::new(told["data"].as_str().unwrap());
+    let clock = Arc::new(RealClock(std::time::Instant::now()));
+    let linux = Linux::start(settings(data, kind), clock).await.unwrap();
+    let spec = engine::ports::EnvironmentSpec {
+        id: domain::names::EnvironmentId(uuid::Uuid::from_u128(1)),
+        runtime: domain::runtime::Runtime::parse("provided.al2023").unwrap(),
+        code: told["code"].as_str().unwrap().into(),
+        memory_mb: 128,
+        storage_mb: 512,
+        variables: domain::variables::Variables::default(),
+        platform_variables: vec![("TEST_FOLDER".to_owned(), told["folder"].as_str().unwrap().to_owned())],
+    };
+    let environment = linux.start(spec, Arc::new(Lines::default())).await.unwrap();
+    let day = Duration::from_hours(24);
+    assert_eq!(environment.init(day, day).await.unwrap(), InitEnd::Ready);
+    println!("the engine is ready");
+    std::future::pending::<()>().await;
+}

@@ -1,0 +1,164 @@
+//! What this machine has: isolation levels, and interpreters with which real functions run.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use domain::environment::InitEnd;
+use domain::runtime::Runtime;
+use engine::ports::{Answer, Sandbox as _};
+use sandbox::{Isolation, Linux, OpenError, RuntimeSetting};
+use serde_json::{Value, json};
+use testkit::clock::HandClock;
+
+use crate::host::{Function, Host, Kind, Lines, host, in_time, settings};
+
+#[tokio::test]
+async fn more_isolation_than_there_is_refuses_the_start_and_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut wanted = settings(folder.path(), Kind::OwnPaths);
+    wanted.isolation_min = Isolation::Confined;
+    let refused = Linux::start(wanted, Arc::new(HandClock::default())).await.err().unwrap();
+    assert!(matches!(refused, OpenError::Isolation { asked: Isolation::Confined, to_be_had: Isolation::Process, .. }));
+    let text = refused.to_string();
+    for part in ["confined", "process", "--isolation-min process", "no other level"] {
+        assert!(text.contains(part), "{part} is not in {text}");
+    }
+}
+
+#[tokio::test]
+async fn the_report_names_every_feature() {
+    let Some(host) = host(Kind::RealFolders).await else { return };
+    let text = host.linux.report().await.to_string();
+    assert!(
+        text.starts_with(
+            "isolation: process (memory none, cpu none, pids none, tmp none, net none, fs none, uid none)"
+        ),
+        "{text}"
+    );
+    assert!(text.contains("LAMBDA_TASK_ROOT"), "{text}");
+}
+
+#[tokio::test]
+async fn a_runtime_without_interpreter_is_not_supported_and_the_text_helps() {
+    let Some(host) = host(Kind::RealFolders).await else { return };
+    let supports = async |name: &str| in_time(host.linux.supports(Runtime::parse(name).unwrap())).await;
+    assert_eq!(supports("provided.al2").await, Ok(()));
+    assert!(supports("java21").await.unwrap_err().contains("provided.al2023"));
+}
+
+/// A sandbox that looks for interpreters where this machine has them.
+async fn searching_host(kind: Kind, named: BTreeMap<String, RuntimeSetting>) -> Option<Host> {
+    let mut host = host(kind).await?;
+    let mut wanted = settings(&host.folder.path().join("other"), kind);
+    wanted.runtimes = named;
+    let (path, home) = surroundings();
+    wanted.search_path = path;
+    wanted.home = home;
+    host.linux = Linux::start(wanted, host.clock.clone()).await.unwrap();
+    Some(host)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the test looks where its own interpreters are")]
+fn surroundings() -> (Vec<PathBuf>, Option<PathBuf>) {
+    let path = std::env::var("PATH").unwrap_or_default();
+    (std::env::split_paths(&path).collect(), std::env::var("HOME").ok().map(PathBuf::from))
+}
+
+/// Whichever runtime of a family this machine has.
+async fn any_of(host: &Host, family: &str) -> Option<Runtime> {
+    let found = in_time(host.linux.found_runtimes()).await;
+    let found = found.into_iter().map(|found| found.runtime).find(|runtime| runtime.identifier().starts_with(family));
+    if found.is_none() {
+        crate::host::skipped(&format!("no interpreter for {family}"));
+    }
+    found
+}
+
+async fn run(host: &Host, runtime: Runtime, file: &str, code: &str) -> (Function, Value) {
+    let folder = host.folder.path().join("function");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join(file), code).unwrap();
+    let mut spec = host.spec();
+    spec.code = folder;
+    spec.runtime = runtime;
+    for (key, value) in [("_HANDLER", "app.handler"), ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")] {
+        spec.platform_variables.retain(|(known, _)| known != key);
+        spec.platform_variables.push((key.to_owned(), value.to_owned()));
+    }
+    let lines = Arc::new(Lines::default());
+    let environment = in_time(host.linux.start(spec, lines.clone())).await.unwrap();
+    let function = Function { environment, lines, clock: host.clock.clone() };
+    let end = function.init().await;
+    assert_eq!(end, InitEnd::Ready, "{:?}", function.lines.take());
+    let answer = function.invoke(json!({"a": 20})).await;
+    let Answer::Response(bytes) = answer else { panic!("{answer:?} {:?}", function.lines.take()) };
+    in_time(function.environment.settle()).await.unwrap();
+    (function, serde_json::from_slice(&bytes).unwrap())
+}
+
+#[tokio::test]
+async fn a_python_function_runs_on_a_python_of_this_machine() {
+    for kind in [Kind::OwnPaths, Kind::RealFolders] {
+        let Some(host) = searching_host(kind, BTreeMap::new()).await else { continue };
+        let Some(runtime) = any_of(&host, "python").await else { continue };
+        let code = "import os, sys\ndef handler(event, context):\n    print('seen')\n    return [event['a'] + 22, list(sys.version_info[:2]), os.getcwd()]\n";
+        let (function, answer) = run(&host, runtime, "app.py", code).await;
+        assert_eq!(answer[0], 42);
+        let version = format!("python{}.{}", answer[1][0], answer[1][1]);
+        assert_eq!(version, runtime.identifier());
+        assert_eq!(function.lines.take(), ["seen\n"]);
+        assert!(host.linux.runtime_version(runtime).starts_with("python:3."));
+    }
+}
+
+#[tokio::test]
+async fn a_node_function_runs_on_a_node_of_this_machine() {
+    for kind in [Kind::OwnPaths, Kind::RealFolders] {
+        let Some(host) = searching_host(kind, BTreeMap::new()).await else { continue };
+        let Some(runtime) = any_of(&host, "nodejs").await else { continue };
+        let code = "exports.handler = async (event) => [event.a + 22, process.version, process.cwd()];\n";
+        let (_function, answer) = run(&host, runtime, "app.js", code).await;
+        assert_eq!(answer[0], 42);
+        let version = answer[1].as_str().unwrap();
+        assert!(version.starts_with(&format!("v{}.", runtime.version())), "{version}");
+    }
+}
+
+#[tokio::test]
+async fn an_interpreter_below_tmp_is_still_there_in_the_view() {
+    let Some(searching) = searching_host(Kind::OwnPaths, BTreeMap::new()).await else { return };
+    let Some(runtime) = any_of(&searching, "python").await else { return };
+    let found = searching.linux.found_runtimes().await.into_iter().find(|found| found.runtime == runtime).unwrap();
+    // As a virtual environment is: a link in a folder below /tmp, and packages beside it.
+    let folder = tempfile::tempdir_in("/tmp").unwrap();
+    let (bin, packages) = (folder.path().join("venv/bin"), folder.path().join("packages"));
+    fs::create_dir_all(&bin).unwrap();
+    fs::create_dir_all(&packages).unwrap();
+    fs::write(packages.join("beside.py"), "answer = 42\n").unwrap();
+    std::os::unix::fs::symlink(&found.command, bin.join("python")).unwrap();
+    fs::write(folder.path().join("venv/pyvenv.cfg"), format!("home = {}\n", found.command.parent().unwrap().display()))
+        .unwrap();
+    let setting = RuntimeSetting { command: bin.join("python"), packages: Some(packages) };
+    let named = BTreeMap::from([(runtime.identifier().to_owned(), setting)]);
+    let Some(host) = searching_host(Kind::OwnPaths, named).await else { return };
+    let code = "import sys, beside\ndef handler(event, context):\n    return [beside.answer, sys.prefix]\n";
+    let (_function, answer) = run(&host, runtime, "app.py", code).await;
+    assert_eq!(answer, json!([42, folder.path().join("venv")]));
+}
+
+#[tokio::test]
+async fn a_wrapper_that_is_missing_ends_the_start_with_127() {
+    // Recorded: test_lambda_runtime_wrapper_not_found.
+    use domain::environment::{Exit, Failure};
+    let Some(host) = searching_host(Kind::RealFolders, BTreeMap::new()).await else { return };
+    let Some(runtime) = any_of(&host, "python").await else { return };
+    let mut spec = host.spec();
+    spec.runtime = runtime;
+    let wrapper = ("AWS_LAMBDA_EXEC_WRAPPER".to_owned(), "/opt/no-such-wrapper".to_owned());
+    spec.variables = domain::variables::Variables::new(vec![wrapper]).unwrap();
+    let function = host.start(spec).await;
+    assert_eq!(function.init().await, InitEnd::Failed(Failure::Exited(Exit::Status(127))));
+    assert!(function.lines.take().concat().contains("/opt/no-such-wrapper"));
+}

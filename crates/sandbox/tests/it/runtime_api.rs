@@ -1,0 +1,345 @@
+//! The Runtime API byte by byte: the test is the runtime. Texts and states are those of AWS's supervisor (source of
+//! the runtime interface emulator).
+
+use bytes::Bytes;
+use domain::environment::{Failure, InitEnd};
+use engine::ports::Answer;
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::host::{DAY, Function, Host, Kind, host, in_time};
+
+/// The id of the test's events.
+const ID: &str = "00000000-0000-0000-0000-000000001234";
+const ACCEPTED: &str = "{\"status\":\"OK\"}\n";
+const INVALID_ID: &str = "{\"errorMessage\":\"Invalid request ID\",\"errorType\":\"InvalidRequestID\"}\n";
+
+/// A connection to the Runtime API of an environment.
+struct Client(TcpStream, Vec<u8>);
+
+/// Status, head and body.
+struct Reply(u16, String, Vec<u8>);
+
+impl Client {
+    async fn connect(at: &str) -> Self {
+        Self(TcpStream::connect(at).await.unwrap(), Vec::new())
+    }
+
+    async fn send(&mut self, bytes: &[u8]) {
+        self.0.write_all(bytes).await.unwrap();
+    }
+
+    async fn ask(&mut self, line: &str, headers: &str, body: &[u8]) -> Reply {
+        let head = format!("{line} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n{headers}\r\n", body.len());
+        self.send(&[head.as_bytes(), body].concat()).await;
+        self.reply().await
+    }
+
+    async fn reply(&mut self) -> Reply {
+        in_time(async {
+            loop {
+                if let Some(end) = self.1.windows(4).position(|four| four == b"\r\n\r\n") {
+                    let head = String::from_utf8(self.1[..end].to_vec()).unwrap();
+                    let length: usize = head
+                        .lines()
+                        .find_map(|line| line.strip_prefix("Content-Length: "))
+                        .map_or(0, |length| length.parse().unwrap());
+                    if self.1.len() >= end + 4 + length {
+                        let rest = self.1.split_off(end + 4 + length);
+                        let body = std::mem::replace(&mut self.1, rest).split_off(end + 4);
+                        return Reply(head[9..12].parse().unwrap(), head, body);
+                    }
+                }
+                let read = self.0.read_buf(&mut self.1).await.unwrap();
+                assert_ne!(read, 0, "closed after {:?}", String::from_utf8_lossy(&self.1));
+            }
+        })
+        .await
+    }
+
+    /// Reads until the other side closes.
+    async fn rest(mut self) -> String {
+        // A reset is one way to close; what came before it is what counts.
+        let _ = in_time(self.0.read_to_end(&mut self.1)).await;
+        String::from_utf8_lossy(&self.1).into_owned()
+    }
+
+    /// Asks for the next event, and does not wait for it.
+    async fn next(&mut self) {
+        self.send(b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    }
+
+    #[track_caller]
+    fn check(reply: &Reply, status: u16, body: &str) {
+        assert_eq!((reply.0, String::from_utf8_lossy(&reply.2).as_ref()), (status, body), "{}", reply.1);
+    }
+}
+
+fn respond(id: &str) -> String {
+    format!("POST /2018-06-01/runtime/invocation/{id}/response")
+}
+
+/// An environment whose process does nothing, so that the test can be its runtime.
+async fn puppet(host: &Host) -> (Function, String) {
+    let mut spec = host.spec();
+    std::fs::remove_file(spec.code.join("bootstrap")).unwrap();
+    spec.code = host.bootstrap("#!/bin/sh\necho $AWS_LAMBDA_RUNTIME_API\nexec sleep 600\n", 0o755);
+    let function = host.start(spec).await;
+    let at = {
+        let init = function.environment.init(DAY, DAY);
+        tokio::pin!(init);
+        let at = loop {
+            tokio::select! {
+                _ = &mut init => panic!("nobody asked for an event"),
+                () = tokio::task::yield_now() => {}
+            }
+            if let Some(line) = function.lines.take().pop() {
+                break line.trim().to_owned();
+            }
+        };
+        let mut client = Client::connect(&at).await;
+        client.next().await;
+        assert_eq!(in_time(init).await.unwrap(), InitEnd::Ready);
+        // The first connection goes; the next request for an event takes its place.
+        at
+    };
+    (function, at)
+}
+
+/// A puppet, or the end of the test where this machine has no such environment.
+macro_rules! puppet {
+    ($function:ident, $at:ident) => {
+        let Some(host) = host(Kind::RealFolders).await else { return };
+        let ($function, $at) = puppet(&host).await;
+    };
+}
+
+#[tokio::test]
+async fn requests_out_of_order_are_refused_in_the_words_of_aws() {
+    puppet!(function, at);
+    let mut client = Client::connect(&at).await;
+    Client::check(&client.ask("GET /2018-06-01/ping", "", b"").await, 200, "pong");
+    Client::check(&client.ask("GET /nowhere", "", b"").await, 404, "404 page not found\n");
+    Client::check(&client.ask("POST /2018-06-01/runtime/invocation/next", "", b"").await, 405, "");
+    Client::check(&client.ask(&respond(ID), "", b"1").await, 400, INVALID_ID);
+    Client::check(&client.ask(&respond("not-an-id"), "", b"1").await, 400, INVALID_ID);
+    let refused = "{\"errorMessage\":\"State transition from Ready to InitError failed for runtime. Error: State transition is not allowed\",\"errorType\":\"InvalidStateTransition\"}\n";
+    Client::check(&client.ask("POST /2018-06-01/runtime/init/error", "", b"{}").await, 403, refused);
+
+    let runtime = async {
+        client.next().await;
+        let event = client.reply().await;
+        Client::check(&event, 200, "[]");
+        // Once more, before an answer: the same event again.
+        client.next().await;
+        Client::check(&client.reply().await, 200, "[]");
+        Client::check(&client.ask(&respond(ID), "", b"42").await, 202, ACCEPTED);
+        Client::check(&client.ask(&respond(ID), "", b"43").await, 400, INVALID_ID);
+    };
+    let (answer, ()) = tokio::join!(function.invoke(json!([])), runtime);
+    assert!(matches!(answer, Answer::Response(bytes) if bytes == "42"));
+}
+
+#[tokio::test]
+async fn answer_and_next_request_in_one_write_are_both_taken() {
+    puppet!(function, at);
+    let mut client = Client::connect(&at).await;
+    client.next().await;
+    for n in 0..3 {
+        let runtime = async {
+            Client::check(&client.reply().await, 200, "[]");
+            let body = n.to_string();
+            let both = format!(
+                "{} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n",
+                respond(ID),
+                body.len()
+            );
+            client.send(both.as_bytes()).await;
+            Client::check(&client.reply().await, 202, ACCEPTED);
+        };
+        let (answer, ()) = tokio::join!(function.invoke(json!([])), runtime);
+        assert!(matches!(answer, Answer::Response(bytes) if bytes == n.to_string()));
+        in_time(function.environment.settle()).await.unwrap();
+        assert!(function.environment.is_ready());
+    }
+}
+
+#[tokio::test]
+async fn an_answer_may_have_six_megabytes_and_a_hundred_bytes_and_no_more() {
+    // Recorded: test_lambda_too_large_response; the environment stays usable.
+    puppet!(function, at);
+    let mut client = Client::connect(&at).await;
+    let most = vec![b'7'; domain::limits::SYNC_RESPONSE_BYTES];
+    let too_large = "{\"errorMessage\":\"Exceeded maximum allowed payload size (6291556 bytes).\",\"errorType\":\"RequestEntityTooLarge\"}\n";
+    for (body, status, text) in [
+        (most.clone(), 202, ACCEPTED),
+        ([most.clone(), b"7".to_vec()].concat(), 413, too_large),
+        (vec![b'7'; 20_000_000], 413, too_large),
+        (b"small".to_vec(), 202, ACCEPTED),
+    ] {
+        client.next().await;
+        in_time(function.environment.settle()).await.unwrap();
+        let runtime = async {
+            client.reply().await;
+            Client::check(&client.ask(&respond(ID), "", &body).await, status, text);
+        };
+        let (answer, ()) = tokio::join!(function.invoke(json!([])), runtime);
+        match answer {
+            Answer::Response(bytes) => assert!(status == 202 && bytes == body),
+            Answer::Failed(failure) => assert!(status == 413 && failure == Failure::ResponseTooLarge, "{failure:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn errors_are_passed_on_as_they_were_posted() {
+    puppet!(function, at);
+    let mut client = Client::connect(&at).await;
+    let post = format!("POST /2018-06-01/runtime/invocation/{ID}/error");
+    let cases = [
+        ("Lambda-Runtime-Function-Error-Type: Function.Mine\r\n", "{\"errorMessage\":\"x\"}", "Function.Mine", None),
+        ("Lambda-Runtime-Function-Error-Type: ValueError\r\n", "any \\ bytes", "Runtime.Unknown", None),
+        ("", "", "Runtime.Unknown", None),
+        (
+            "Content-Type: application/vnd.aws.lambda.error.cause+json\r\n",
+            "{\"errorMessage\":\"m\",\"errorCause\":{}}",
+            "Runtime.Unknown",
+            Some("{\"errorMessage\":\"m\"}"),
+        ),
+    ];
+    for (headers, body, error_type, passed_on) in cases {
+        client.next().await;
+        in_time(function.environment.settle()).await.unwrap();
+        let runtime = async {
+            client.reply().await;
+            Client::check(&client.ask(&post, headers, body.as_bytes()).await, 202, ACCEPTED);
+        };
+        let (answer, ()) = tokio::join!(function.invoke(json!([])), runtime);
+        let Answer::Failed(failure) = answer else { panic!("{answer:?}") };
+        let payload = Bytes::from(passed_on.unwrap_or(body));
+        assert_eq!(failure, Failure::Reported { error_type: error_type.to_owned(), payload });
+    }
+}
+
+#[tokio::test]
+async fn a_streamed_answer_is_collected_and_its_trailers_may_say_that_it_failed() {
+    puppet!(function, at);
+    let mut client = Client::connect(&at).await;
+    let head = format!(
+        "{} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nLambda-Runtime-Function-Response-Mode: streaming\r\n\
+         Trailer: Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body\r\n\r\n3\r\none\r\n3\r\ntwo\r\n0\r\n",
+        respond(ID)
+    );
+    let trailers = "Lambda-Runtime-Function-Error-Type: Runtime.Broke\r\nLambda-Runtime-Function-Error-Body: e30=\r\n";
+    for trailers in ["", trailers] {
+        client.next().await;
+        in_time(function.environment.settle()).await.unwrap();
+        let runtime = async {
+            client.reply().await;
+            client.send(format!("{head}{trailers}\r\n").as_bytes()).await;
+            Client::check(&client.reply().await, 202, ACCEPTED);
+        };
+        let (answer, ()) = tokio::join!(function.invoke(json!([])), runtime);
+        match answer {
+            Answer::Response(bytes) => assert!(trailers.is_empty() && bytes == "onetwo"),
+            Answer::Failed(failure) => {
+                let expected = Failure::Reported { error_type: "Runtime.Broke".to_owned(), payload: Bytes::from("{}") };
+                assert_eq!(failure, expected);
+            }
+        }
+    }
+    // A mode that nobody knows.
+    client.next().await;
+    in_time(function.environment.settle()).await.unwrap();
+    let runtime = async {
+        client.reply().await;
+        let reply = client.ask(&respond(ID), "Lambda-Runtime-Function-Response-Mode: fast\r\n", b"").await;
+        let text =
+            "{\"errorMessage\":\"Invalid function response mode\",\"errorType\":\"InvalidFunctionResponseMode\"}\n";
+        Client::check(&reply, 400, text);
+    };
+    let (answer, ()) = tokio::join!(function.invoke(json!([])), runtime);
+    let Answer::Failed(failure) = answer else { panic!("{answer:?}") };
+    assert_eq!(failure.error_type(), "Runtime.InvalidResponseModeHeader");
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_truncated() {
+    puppet!(function, at);
+    let mut client = Client::connect(&at).await;
+    let runtime = async {
+        client.next().await;
+        client.reply().await;
+        let head = format!("{} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n123", respond(ID));
+        client.send(head.as_bytes()).await;
+        drop(client);
+    };
+    let (answer, ()) = tokio::join!(function.invoke(json!([])), runtime);
+    assert!(matches!(answer, Answer::Failed(Failure::ResponseTruncated)), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_hostile_client_gets_nowhere_and_the_runtime_goes_on() {
+    puppet!(function, at);
+    // A head that never ends.
+    let mut endless = Client::connect(&at).await;
+    endless.send(b"GET /2018-06-01/ping HTTP/1.1\r\nHost: x\r\n").await;
+    let header = format!("X: {}\r\n", "x".repeat(64 * 1024));
+    let mut refused = false;
+    for _ in 0..40 {
+        if endless.0.write_all(header.as_bytes()).await.is_err() {
+            refused = true;
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    let rest = endless.rest().await;
+    assert!(refused || rest.is_empty() || rest.starts_with("HTTP/1.1 431"), "{rest}");
+    // What is not HTTP is cut off. (The server would say 400, but with `pipeline_flush` it writes nothing while it
+    // has bytes that it could not read.)
+    for bytes in [
+        &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"[..],
+        b"GET /2018-06-01/ping HTTP/1.1\r\nno header\r\n\r\n",
+    ] {
+        let mut other = Client::connect(&at).await;
+        other.send(bytes).await;
+        let rest = other.rest().await;
+        assert!(rest.is_empty() || rest.starts_with("HTTP/1.1 400"), "{rest:?}");
+    }
+    // More connections than there are places, each sending nothing.
+    let mut runtime = Client::connect(&at).await;
+    Client::check(&runtime.ask("GET /2018-06-01/ping", "", b"").await, 200, "pong");
+    let mut idle = Vec::new();
+    for _ in 0..200 {
+        idle.push(TcpStream::connect(&at).await.unwrap());
+    }
+    let mut last = idle.pop().unwrap();
+    assert_eq!(in_time(last.read(&mut [0; 1])).await.unwrap_or(0), 0, "the last is turned away");
+    // The runtime's own connection still works.
+    let work = async {
+        runtime.next().await;
+        runtime.reply().await;
+        Client::check(&runtime.ask(&respond(ID), "", b"1").await, 202, ACCEPTED);
+    };
+    let (answer, ()) = tokio::join!(function.invoke(json!([])), work);
+    assert!(matches!(answer, Answer::Response(_)));
+}
+
+#[tokio::test]
+async fn an_event_for_a_connection_that_broke_waits_for_the_next() {
+    puppet!(function, at);
+    let mut first = Client::connect(&at).await;
+    first.next().await;
+    // It has been heard when a second connection gets an answer.
+    let mut second = Client::connect(&at).await;
+    Client::check(&second.ask("GET /2018-06-01/ping", "", b"").await, 200, "pong");
+    drop(first);
+    let runtime = async {
+        second.next().await;
+        Client::check(&second.reply().await, 200, "[]");
+        Client::check(&second.ask(&respond(ID), "", b"1").await, 202, ACCEPTED);
+    };
+    let (answer, ()) = tokio::join!(function.invoke(json!([])), runtime);
+    assert!(matches!(answer, Answer::Response(_)));
+}

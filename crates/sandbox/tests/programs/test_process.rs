@@ -1,0 +1,180 @@
+//! What the tests need as programs of their own: a spawner, and a function's `bootstrap` that does what its events say.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a test program: what fails must be seen"
+)]
+
+use std::env;
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+fn main() {
+    let mut arguments = env::args_os();
+    let program = PathBuf::from(arguments.next().unwrap());
+    if program.ends_with("bootstrap") {
+        return bootstrap();
+    }
+    match arguments.next().as_deref().and_then(|mode| mode.to_str()) {
+        Some("spawner") => sandbox::launcher::main(sandbox::launcher::CONTROL),
+        other => panic!("{other:?} is no mode"),
+    }
+}
+
+// The function. Its event is a list of things to do; its answer what came of them.
+
+fn bootstrap() {
+    let task = env::var("LAMBDA_TASK_ROOT").unwrap();
+    let at_init = fs::read(format!("{task}/init.json")).map(|bytes| serde_json::from_slice(&bytes).unwrap());
+    let mut api = Api::connect();
+    if let Ok(Value::Array(steps)) = at_init {
+        for step in steps {
+            do_step(&step, &mut api);
+        }
+    }
+    loop {
+        let (head, event) = api.ask("GET", "/runtime/invocation/next", &[], b"");
+        let id = header(&head, "Lambda-Runtime-Aws-Request-Id").unwrap();
+        let steps: Vec<Value> = serde_json::from_slice(&event).unwrap();
+        let results: Vec<Value> =
+            steps.iter().map(|step| if step == "head" { json!(head) } else { do_step(step, &mut api) }).collect();
+        let path = format!("/runtime/invocation/{id}/response");
+        let (head, body) = api.ask("POST", &path, &[], json!(results).to_string().as_bytes());
+        assert!(head.starts_with("HTTP/1.1 202"), "{head}{}", String::from_utf8_lossy(&body));
+    }
+}
+
+fn do_step(step: &Value, api: &mut Api) -> Value {
+    let (name, value) = match step {
+        Value::String(name) => (name.as_str(), &Value::Null),
+        Value::Object(members) => members.iter().next().map(|(name, value)| (name.as_str(), value)).unwrap(),
+        other => panic!("{other} is no step"),
+    };
+    let text = value.as_str().unwrap_or_default();
+    match name {
+        "print" => {
+            print!("{text}");
+            std::io::stdout().flush().unwrap();
+            Value::Null
+        }
+        "print error" => {
+            std::io::stderr().write_all(text.as_bytes()).unwrap();
+            Value::Null
+        }
+        "flood" => {
+            let lines = value.as_u64().unwrap();
+            let mut out = std::io::BufWriter::new(std::io::stdout());
+            (0..lines).for_each(|n| writeln!(out, "line {n}").unwrap());
+            out.flush().unwrap();
+            Value::Null
+        }
+        "exit" => std::process::exit(i32::try_from(value.as_i64().unwrap()).unwrap()),
+        "die" => {
+            let signal = value.as_str().unwrap();
+            std::process::Command::new("sh").args(["-c", &format!("kill -{signal} $PPID")]).status().unwrap();
+            hang()
+        }
+        "hang" => hang(),
+        "linger" => {
+            // A grandchild in a session of its own, that holds the output.
+            let lingering = "setsid sleep 600 & echo lingering $!";
+            std::process::Command::new("sh").args(["-c", lingering]).status().unwrap();
+            Value::Null
+        }
+        "write" => {
+            fs::write(text, "kept").unwrap();
+            Value::Null
+        }
+        "try to write" => json!(fs::write(text, "x").map_err(|error| error.kind().to_string()).err()),
+        "read" => json!(fs::read_to_string(text).ok()),
+        "pid" => json!(std::process::id()),
+        "variables" => {
+            let pairs = env::vars_os().map(|(key, value)| {
+                (String::from_utf8(key.as_bytes().to_vec()).unwrap(), json!(value.to_str().unwrap()))
+            });
+            Value::Object(pairs.collect())
+        }
+        "folder" => json!(env::current_dir().unwrap()),
+        "descriptors" => {
+            // The one that lists them is left out, and so is the connection to the Runtime API.
+            let all = fs::read_dir("/proc/self/fd").unwrap().map(|entry| entry.unwrap().path());
+            let shown = all.filter_map(|path| {
+                let number = path.file_name().unwrap().to_str().unwrap().to_owned();
+                fs::read_link(path).ok().map(|target| (number, json!(target)))
+            });
+            Value::Object(shown.collect())
+        }
+        "limits" => json!(fs::read_to_string("/proc/self/limits").unwrap()),
+        "signals" => json!(fs::read_to_string("/proc/self/status").unwrap()),
+        "touch memory" => {
+            let megabytes = usize::try_from(value.as_u64().unwrap()).unwrap();
+            let touched = vec![1u8; megabytes * 1024 * 1024];
+            json!(touched.iter().map(|byte| u64::from(*byte)).sum::<u64>())
+        }
+        "init error" => {
+            let header = ["Lambda-Runtime-Function-Error-Type: Runtime.MyInitError\r\n"];
+            let (head, _) = api.ask("POST", "/runtime/init/error", &header, text.as_bytes());
+            json!(head)
+        }
+        other => panic!("{other:?} is no step"),
+    }
+}
+
+fn hang() -> ! {
+    loop {
+        std::thread::park();
+    }
+}
+
+struct Api {
+    at: String,
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Api {
+    fn connect() -> Self {
+        let at = env::var("AWS_LAMBDA_RUNTIME_API").unwrap();
+        Self { stream: TcpStream::connect(&at).unwrap(), at, buffer: Vec::new() }
+    }
+
+    fn ask(&mut self, method: &str, path: &str, headers: &[&str], body: &[u8]) -> (String, Vec<u8>) {
+        let more = headers.concat();
+        let head = format!(
+            "{method} /2018-06-01{path} HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n{more}\r\n",
+            self.at,
+            body.len()
+        );
+        self.stream.write_all(&[head.as_bytes(), body].concat()).unwrap();
+        let head_end = self.read_until(|buffer| buffer.windows(4).position(|four| four == b"\r\n\r\n")) + 4;
+        let head = String::from_utf8(self.buffer.drain(..head_end).collect()).unwrap();
+        let length: usize = header(&head, "Content-Length").unwrap().parse().unwrap();
+        self.read_until(|buffer| (buffer.len() >= length).then_some(length));
+        (head, self.buffer.drain(..length).collect())
+    }
+
+    fn read_until(&mut self, found: impl Fn(&[u8]) -> Option<usize>) -> usize {
+        loop {
+            if let Some(at) = found(&self.buffer) {
+                return at;
+            }
+            let mut part = [0; 8192];
+            let bytes = self.stream.read(&mut part).unwrap();
+            if bytes == 0 {
+                std::process::exit(99);
+            }
+            self.buffer.extend_from_slice(&part[..bytes]);
+        }
+    }
+}
+
+/// A header by its exact name: AWS's spelling is part of what is tested.
+fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+}

@@ -1,0 +1,79 @@
+//! `lambd serve`, started for a measurement.
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Stdio};
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use crate::process::{now, program, run};
+
+/// Ended when dropped.
+pub(super) struct Served {
+    child: Child,
+    log: PathBuf,
+    /// Where the API is answered.
+    pub(super) endpoint: String,
+    /// From its start to its first ready line, which says that it answers.
+    pub(super) ready_ms: f64,
+    /// Kept open, so that it never writes into nothing.
+    _lines: BufReader<ChildStdout>,
+}
+
+impl Served {
+    /// Starts it on free ports and waits until it is ready. At the default account concurrency AWS's rate limit, ten a
+    /// second for each unit of it, would be what is measured.
+    pub(super) fn start(lambd: &Path, data: &Path, log: &Path) -> Result<Self> {
+        let mut command = program(lambd);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
+        command.args(["--account-concurrency", "100000", "--data-dir"]).arg(data);
+        let errors = File::create(log).with_context(|| format!("creating {}", log.display()))?;
+        let start = now();
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(errors)
+            .spawn()
+            .with_context(|| format!("starting {}", lambd.display()))?;
+        let mut lines = BufReader::new(child.stdout.take().expect("it was asked to be piped"));
+        let mut line = String::new();
+        lines.read_line(&mut line).context("reading the ready line")?;
+        let ready_ms = start.elapsed().as_secs_f64() * 1e3;
+        let endpoint = line.trim().strip_prefix("lambd: api ").map(str::to_owned);
+        let mut served = Self { child, log: log.to_owned(), endpoint: String::new(), ready_ms, _lines: lines };
+        let Some(endpoint) = endpoint else {
+            bail!("`lambd serve` printed {line:?} instead of its ready line\n{}", served.log());
+        };
+        served.endpoint = endpoint;
+        Ok(served)
+    }
+
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The end of what it logged.
+    pub(super) fn log(&self) -> String {
+        const LINES: usize = 20;
+        let text = fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        format!("the engine's log ends with:\n{}", lines[lines.len().saturating_sub(LINES)..].join("\n"))
+    }
+
+    /// Ends it as people do, and expects it to go well.
+    pub(super) fn stop(mut self) -> Result<()> {
+        run(program("kill").args(["-TERM", &self.id().to_string()]))?;
+        let status = self.child.wait().context("waiting for the engine to end")?;
+        ensure!(status.success(), "the engine ended with {status}\n{}", self.log());
+        Ok(())
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // One that has ended already is fine as well.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
