@@ -105,7 +105,7 @@ fn what_was_acknowledged_survives_kills_at_any_moment() {
     let mut acknowledged = 0;
     for kill in 0..KILLS {
         // Changes one after the other, for as long as the engine lives; the last has no answer.
-        let moment = dice.roll(60_000);
+        let moment = dice.roll(400_000);
         let address = engine.api();
         let pid = engine.pid();
         let killer = std::thread::spawn(move || {

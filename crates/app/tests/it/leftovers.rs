@@ -1,6 +1,7 @@
 //! However an engine, its spawner or an environment ends: nothing of it stays behind, and what goes on serves.
 
 use std::net::TcpStream;
+use std::path::Path;
 use std::time::Duration;
 
 use rustix::process::{Signal, kill_process_group};
@@ -160,10 +161,16 @@ fn after_an_init_was_killed_its_function_is_served_again() {
     let inits = processes::children(spawner(&engine));
     assert_eq!(inits.len(), 2);
 
-    inits.iter().for_each(|init| processes::send(*init, Signal::KILL));
+    for init in inits {
+        processes::send(init, Signal::KILL);
+    }
     let failed = answer.read("POST").unwrap();
     assert_eq!((failed.status, failed.header("x-amz-function-error")), (200, Some("Unhandled")), "{failed:?}");
-    served(&engine.send(&Request::invoke("idle", "4")), "4");
+    // A call that comes in the very moment of the end may still be handed to it, and fails as on AWS; the next is served.
+    poll("the other is served again", || {
+        let answer = engine.send(&Request::invoke("idle", "4"));
+        (answer.header("x-amz-function-error").is_none()).then(|| served(&answer, "4"))
+    });
     let mut answer = begin_invoke(&engine, "busy", "5");
     gate.reached().open();
     served(&answer.read("POST").unwrap(), "5");
@@ -181,19 +188,16 @@ fn nothing_is_left_when_it_is_killed_during_its_start() {
     gate::create(&engine, "idle", &[]);
     engine.kill();
     // Each time a little later, by what it has made so far; at the end it is about to be ready.
-    let stages: [&dyn Fn(&Engine, i32) -> bool; 4] = [
-        &|_, _| true,
-        &|_, pid| std::fs::read_dir(format!("/proc/{pid}/fd")).is_ok_and(|open| open.count() > 6),
-        &|_, pid| !processes::children(pid).is_empty(),
-        &|_, pid| {
-            let spawners = processes::children(pid);
-            spawners.iter().any(|pid| !processes::children(*pid).is_empty() || processes::children(*pid).is_empty())
-        },
+    let stages: [fn(&Path, i32) -> bool; 4] = [
+        |_, _| true,
+        |folder, _| folder.join("data/state.lock").metadata().is_ok_and(|lock| lock.len() > 0),
+        |_, pid| !processes::children(pid).is_empty(),
+        |folder, _| folder.join("data/interpreters.json").exists(),
     ];
     for stage in stages {
         let mut child = engine.spawn();
         let pid = child.id().cast_signed();
-        poll("it comes so far", || (stage(&engine, pid) || child.try_wait().unwrap().is_some()).then_some(()));
+        poll("it comes so far", || (stage(engine.folder(), pid) || child.try_wait().unwrap().is_some()).then_some(()));
         child.kill().unwrap();
         child.wait().unwrap();
         no_process_is_left(&engine, &[]);

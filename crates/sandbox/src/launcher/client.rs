@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use engine::tasks::Task;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::Signal;
 use tokio::io::Interest;
@@ -197,6 +198,14 @@ impl Init {
     /// The next thing it tells; `None` when it is gone.
     pub(crate) async fn told(&self) -> Option<(Told, Vec<OwnedFd>)> {
         self.socket.receive().await.ok().flatten()
+    }
+
+    /// Whether neither it nor the spawner, without which it ends, has closed its socket: so an end is seen that nobody
+    /// has told of yet.
+    pub(crate) fn is_there(&self, spawner: &Spawner) -> bool {
+        let mut ends = [&self.socket, &spawner.socket].map(|end| PollFd::new(&end.socket, PollFlags::empty()));
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        !matches!(poll(&mut ends, Some(&at_once)), Ok(1..))
     }
 
     /// Kills it, and with it everything in its pid namespace; without a namespace it ends the others first.
