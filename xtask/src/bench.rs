@@ -6,7 +6,8 @@
 mod floor;
 mod served;
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -144,7 +145,7 @@ impl Bench {
         let start = format!("#!/bin/sh\nexec {} -m awslambdaric \"$_HANDLER\"\n", self.python.display());
         let bootstrap = self.function("awslambdaric").join("bootstrap");
         fs::write(&bootstrap, start).context("writing a bootstrap")?;
-        run(program("chmod").arg("755").arg(&bootstrap))?;
+        fs::set_permissions(&bootstrap, Permissions::from_mode(0o755)).context("making a bootstrap executable")?;
         let app = process::root().join("bench/app.py");
         fs::copy(app, self.function("awslambdaric").join("app.py")).context("copying bench/app.py")?;
         fs::copy(echo, self.function("lambda_runtime").join("bootstrap")).context("copying the echo program")?;
@@ -169,7 +170,8 @@ impl Bench {
             files.extend(Some(folder.join("app.py")).filter(|app| app.is_file()).map(|app| app.display().to_string()));
             command.arg(format!("{name}={}", files.join(",")));
         }
-        run(&mut command).with_context(|| served.log())
+        read(&mut command).with_context(|| served.log())?;
+        Ok(())
     }
 
     fn against_floor(&self, measured: &Measured, size: &Size) -> Result<Vec<Figure>> {
@@ -177,6 +179,10 @@ impl Bench {
         self.create(&served, &[("echo".to_owned(), measured.name)])?;
         let mut figures = Vec::new();
         for (clients, promise) in measured.loads {
+            say(&format!(
+                "{}, {clients} at once: {} rounds of {} s on each side",
+                measured.name, size.rounds, size.round
+            ));
             let floor = Floor::start(&self.floor, &self.function(measured.name), *clients)?;
             // Environments, connections and branch predictors are warm before anything counts.
             self.load(&served, &floor, *clients, &Size { round: 1, rounds: 1, restarts: 0 })?;
@@ -215,6 +221,7 @@ impl Bench {
             (0..FUNCTIONS_AT_START).map(|number| (format!("function-{number}"), "awslambdaric")).collect();
         self.create(&served, &functions)?;
         served.stop()?;
+        say(&format!("{} restarts", size.restarts));
         let mut ready = Vec::new();
         let mut idle = Vec::new();
         for _ in 0..size.restarts {

@@ -14,6 +14,8 @@ use heck::{ToShoutySnakeCase as _, ToSnakeCase as _, ToUpperCamelCase as _};
 
 use serde_json::Value as Json;
 
+use crate::process;
+
 const MODEL: &str = "lambda-2015-03-31.json";
 const FIRST_LINE: &str = "// Written by `cargo xtask codegen`. Do not edit.\n";
 
@@ -61,8 +63,7 @@ fn write(wire: &Path) -> Result<()> {
 
 /// `docs/compatibility.md` comes from the code that answers, so that code is asked. A test of `wire` compares them.
 fn write_compatibility(wire: &Path) -> Result<()> {
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let mut command = Command::new(cargo);
+    let mut command = process::cargo();
     command.args(["run", "--quiet", "--package", "wire", "--example", "compatibility"]);
     let output = command.stderr(Stdio::inherit()).output().context("asking what is built")?;
     ensure!(output.status.success(), "asking what is built ended with {}", output.status);

@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdout, Stdio};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use crate::process::{now, program, run};
+use crate::process::{now, program, read};
 
 /// Ended when dropped.
 pub(super) struct Served {
@@ -63,7 +63,7 @@ impl Served {
 
     /// Ends it as people do, and expects it to go well.
     pub(super) fn stop(mut self) -> Result<()> {
-        run(program("kill").args(["-TERM", &self.id().to_string()]))?;
+        read(program("kill").args(["-TERM", &self.id().to_string()]))?;
         let status = self.child.wait().context("waiting for the engine to end")?;
         ensure!(status.success(), "the engine ended with {status}\n{}", self.log());
         Ok(())

@@ -9,21 +9,14 @@ mod runtime_api;
 
 use std::path::PathBuf;
 
+use testkit::skip;
+
 /// The folder with the official clients (`venv/` with awslambdaric, `node_modules/` with
 /// aws-lambda-ric 4.x and, as aws-lambda-ric-3, 3.x), which `cargo xtask test` sets up and names.
 fn test_tools(test: &str) -> Option<PathBuf> {
     let tools = std::env::var_os("LAMBD_TEST_TOOLS").map(PathBuf::from);
     if tools.is_none() {
-        skip(test, "LAMBD_TEST_TOOLS names no folder with the official clients");
+        skip::test(test, "LAMBD_TEST_TOOLS names no folder with the official clients");
     }
     tools
-}
-
-#[expect(clippy::print_stderr, reason = "a skipped test must say so by name")]
-fn skip(test: &str, reason: &str) {
-    assert!(
-        std::env::var_os("CI").is_none_or(|value| value != "true"),
-        "{test} cannot run, and CI=true allows no skip: {reason}"
-    );
-    eprintln!("skipped: {test}: {reason}");
 }

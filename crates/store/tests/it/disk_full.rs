@@ -13,6 +13,7 @@ use engine::ports::{Packages, Records};
 use rustix::process::{Resource, Rlimit, setrlimit};
 use testkit::contracts::function;
 use testkit::packages::zip_of;
+use testkit::skip;
 
 use crate::{child, child_dir, open, run};
 
@@ -97,8 +98,8 @@ fn a_full_disk_is_an_error_that_passes() {
             .output();
         match trial {
             Ok(ended) if ended.status.success() => expect_well(NAME, dir.path(), &launcher),
-            Ok(ended) => skip(NAME, &String::from_utf8_lossy(&ended.stderr)),
-            Err(error) => skip(NAME, &error.to_string()),
+            Ok(ended) => skip::test(NAME, String::from_utf8_lossy(&ended.stderr).trim()),
+            Err(error) => skip::test(NAME, &error.to_string()),
         }
         return;
     };
@@ -142,10 +143,4 @@ fn fill(path: &Path) {
             block.truncate(block.len() / 2);
         }
     }
-}
-
-#[expect(clippy::print_stderr, reason = "a test that did not run is to be seen")]
-fn skip(test: &str, why: &str) {
-    assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{test} cannot run here: {why}");
-    eprintln!("skipped: {test}: {}", why.trim());
 }
