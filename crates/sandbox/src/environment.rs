@@ -175,7 +175,7 @@ impl Environment {
             "listening to an environment",
             listen(init.clone(), spawner.lifetime(), tell, (self.current.clone(), number), has_namespace),
         );
-        Ok(Place { number, init, replies, listener, paths, has_namespace })
+        Ok(Place { number, init, spawner, replies, listener, paths, has_namespace })
     }
 
     /// Starts a runtime process in place of the one before.
@@ -466,7 +466,8 @@ impl ports::Environment for Environment {
 
     fn is_ready(&self) -> bool {
         // Asked of the kernel: what was killed in between has perhaps not been heard of.
-        let is_ready = |process: Arc<Process>| process.conversation.is_ready() && process.init.is_there(&process.spawner);
+        let is_ready =
+            |process: Arc<Process>| process.conversation.is_ready() && process.init.is_there(&process.spawner);
         self.current.get().is_some_and(is_ready)
     }
 

@@ -53,15 +53,6 @@ pub(crate) fn clean(mut command: Command) -> Command {
     command
 }
 
-/// Names a test as skipped, with the reason; in CI nothing is skipped.
-pub(crate) fn skip(test: &str, reason: &str) {
-    assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{test}: {reason}");
-    #[expect(clippy::print_stderr, reason = "for whoever runs the tests")]
-    {
-        eprintln!("skipped: {test}: {reason}");
-    }
-}
-
 /// Looks again and again until there is something to see, for as long as a test may take.
 #[track_caller]
 pub(crate) fn poll<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {

@@ -190,11 +190,14 @@ fn nothing_is_left_when_it_is_killed_during_its_start() {
     // Each time a little later, by what it has made so far; at the end it is about to be ready.
     let stages: [fn(&Path, i32) -> bool; 4] = [
         |_, _| true,
-        |folder, _| folder.join("data/state.lock").metadata().is_ok_and(|lock| lock.len() > 0),
+        |folder, pid| {
+            std::fs::read_to_string(folder.join("data/state.lock")).is_ok_and(|lock| lock.trim() == pid.to_string())
+        },
         |_, pid| !processes::children(pid).is_empty(),
         |folder, _| folder.join("data/interpreters.json").exists(),
     ];
     for stage in stages {
+        let _ = std::fs::remove_file(engine.data_dir().join("interpreters.json"));
         let mut child = engine.spawn();
         let pid = child.id().cast_signed();
         poll("it comes so far", || (stage(engine.folder(), pid) || child.try_wait().unwrap().is_some()).then_some(()));

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 
-use crate::engine_process::{Engine, Request, skip};
+use crate::engine_process::{Engine, Request};
 use crate::processes;
 
 /// Tells the name of the function's code folder, of its `/tmp`, and who runs it.
@@ -88,7 +88,7 @@ fn an_ordinary_users_functions_have_their_own_paths() {
     let mut probe = words.clone();
     probe.extend(["unshare", "--user", "--mount", "--pid", "--fork"].map(OsString::from));
     if !works(&probe) {
-        return skip(test, "the kernel gives an ordinary user no user namespace");
+        return testkit::skip::test(test, "the kernel gives an ordinary user no user namespace");
     }
     if words.is_empty() {
         words = vec!["env".into()];
@@ -108,7 +108,7 @@ fn an_ordinary_users_functions_have_their_own_paths() {
 fn where_the_kernel_refuses_functions_run_on_real_folders_and_it_is_said() {
     let test = "where_the_kernel_refuses_functions_run_on_real_folders_and_it_is_said";
     if !works(&where_nothing_is_allowed()) {
-        return skip(test, "the kernel gives no user namespace in which it could be tried");
+        return testkit::skip::test(test, "the kernel gives no user namespace in which it could be tried");
     }
     let mut engine = engine(where_nothing_is_allowed());
     engine.begin();
@@ -139,7 +139,10 @@ fn where_the_kernel_refuses_functions_run_on_real_folders_and_it_is_said() {
 #[test]
 fn a_data_folder_that_is_not_ours_is_refused_clearly() {
     if !rustix::process::geteuid().is_root() || !works(&as_nobody()) {
-        return skip("a_data_folder_that_is_not_ours_is_refused_clearly", "only root can become somebody else");
+        return testkit::skip::test(
+            "a_data_folder_that_is_not_ours_is_refused_clearly",
+            "only root can become somebody else",
+        );
     }
     let folder = tempfile::tempdir().unwrap();
     let mut engine = engine(as_nobody());
