@@ -14,16 +14,7 @@ use std::path::PathBuf;
 fn test_tools(test: &str) -> Option<PathBuf> {
     let tools = std::env::var_os("LAMBD_TEST_TOOLS").map(PathBuf::from);
     if tools.is_none() {
-        skip(test, "LAMBD_TEST_TOOLS names no folder with the official clients");
+        testkit::skip::test(test, "LAMBD_TEST_TOOLS names no folder with the official clients");
     }
     tools
-}
-
-#[expect(clippy::print_stderr, reason = "a skipped test must say so by name")]
-fn skip(test: &str, reason: &str) {
-    assert!(
-        std::env::var_os("CI").is_none_or(|value| value != "true"),
-        "{test} cannot run, and CI=true allows no skip: {reason}"
-    );
-    eprintln!("skipped: {test}: {reason}");
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use sandbox::clients;
 
 use super::run::{Case, Program, answers_and_polls_in_one_write, case, compare, lay_out, run};
-use super::{skip, test_tools};
+use super::test_tools;
 
 /// At AWS the client is loaded before the function's folder is on the path.
 const AS_AWS_STARTS_IT: &str = "\
@@ -70,7 +70,7 @@ async fn every_python_found_serves() {
         );
     }
     if found == 0 {
-        skip("every_python_found_serves", "no python3.8 to python3.14 on the path");
+        testkit::skip::test("every_python_found_serves", "no python3.8 to python3.14 on the path");
     }
 }
 
@@ -124,7 +124,7 @@ fn any_python(test: &str) -> Option<PathBuf> {
         works(&python).then_some(python)
     });
     if found.is_none() {
-        skip(test, "no python3.8 to python3.14 on the path");
+        testkit::skip::test(test, "no python3.8 to python3.14 on the path");
     }
     found
 }
