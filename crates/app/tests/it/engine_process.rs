@@ -19,6 +19,7 @@ const GUARD: Duration = Duration::from_mins(1);
 pub(crate) struct Engine {
     running: Option<Running>,
     arguments: Vec<String>,
+    variables: Vec<(String, String)>,
     folder: TempDir,
     api: SocketAddr,
     admin: SocketAddr,
@@ -39,10 +40,16 @@ impl Engine {
 
     /// Starts one with further flags of `lambd serve`.
     pub(crate) fn start_with(flags: &[&str]) -> Self {
+        Self::start_among(flags, &[])
+    }
+
+    /// Starts one with variables in its environment as well.
+    pub(crate) fn start_among(flags: &[&str], variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let arguments = flags.iter().map(ToString::to_string).collect();
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut engine = Self { running: None, arguments, folder, api: nowhere, admin: nowhere };
+        let mut engine = Self { running: None, arguments, variables, folder, api: nowhere, admin: nowhere };
         engine.begin();
         engine
     }
@@ -63,6 +70,7 @@ impl Engine {
             // Where interpreters are found.
             .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
             .env("HOME", self.folder.path())
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .current_dir(self.folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

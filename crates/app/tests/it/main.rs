@@ -4,6 +4,11 @@
 
 mod bad_input;
 mod engine_process;
+mod functions;
 mod invoke_cli;
+mod official_clients;
+mod real_clients;
 mod recorded_errors;
 mod response_headers;
+mod runtimes;
+mod tools;
