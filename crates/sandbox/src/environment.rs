@@ -13,7 +13,7 @@ use domain::Fault;
 use domain::environment::{Exit, Failure, InitEnd};
 use engine::ports::{self, Answer, EnvironmentSpec, Event, Output, Wait};
 use engine::tasks::{self, Task};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::folders;
 use crate::launcher::client::{Init, LaunchError, Spawner};
@@ -46,6 +46,8 @@ pub(crate) struct Environment {
     places: AtomicU32,
     memory_most_bytes: AtomicU64,
     is_stopped: AtomicBool,
+    /// Told when it is stopped, so that an initialisation under way does not go on.
+    stopping: Notify,
 }
 
 /// A step of an environment's life that failed.
@@ -134,6 +136,7 @@ impl Environment {
             places: AtomicU32::new(0),
             memory_most_bytes: AtomicU64::new(0),
             is_stopped: AtomicBool::new(false),
+            stopping: Notify::new(),
         };
         let storage = environment.storage();
         folders::make_storage(&storage).map_err(|source| EnvironmentError::Folder { path: storage, source })?;
@@ -227,6 +230,9 @@ impl Environment {
     async fn init(&self, deadline: Duration, allowed: Duration) -> Result<InitEnd, EnvironmentError> {
         let interpreter = self.interpreter().await?;
         let mut place = self.place.lock().await;
+        if self.is_stopped.load(Ordering::Relaxed) {
+            return Ok(InitEnd::Failed(KILLED));
+        }
         self.take_current();
         // An init or a spawner that was killed is replaced once; the folder, and so `/tmp`, stays.
         let mut is_new = false;
@@ -258,6 +264,7 @@ impl Environment {
                 Ok(Err(failure)) => failure,
                 Err(_) => KILLED,
             },
+            () = self.stopping.notified() => KILLED,
             () = clock.wake_at(deadline) => Failure::TimedOut(allowed),
         };
         if let Failure::Reported { .. } = &failure {
@@ -348,6 +355,7 @@ impl Environment {
         if self.is_stopped.swap(true, Ordering::Relaxed) {
             return;
         }
+        self.stopping.notify_one();
         let place = self.place.lock().await.take();
         if let Some(process) = self.take_current() {
             process.conversation.end(&KILLED);

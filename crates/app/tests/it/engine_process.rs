@@ -24,6 +24,7 @@ pub(crate) struct Engine {
     /// The program and what it is called with, but for the addresses.
     program: Vec<OsString>,
     arguments: Vec<String>,
+    variables: Vec<(String, String)>,
     own_group: bool,
     folder: TempDir,
     api: SocketAddr,
@@ -82,10 +83,16 @@ impl Engine {
 
     /// Starts one with further flags of `lambd serve`.
     pub(crate) fn start_with(flags: &[&str]) -> Self {
+        Self::start_among(flags, &[])
+    }
+
+    /// Starts one with variables in its environment as well.
+    pub(crate) fn start_among(flags: &[&str], variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data_dir = folder.path().join("data").into_os_string();
         let program = vec![env!("CARGO_BIN_EXE_lambd").into(), "serve".into(), "--data-dir".into(), data_dir];
         let mut engine = Self::not_started(folder, program, flags);
+        engine.variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         engine.begin();
         engine
     }
@@ -94,7 +101,8 @@ impl Engine {
     pub(crate) fn not_started(folder: TempDir, program: Vec<OsString>, flags: &[&str]) -> Self {
         let arguments = flags.iter().map(ToString::to_string).collect();
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        Self { running: None, program, arguments, own_group: false, folder, api: nowhere, admin: nowhere }
+        let variables = Vec::new();
+        Self { running: None, program, arguments, variables, own_group: false, folder, api: nowhere, admin: nowhere }
     }
 
     /// One that is not started yet, in a process group of its own, as a terminal would have it.
@@ -118,6 +126,7 @@ impl Engine {
             .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
             .args(&self.arguments)
             .env("HOME", self.folder.path())
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .current_dir(self.folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

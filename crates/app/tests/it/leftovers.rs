@@ -221,7 +221,10 @@ fn nothing_is_left_when_it_is_killed_while_a_function_starts() {
         let _waiting = gate.reached();
         let known = everything_of(&engine);
         bring(&engine, end);
+        let begun = now();
         engine.wait();
+        // Without waiting for the ten seconds that an initialisation may take.
+        assert!(begun.elapsed() < Duration::from_secs(8), "{end:?}: {:?}", begun.elapsed());
         no_process_is_left(&engine, &known);
         engine.begin();
         assert_eq!(environments(&engine), [""; 0], "{end:?}");
