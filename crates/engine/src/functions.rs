@@ -4,6 +4,7 @@
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use bytes::Bytes;
 use domain::arn::{Home, Target};
@@ -15,6 +16,10 @@ use crate::access::{self, Action, Caller};
 use crate::catalog::{self, Catalog, Entry, Serving};
 use crate::ports::{Clock, Dice, Kept, Packages, Records, Sandbox};
 use crate::{resolve, tasks};
+
+/// How long a failed activation waits before it is tried again, at first and at most.
+const SETTLE_PAUSE_MIN: Duration = Duration::from_secs(1);
+const SETTLE_PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// The functions of this engine.
 pub struct Functions {
@@ -307,8 +312,14 @@ impl Functions {
     fn settle_later(self: &Arc<Self>, name: FunctionName) {
         let functions = self.clone();
         let work = async move {
-            if let Err(fault) = functions.settle(&name).await {
-                tracing::error!(function = %name, "cannot activate the function, the next start tries again: {}", fault.chain());
+            let mut pause = SETTLE_PAUSE_MIN;
+            while let Err(fault) = functions.settle(&name).await {
+                tracing::error!(
+                    function = %name,
+                    "cannot activate the function, trying again in {} s: {}", pause.as_secs(), fault.chain()
+                );
+                functions.clock.wake_at(functions.clock.elapsed() + pause).await;
+                pause = (pause * 2).min(SETTLE_PAUSE_MAX);
             }
         };
         tasks::spawn("activating a function", work).detach();

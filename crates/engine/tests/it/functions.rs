@@ -208,3 +208,32 @@ async fn a_client_that_leaves_takes_nothing_back_and_hides_nothing() {
     assert_eq!((listed.len(), records.load().await.unwrap().len()), (0, 0));
     house.create("fn").await;
 }
+
+#[tokio::test]
+async fn an_activation_that_failed_is_tried_again() {
+    let records = Arc::new(MemoryRecords::new());
+    let packages = Arc::new(MemoryPackages::beside(records.clone()));
+    let house = House::over(records.clone(), packages, Bounds::default());
+    let ready = house.create("before").await;
+    let pending = house.new_function("fn").with(ready.package, ready.revision, ready.modified_at);
+    records.insert(Arc::new(pending)).await.unwrap();
+    house.functions.load().await.unwrap();
+    // Down before the activation has its turn.
+    records.set_down(true);
+    house.breathe().await;
+    let state =
+        || house.functions.get_function(&Caller::Anyone, Action::GetFunction, &house.target("fn")).unwrap().state;
+    // The pauses double up to half a minute.
+    for pause in [1, 2, 4, 8, 16, 30, 30] {
+        assert_eq!((state(), house.clock.sleepers()), (State::Pending, 1));
+        house.clock.advance(Duration::from_secs(pause) - Duration::from_millis(1));
+        house.breathe().await;
+        assert_eq!(house.clock.sleepers(), 1, "not before {pause} s");
+        house.clock.advance(Duration::from_millis(1));
+        house.breathe().await;
+    }
+    records.set_down(false);
+    house.clock.advance(Duration::from_secs(30));
+    house.breathe().await;
+    assert_eq!((state(), house.clock.sleepers()), (State::Active, 0));
+}
