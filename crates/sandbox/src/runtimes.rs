@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::clients;
+use crate::launcher::end_with_us;
 use crate::settings::RuntimeSetting;
 
 /// An interpreter that runs some runtime.
@@ -243,7 +244,7 @@ impl Search {
             if done.exists() {
                 continue;
             }
-            let status = Command::new(&interpreter.command)
+            let status = end_with_us(&mut Command::new(&interpreter.command))
                 .args(["-I", "-S"])
                 .args(clients::PYTHON_COMPILE)
                 .arg(&self.python_client)
@@ -368,7 +369,7 @@ const ANSWER_SECONDS: i64 = 10;
 fn run(program: &Path, arguments: &[&str]) -> Option<String> {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     use rustix::process::{Pid, PidfdFlags, pidfd_open};
-    let mut child = Command::new(program)
+    let mut child = end_with_us(&mut Command::new(program))
         .args(arguments)
         .env_clear()
         .env("PATH", "/usr/local/bin:/usr/bin:/bin")

@@ -187,7 +187,7 @@ impl Shared {
     /// The spawner; a new one where the last has died.
     pub(crate) async fn spawner(&self) -> Result<Arc<Spawner>, LaunchError> {
         let mut spawner = self.spawner.lock().await;
-        if spawner.lifetime().is_over() {
+        if spawner.lifetime().is_over() || !spawner.is_there() {
             tracing::error!("the process that starts functions has died; starting another");
             *spawner = Arc::new(start_spawner(&self.settings, &self.folders).await?);
         }

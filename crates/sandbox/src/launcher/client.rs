@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use engine::tasks::Task;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::Signal;
 use tokio::io::Interest;
@@ -142,6 +143,11 @@ impl Spawner {
         Ok(Self { socket, state, watch, refused, pid })
     }
 
+    /// Whether it has not closed its socket.
+    pub(crate) fn is_there(&self) -> bool {
+        all_open([&self.socket])
+    }
+
     pub(crate) fn lifetime(&self) -> Arc<Lifetime> {
         self.state.clone()
     }
@@ -199,6 +205,12 @@ impl Init {
         self.socket.receive().await.ok().flatten()
     }
 
+    /// Whether neither it nor the spawner, without which it ends, has closed its socket: so an end is seen that nobody
+    /// has told of yet.
+    pub(crate) fn is_there(&self, spawner: &Spawner) -> bool {
+        all_open([&self.socket, &spawner.socket])
+    }
+
     /// Kills it, and with it everything in its pid namespace; without a namespace it ends the others first.
     pub(crate) fn kill(&self, gently: bool) {
         let signal = if gently { Signal::TERM } else { Signal::KILL };
@@ -211,6 +223,14 @@ impl Init {
         // others in it have.
         let _ = self.process.readable().await;
     }
+}
+
+/// Whether nobody at the other ends has gone.
+fn all_open<const N: usize>(sockets: [&Packets; N]) -> bool {
+    // A hang-up is told without being asked for.
+    let mut ends = sockets.map(|packets| PollFd::new(&packets.socket, PollFlags::empty()));
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    !matches!(poll(&mut ends, Some(&at_once)), Ok(1..))
 }
 
 /// Packets without blocking.
