@@ -56,7 +56,7 @@ pub(crate) fn run(settings: Settings, folder: Option<PathBuf>) -> Result<()> {
 
 async fn serve(settings: Settings, folder: Option<PathBuf>) -> Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let dice: Arc<dyn Dice> = Arc::new(SystemDice);
+    let dice: Arc<dyn Dice> = Arc::new(SystemDice::default());
     let home = Home {
         partition: "aws".into(),
         region: settings.region.as_str().into(),
