@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -16,7 +16,11 @@ use engine::tasks::{self, Task};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::folders;
+<<<<<<< HEAD
 use crate::launcher::client::{Init, LaunchError, Spawner};
+=======
+use crate::launcher::client::{Init, LaunchError, Lifetime};
+>>>>>>> sbfix
 use crate::launcher::protocol::{Order, Places, Told};
 use crate::launcher::view_keep;
 use crate::memory::RuntimeMemory;
@@ -45,7 +49,8 @@ pub(crate) struct Environment {
     serials: AtomicU32,
     places: AtomicU32,
     memory_most_bytes: AtomicU64,
-    is_stopped: AtomicBool,
+    /// Over as soon as it is to be stopped: then nothing is started any more.
+    life: Lifetime,
 }
 
 /// A step of an environment's life that failed.
@@ -133,7 +138,7 @@ impl Environment {
             serials: AtomicU32::new(0),
             places: AtomicU32::new(0),
             memory_most_bytes: AtomicU64::new(0),
-            is_stopped: AtomicBool::new(false),
+            life: Lifetime::default(),
         };
         let storage = environment.storage();
         folders::make_storage(&storage).map_err(|source| EnvironmentError::Folder { path: storage, source })?;
@@ -224,7 +229,16 @@ impl Environment {
         }
     }
 
+    /// Whatever it waits for, the environment's end is not made to wait for it: what is half done `end` takes away.
     async fn init(&self, deadline: Duration, allowed: Duration) -> Result<InitEnd, EnvironmentError> {
+        tokio::select! {
+            biased;
+            () = self.life.wait() => Ok(InitEnd::Failed(KILLED)),
+            end = self.init_unless_stopped(deadline, allowed) => end,
+        }
+    }
+
+    async fn init_unless_stopped(&self, deadline: Duration, allowed: Duration) -> Result<InitEnd, EnvironmentError> {
         let interpreter = self.interpreter().await?;
         let mut place = self.place.lock().await;
         self.take_current();
@@ -345,7 +359,7 @@ impl Environment {
     }
 
     pub(crate) async fn end(&self) {
-        if self.is_stopped.swap(true, Ordering::Relaxed) {
+        if !self.life.end() {
             return;
         }
         let place = self.place.lock().await.take();
@@ -381,7 +395,7 @@ async fn clear(place: Option<Place>, folder: PathBuf, shared: Arc<Shared>) {
 
 impl Drop for Environment {
     fn drop(&mut self) {
-        if *self.is_stopped.get_mut() {
+        if self.life.is_over() {
             return;
         }
         self.current.set(None);
@@ -397,7 +411,7 @@ impl Drop for Environment {
 /// Hears what an init tells until it, or the spawner that it depends on, is gone.
 async fn listen(
     init: Arc<Init>,
-    spawner: Arc<crate::launcher::client::Lifetime>,
+    spawner: Arc<Lifetime>,
     replies: mpsc::Sender<Reply>,
     (current, number): (Arc<Current>, u32),
     has_namespace: bool,
