@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -13,10 +13,14 @@ use domain::Fault;
 use domain::environment::{Exit, Failure, InitEnd};
 use engine::ports::{self, Answer, EnvironmentSpec, Event, Output, Wait};
 use engine::tasks::{self, Task};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::folders;
+<<<<<<< HEAD
 use crate::launcher::client::{Init, LaunchError, Spawner};
+=======
+use crate::launcher::client::{Init, LaunchError, Lifetime};
+>>>>>>> sbfix
 use crate::launcher::protocol::{Order, Places, Told};
 use crate::launcher::view_keep;
 use crate::memory::RuntimeMemory;
@@ -45,9 +49,8 @@ pub(crate) struct Environment {
     serials: AtomicU32,
     places: AtomicU32,
     memory_most_bytes: AtomicU64,
-    is_stopped: AtomicBool,
-    /// Told when it is stopped, so that an initialisation under way does not go on.
-    stopping: Notify,
+    /// Over as soon as it is to be stopped: then nothing is started any more.
+    life: Lifetime,
 }
 
 /// A step of an environment's life that failed.
@@ -135,8 +138,7 @@ impl Environment {
             serials: AtomicU32::new(0),
             places: AtomicU32::new(0),
             memory_most_bytes: AtomicU64::new(0),
-            is_stopped: AtomicBool::new(false),
-            stopping: Notify::new(),
+            life: Lifetime::default(),
         };
         let storage = environment.storage();
         folders::make_storage(&storage).map_err(|source| EnvironmentError::Folder { path: storage, source })?;
@@ -227,12 +229,18 @@ impl Environment {
         }
     }
 
+    /// Whatever it waits for, the environment's end is not made to wait for it: what is half done `end` takes away.
     async fn init(&self, deadline: Duration, allowed: Duration) -> Result<InitEnd, EnvironmentError> {
+        tokio::select! {
+            biased;
+            () = self.life.wait() => Ok(InitEnd::Failed(KILLED)),
+            end = self.init_unless_stopped(deadline, allowed) => end,
+        }
+    }
+
+    async fn init_unless_stopped(&self, deadline: Duration, allowed: Duration) -> Result<InitEnd, EnvironmentError> {
         let interpreter = self.interpreter().await?;
         let mut place = self.place.lock().await;
-        if self.is_stopped.load(Ordering::Relaxed) {
-            return Ok(InitEnd::Failed(KILLED));
-        }
         self.take_current();
         // An init or a spawner that was killed is replaced once; the folder, and so `/tmp`, stays.
         let mut is_new = false;
@@ -264,7 +272,6 @@ impl Environment {
                 Ok(Err(failure)) => failure,
                 Err(_) => KILLED,
             },
-            () = self.stopping.notified() => KILLED,
             () = clock.wake_at(deadline) => Failure::TimedOut(allowed),
         };
         if let Failure::Reported { .. } = &failure {
@@ -352,10 +359,9 @@ impl Environment {
     }
 
     pub(crate) async fn end(&self) {
-        if self.is_stopped.swap(true, Ordering::Relaxed) {
+        if !self.life.end() {
             return;
         }
-        self.stopping.notify_one();
         let place = self.place.lock().await.take();
         if let Some(process) = self.take_current() {
             process.conversation.end(&KILLED);
@@ -389,7 +395,7 @@ async fn clear(place: Option<Place>, folder: PathBuf, shared: Arc<Shared>) {
 
 impl Drop for Environment {
     fn drop(&mut self) {
-        if *self.is_stopped.get_mut() {
+        if self.life.is_over() {
             return;
         }
         self.current.set(None);
@@ -405,7 +411,7 @@ impl Drop for Environment {
 /// Hears what an init tells until it, or the spawner that it depends on, is gone.
 async fn listen(
     init: Arc<Init>,
-    spawner: Arc<crate::launcher::client::Lifetime>,
+    spawner: Arc<Lifetime>,
     replies: mpsc::Sender<Reply>,
     (current, number): (Arc<Current>, u32),
     has_namespace: bool,

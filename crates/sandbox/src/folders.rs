@@ -2,14 +2,20 @@
 //!
 //! Never here: functions' code; that is the store's.
 
+use std::ffi::{CStr, CString};
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use domain::runtime::Family;
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{
+    AtFlags, CWD, Dir, FileType, FlockOperation, Mode, OFlags, chmodat, flock, openat, renameat, rmdir, statat,
+    unlinkat,
+};
+use rustix::io::Errno;
 
 use crate::clients::{self, RuntimeFile};
 
@@ -137,25 +143,95 @@ fn lay_out_clients(at: &Path) -> io::Result<()> {
 }
 
 /// Removes a folder with all that a function may have put there, also what it made unreadable for its own user.
+///
+/// How deep the folders go is the function's choice, so nothing here goes down: each folder found is moved up to the
+/// top under a fresh name and emptied there. Neither the stack nor the number of open descriptors depends on the depth.
 pub(crate) fn remove(folder: &Path) -> io::Result<()> {
     let gone = |result: io::Result<()>| match result {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         result => result,
     };
-    if gone(fs::remove_dir_all(folder)).is_ok() {
-        return Ok(());
+    match fs::symlink_metadata(folder) {
+        Ok(about) if about.is_dir() => gone(remove_folder(folder)),
+        Ok(_) => gone(fs::remove_file(folder)),
+        Err(error) => gone(Err(error)),
     }
-    open_up(folder);
-    gone(fs::remove_dir_all(folder))
 }
 
-fn open_up(folder: &Path) {
-    // With a list, not by recursion: how deep the folders go is the function's choice.
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        let _ = fs::set_permissions(&folder, Permissions::from_mode(0o700));
-        let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
-        folders.extend(entries.filter(|e| e.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path()));
+fn remove_folder(folder: &Path) -> io::Result<()> {
+    let top = open_folder(CWD, folder)?;
+    let (mut found, mut moved) = (Vec::new(), 0u64);
+    loop {
+        let was_empty = empty(&top, |name| {
+            found.push(name.to_owned());
+            Ok(())
+        })?;
+        while let Some(name) = found.pop() {
+            let inner = match open_folder(&top, &*name) {
+                // A folder that was moved took the place of an empty one that had its name.
+                Err(Errno::NOENT) => continue,
+                inner => inner?,
+            };
+            loop {
+                let was_empty = empty(&inner, |name| move_up(&inner, name, &top, &mut moved).map(|name| found.push(name)))?;
+                match unlinkat(&top, &*name, AtFlags::REMOVEDIR) {
+                    // Not every file system lists all there is while some of it goes.
+                    Err(Errno::NOTEMPTY) if !was_empty => {}
+                    removed => break removed?,
+                }
+            }
+        }
+        match rmdir(folder) {
+            Err(Errno::NOTEMPTY) if !was_empty => {}
+            removed => return Ok(removed?),
+        }
+    }
+}
+
+/// Opens a folder for listing, whatever the function allowed.
+fn open_folder(within: impl AsFd, name: impl rustix::path::Arg + Copy) -> Result<OwnedFd, Errno> {
+    // Moving a folder needs the right to write to it. That it cannot be given shows in the steps that follow.
+    let _ = chmodat(&within, name, Mode::RWXU, AtFlags::empty());
+    openat(&within, name, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
+}
+
+/// Unlinks all files of a folder and hands over its folders; tells whether there was neither.
+fn empty(folder: &OwnedFd, mut each_folder: impl FnMut(&CStr) -> Result<(), Errno>) -> Result<bool, Errno> {
+    let mut was_empty = true;
+    for entry in Dir::read_from(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if [c".", c".."].contains(&name) {
+            continue;
+        }
+        was_empty = false;
+        let is_folder = match entry.file_type() {
+            FileType::Directory => true,
+            FileType::Unknown => {
+                let about = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
+                FileType::from_raw_mode(about.st_mode) == FileType::Directory
+            }
+            _ => false,
+        };
+        if is_folder {
+            each_folder(name)?;
+        } else {
+            unlinkat(folder, name, AtFlags::empty())?;
+        }
+    }
+    Ok(was_empty)
+}
+
+/// Moves a folder to `top` under a name that is free there, and gives the name.
+fn move_up(folder: &OwnedFd, name: &CStr, top: &OwnedFd, moved: &mut u64) -> Result<CString, Errno> {
+    let _ = chmodat(folder, name, Mode::RWXU, AtFlags::empty());
+    loop {
+        *moved += 1;
+        let fresh = CString::new(format!(".removed-{moved}")).expect("digits are no zero bytes");
+        match renameat(folder, name, top, &*fresh) {
+            Err(Errno::EXIST | Errno::NOTEMPTY | Errno::NOTDIR) => {}
+            result => return result.map(|()| fresh),
+        }
     }
 }
 
@@ -189,5 +265,39 @@ mod tests {
         }
         remove(&data.path().join("tmp")).unwrap();
         assert!(!data.path().join("tmp").exists());
+    }
+
+    #[test]
+    fn a_folder_of_any_depth_is_removed() {
+        use rustix::fs::mkdirat;
+        let data = tempfile::tempdir().unwrap();
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let mut deepest = openat(CWD, data.path(), flags, Mode::empty()).unwrap();
+        for _ in 0..50_000 {
+            mkdirat(&deepest, "tmp", Mode::RWXU).unwrap();
+            deepest = openat(&deepest, "tmp", flags, Mode::empty()).unwrap();
+        }
+        drop(deepest);
+        remove(&data.path().join("tmp")).unwrap();
+        assert!(!data.path().join("tmp").exists());
+    }
+
+    #[test]
+    fn a_link_is_removed_and_what_it_leads_to_stays() {
+        let data = tempfile::tempdir().unwrap();
+        let (kept, gone) = (data.path().join("kept"), data.path().join("gone"));
+        fs::create_dir_all(gone.join("inner")).unwrap();
+        fs::create_dir(&kept).unwrap();
+        fs::write(kept.join("file"), "x").unwrap();
+        for link in [gone.join("link"), gone.join("inner/link")] {
+            std::os::unix::fs::symlink(&kept, link).unwrap();
+        }
+        remove(&gone).unwrap();
+        assert!(!gone.exists());
+        assert!(kept.join("file").exists());
+        std::os::unix::fs::symlink(&kept, &gone).unwrap();
+        remove(&gone).unwrap();
+        assert!(kept.join("file").exists());
+        remove(&data.path().join("never made")).unwrap();
     }
 }

@@ -63,8 +63,8 @@ pub(crate) struct Shared {
     pub folders: Folders,
     pub runtimes: Runtimes,
     spawner: Mutex<Arc<Spawner>>,
-    /// All that live, and some that do no more.
-    environments: std::sync::Mutex<Vec<Weak<Environment>>>,
+    /// All that live, and some that do no more; `None` when the sandbox is stopped.
+    environments: std::sync::Mutex<Option<Vec<Weak<Environment>>>>,
     memory: MachineMemory,
 }
 
@@ -109,7 +109,7 @@ impl Linux {
                 folders,
                 runtimes,
                 spawner,
-                environments: std::sync::Mutex::default(),
+                environments: std::sync::Mutex::new(Some(Vec::new())),
                 memory,
             }),
         })
@@ -143,7 +143,7 @@ impl Linux {
 
     /// Ends every environment and the spawner; done when it returns.
     pub async fn stop(&self) {
-        let environments: Vec<Weak<Environment>> = std::mem::take(&mut *self.shared.environments());
+        let environments = self.shared.environments().take().unwrap_or_default();
         let stopping: Vec<_> = environments
             .into_iter()
             .filter_map(|environment| environment.upgrade())
@@ -171,23 +171,33 @@ async fn start_spawner(settings: &Settings, folders: &Folders) -> Result<Spawner
 }
 
 impl Shared {
-    fn environments(&self) -> MutexGuard<'_, Vec<Weak<Environment>>> {
+    fn environments(&self) -> MutexGuard<'_, Option<Vec<Weak<Environment>>>> {
         self.environments.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note(&self, environment: &Arc<Environment>) {
+    /// Takes note of a new environment; false where the sandbox has been stopped meanwhile.
+    fn note(&self, environment: &Arc<Environment>) -> bool {
         let mut environments = self.environments();
+        let Some(environments) = environments.as_mut() else { return false };
         // Forgets the dead when the list would grow, so that it is never longer than twice what lives.
         if environments.len() == environments.capacity() {
             environments.retain(|environment| environment.strong_count() > 0);
         }
         environments.push(Arc::downgrade(environment));
+        true
     }
 
-    /// The spawner; a new one where the last has died.
+    /// The spawner; a new one where the last has died, and none when the sandbox is stopped.
     pub(crate) async fn spawner(&self) -> Result<Arc<Spawner>, LaunchError> {
         let mut spawner = self.spawner.lock().await;
+<<<<<<< HEAD
         if spawner.lifetime().is_over() || !spawner.is_there() {
+=======
+        if self.environments().is_none() {
+            return Err(LaunchError::Ended { who: "sandbox" });
+        }
+        if spawner.lifetime().is_over() {
+>>>>>>> sbfix
             tracing::error!("the process that starts functions has died; starting another");
             *spawner = Arc::new(start_spawner(&self.settings, &self.folders).await?);
         }
@@ -226,7 +236,11 @@ impl ports::Sandbox for Linux {
             let environment = Environment::prepare(self.shared.clone(), spec, output).await;
             let environment = environment.map_err(|error| Fault::new("prepare an execution environment", error))?;
             let environment = Arc::new(environment);
-            self.shared.note(&environment);
+            if !self.shared.note(&environment) {
+                environment.end().await;
+                let stopped = LaunchError::Ended { who: "sandbox" };
+                return Err(Fault::new("prepare an execution environment", stopped));
+            }
             Ok(environment as Arc<dyn ports::Environment>)
         })
     }

@@ -54,16 +54,16 @@ mod tests {
     #[test]
     fn only_what_is_below_the_folder_decides() {
         let cases = [
-            ("/home/u/fns/a/x.py", true),
-            ("/home/u/fns/.lambd/state.db", false),
-            ("/home/u/fns/a/.git/HEAD", false),
-            ("/home/u/fns/state/state.db", false),
+            ("/srv/u/fns/a/x.py", true),
+            ("/srv/u/fns/.lambd/state.db", false),
+            ("/srv/u/fns/a/.git/HEAD", false),
+            ("/srv/u/fns/state/state.db", false),
         ];
         for (path, expected) in cases {
-            let is_source = is_source(Path::new(path), Path::new("/home/u/fns"), Path::new("/home/u/fns/state"));
+            let is_source = is_source(Path::new(path), Path::new("/srv/u/fns"), Path::new("/srv/u/fns/state"));
             assert_eq!(is_source, expected, "{path}");
         }
-        let root = Path::new("/home/u/.git/fns");
+        let root = Path::new("/srv/u/.git/fns");
         assert!(is_source(&root.join("a/x.py"), root, Path::new("/nowhere")));
     }
 }

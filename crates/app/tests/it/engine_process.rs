@@ -101,8 +101,16 @@ impl Engine {
     pub(crate) fn not_started(folder: TempDir, program: Vec<OsString>, flags: &[&str]) -> Self {
         let arguments = flags.iter().map(ToString::to_string).collect();
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let variables = Vec::new();
-        Self { running: None, program, arguments, variables, own_group: false, folder, api: nowhere, admin: nowhere }
+        Self {
+            running: None,
+            program,
+            arguments,
+            variables: Vec::new(),
+            own_group: false,
+            folder,
+            api: nowhere,
+            admin: nowhere,
+        }
     }
 
     /// One that is not started yet, in a process group of its own, as a terminal would have it.

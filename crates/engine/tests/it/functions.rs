@@ -226,7 +226,7 @@ async fn an_activation_that_failed_is_tried_again() {
     // The pauses double up to half a minute.
     for pause in [1, 2, 4, 8, 16, 30, 30] {
         assert_eq!((state(), house.clock.sleepers()), (State::Pending, 1));
-        house.clock.advance(Duration::from_secs(pause) - Duration::from_millis(1));
+        house.clock.advance(Duration::from_millis(pause * 1_000 - 1));
         house.breathe().await;
         assert_eq!(house.clock.sleepers(), 1, "not before {pause} s");
         house.clock.advance(Duration::from_millis(1));

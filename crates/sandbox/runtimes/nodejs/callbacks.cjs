@@ -71,6 +71,10 @@ class Runtime {
   }
 
   async serve() {
+    // An event that was answered twice is followed by one poll.
+    if (this.client.isPolling) {
+      return;
+    }
     let event;
     try {
       event = await this.client.next();

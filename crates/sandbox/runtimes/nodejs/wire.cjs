@@ -28,6 +28,9 @@ class Client {
     this.arrived = [];
     this.waiting = undefined;
     this.failure = undefined;
+    // From the poll for an event until it comes, nothing else can be said: what follows a poll is heard only after
+    // its event, and would be answered with it.
+    this.isPolling = false;
     process.on('exit', () => this.flushNow());
   }
 
@@ -38,16 +41,17 @@ class Client {
     // The poll keeps the process alive; while the handler runs only its own work does.
     this.open().ref();
     if (answer === undefined) {
-      this.send(this.nextRequest);
+      this.poll(this.nextRequest);
     } else if (answer.isTooLarge) {
       this.send(answer.head, answer.body);
       this.check(await this.response());
-      this.send(this.nextRequest);
+      this.poll(this.nextRequest);
     } else {
-      this.send(answer.head, answer.body, this.nextRequest);
+      this.poll(answer.head, answer.body, this.nextRequest);
       this.check(await this.response());
     }
     const event = await this.response();
+    this.isPolling = false;
     this.socket.unref();
     if (event.status < 200 || event.status > 299) {
       report(`Failed to get next invocation. Http Response code: ${event.status}`);
@@ -71,6 +75,9 @@ class Client {
   }
 
   async postInitError(body, errorType) {
+    if (this.isPolling) {
+      return;
+    }
     const bytes = Buffer.from(body);
     const lines =
       'content-type: application/json\r\n' +
@@ -81,11 +88,12 @@ class Client {
     this.socket.unref();
   }
 
-  // Sends the answer that waits, if any, without the event loop: the process is about to end.
+  // Sends the answer that waits, if any, without the event loop: the process is about to end. One that comes while
+  // it polls is to an event that has been answered, and nobody's: sent now it would take the next event.
   flushNow() {
     const answer = this.unsent;
     this.unsent = undefined;
-    if (answer === undefined || this.socket === undefined) {
+    if (answer === undefined || this.socket === undefined || this.isPolling) {
       return;
     }
     const handle = this.socket._handle;
@@ -110,6 +118,11 @@ class Client {
   request(method, path, lines, length) {
     const size = length === undefined ? '' : `content-length: ${length}\r\n`;
     return Buffer.from(`${method} ${API}${path} HTTP/1.1\r\n${this.hostLine}${lines}${size}\r\n`);
+  }
+
+  poll(...parts) {
+    this.isPolling = true;
+    this.send(...parts);
   }
 
   send(...parts) {

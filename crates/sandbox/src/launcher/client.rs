@@ -78,7 +78,7 @@ pub(crate) struct Spawner {
     pub(crate) pid: Option<u32>,
 }
 
-/// Whether a process still runs, and a call when it does no more.
+/// Whether a process or an environment still runs, and a call when it does no more.
 #[derive(Debug, Default)]
 pub(crate) struct Lifetime {
     over: AtomicBool,
@@ -90,9 +90,11 @@ impl Lifetime {
         self.over.load(Ordering::Acquire)
     }
 
-    fn end(&self) {
-        self.over.store(true, Ordering::Release);
+    /// Ends it; tells whether this is its end, and not a later one.
+    pub(crate) fn end(&self) -> bool {
+        let is_end = !self.over.swap(true, Ordering::AcqRel);
         self.ended.notify_waiters();
+        is_end
     }
 
     pub(crate) async fn wait(&self) {

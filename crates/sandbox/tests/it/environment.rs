@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use domain::environment::{Exit, Failure, InitEnd};
 use domain::variables::Variables;
-use engine::ports::Answer;
+use engine::ports::{Answer, Sandbox as _};
+use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 
-use crate::host::{Function, Host, Kind, host, in_time};
+use crate::host::{Function, Host, Kind, children_of, host, in_time, until};
 
 /// Runs a test on each kind of environment that this machine has.
 async fn on_each_kind<F: Future<Output = ()>>(test: impl Fn(Host, Kind) -> F) {
@@ -362,6 +363,40 @@ async fn stopping_leaves_neither_folder_nor_process() {
         assert_eq!(host.environments(), Vec::<String>::new());
         let answer = function.invoke(json!([])).await;
         assert!(matches!(answer, Answer::Failed(Failure::Exited(_))), "{answer:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn stopping_ends_an_initialisation_and_no_other_follows() {
+    on_each_kind(|host, _| async move {
+        host.at_init(&json!([{"print": "here\n"}, "hang"]));
+        let function = host.start(host.spec()).await;
+        let stop = async {
+            function.lines.wait_for("here\n").await;
+            in_time(function.environment.stop()).await;
+        };
+        let (end, ()) = tokio::join!(function.init(), stop);
+        assert_eq!(end, InitEnd::Failed(Failure::Exited(Exit::Signal(9))));
+        host.at_init(&json!([]));
+        assert_eq!(function.init().await, InitEnd::Failed(Failure::Exited(Exit::Signal(9))));
+        assert_eq!(host.environments(), Vec::<String>::new());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stopped_sandbox_starts_nothing() {
+    on_each_kind(|host, _| async move {
+        let function = host.ready().await;
+        let spawner = host.linux.spawner_pid().await;
+        in_time(host.linux.stop()).await;
+        assert_eq!(function.init().await, InitEnd::Failed(Failure::Exited(Exit::Signal(9))));
+        let late = in_time(host.linux.start(host.spec(), function.lines.clone())).await;
+        assert!(late.is_err());
+        assert_eq!(host.linux.spawner_pid().await, spawner);
+        drop(late);
+        until(|| host.environments().is_empty()).await;
     })
     .await;
 }

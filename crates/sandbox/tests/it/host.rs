@@ -13,6 +13,7 @@ use domain::names::{EnvironmentId, RequestId};
 use domain::runtime::Runtime;
 use domain::variables::Variables;
 use engine::ports::{Answer, Clock, Environment, EnvironmentSpec, Event, Output, Sandbox as _};
+use rustix::process::Pid;
 use sandbox::{Isolation, Linux, Settings, SpawnerCommand, View};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -77,6 +78,27 @@ impl Lines {
 /// Awaits something that must happen.
 pub(crate) async fn in_time<T>(work: impl Future<Output = T>) -> T {
     tokio::time::timeout(STEP_MAX, work).await.expect("it takes far too long")
+}
+
+/// Awaits a state that nobody tells of.
+pub(crate) async fn until(holds: impl Fn() -> bool) {
+    in_time(async {
+        while !holds() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+/// The processes that a process has started and that live.
+pub(crate) fn children_of(pid: u32) -> Vec<Pid> {
+    let all = fs::read_dir("/proc").unwrap().flatten();
+    let pids = all.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let stats = pids.filter_map(|pid| Some((pid, fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)));
+    stats
+        .filter(|(_, stat)| stat.rsplit_once(") ").unwrap().1.split(' ').nth(1) == Some(pid.to_string().as_str()))
+        .map(|(pid, _)| Pid::from_raw(pid).unwrap())
+        .collect()
 }
 
 pub(crate) fn settings(data_dir: &Path, kind: Kind) -> Settings {

@@ -127,6 +127,55 @@ async fn a_node_function_runs_on_a_node_of_this_machine() {
 }
 
 #[tokio::test]
+async fn an_error_after_the_answer_ends_the_node_process_and_takes_no_event() {
+    let Some(host) = searching_host(Kind::RealFolders, BTreeMap::new()).await else { return };
+    let found = in_time(host.linux.found_runtimes()).await.into_iter().map(|found| found.runtime);
+    let callbacks = ["nodejs16.x", "nodejs18.x", "nodejs20.x", "nodejs22.x"];
+    let Some(runtime) = found.into_iter().find(|runtime| callbacks.contains(&runtime.identifier())) else {
+        crate::host::skipped("no node whose handlers call back");
+        return;
+    };
+    // The poll leaves in the first turn of the event loop after the answer; the error comes in the second.
+    let late = "exports.handler = (event, context, callback) => {
+        context.callbackWaitsForEmptyEventLoop = false;
+        callback(null, event.a);
+        if (event.a === 20) setImmediate(() => setImmediate(() => { throw new Error('late'); }));
+    };";
+    let twice = "exports.handler = (event, context, callback) => {
+        context.callbackWaitsForEmptyEventLoop = false;
+        callback(null, event.a);
+        setImmediate(() => setImmediate(() => context.fail(new Error('again'))));
+    };";
+    let (function, answer) = run(&host, runtime, "app.js", late).await;
+    assert_eq!(answer, 20);
+    in_time(async {
+        while function.environment.is_ready() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert!(function.lines.take().concat().contains("late"));
+    assert_eq!(function.init().await, InitEnd::Ready);
+    assert!(matches!(function.invoke(json!({"a": 1})).await, Answer::Response(bytes) if bytes == "1"));
+    in_time(function.environment.stop()).await;
+
+    // What is answered twice has been answered once.
+    let (function, answer) = run(&host, runtime, "app.js", twice).await;
+    assert_eq!(answer, 20);
+    in_time(async {
+        while !function.lines.take().concat().contains("again") {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    for a in [1, 2] {
+        let answer = function.invoke(json!({"a": a})).await;
+        assert!(matches!(&answer, Answer::Response(bytes) if *bytes == a.to_string()), "{answer:?}");
+        in_time(function.environment.settle()).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn an_interpreter_below_tmp_is_still_there_in_the_view() {
     let Some(searching) = searching_host(Kind::OwnPaths, BTreeMap::new()).await else { return };
     let Some(runtime) = any_of(&searching, "python").await else { return };
