@@ -7,8 +7,8 @@ use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{WaitOptions, WaitStatus, wait};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{WaitOptions, wait};
 
 use super::init;
 use super::packets;
@@ -24,6 +24,12 @@ pub(crate) enum Kind {
     /// As process groups on real folders.
     RealFolders,
 }
+
+/// How long to wait before orphans that still live are looked at again.
+const ORPHANS_AGAIN_AFTER: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+
+/// How often to look at orphans when the engine is gone.
+const LAST_LOOKS: u32 = 20;
 
 /// Serves the engine until it is gone.
 pub(crate) fn run(control: OwnedFd) -> io::Result<()> {
@@ -42,17 +48,31 @@ pub(crate) fn run(control: OwnedFd) -> io::Result<()> {
     packets::send(&control, &Hello { refused }.encode(), &[])?;
 
     let mut inits = HashSet::new();
+    let mut has_orphans = false;
     loop {
         let mut ready = [PollFd::new(&control, PollFlags::IN), PollFd::new(&signals, PollFlags::IN)];
-        rustix::io::retry_on_intr(|| poll(&mut ready, None))?;
+        // An orphan that the kernel holds cannot be killed now; one that comes when its parent is gone is nobody's news.
+        let again = has_orphans.then_some(&ORPHANS_AGAIN_AFTER);
+        rustix::io::retry_on_intr(|| poll(&mut ready, again))?;
         let (asked, died) = (!ready[0].revents().is_empty(), !ready[1].revents().is_empty());
-        if died {
+        if died || has_orphans {
             while sys::next_signal(&signals).is_some() {}
-            reap(&mut inits, kind);
+            has_orphans = reap(&mut inits, kind);
         }
         if asked {
             match next(&control, &mut buffer)? {
-                None => return Ok(()),
+                None => {
+                    // Nobody else ends the orphans. Those that the kernel holds are killed and go when it lets them.
+                    for _ in 0..LAST_LOOKS {
+                        if !reap(&mut inits, kind) {
+                            break;
+                        }
+                        let mut died = [PollFd::new(&signals, PollFlags::IN)];
+                        rustix::io::retry_on_intr(|| poll(&mut died, Some(&ORPHANS_AGAIN_AFTER)))?;
+                        while sys::next_signal(&signals).is_some() {}
+                    }
+                    return Ok(());
+                }
                 Some((Request::Prepare(places), Some(init_end))) => {
                     if let Some(pid) = prepare(kind, &configuration.mount_point, &places, &init_end) {
                         inits.insert(pid);
@@ -157,28 +177,16 @@ fn prepare(kind: Kind, mount_point: &Path, places: &Places, init_end: &OwnedFd) 
     None
 }
 
-/// Takes note of inits that ended. On real folders their children have become ours: they end too.
-fn reap(inits: &mut HashSet<i32>, kind: Kind) {
-    let ended = |inits: &mut HashSet<i32>| {
-        while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
-            let _: WaitStatus = status;
-            inits.remove(&pid.as_raw_pid());
-        }
-    };
-    ended(inits);
-    if kind == Kind::RealFolders {
-        loop {
-            let orphans: Vec<i32> =
-                init::children_of_this_process().into_iter().filter(|pid| !inits.contains(pid)).collect();
-            if orphans.is_empty() {
-                break;
-            }
-            for pid in orphans {
-                init::kill(pid);
-            }
-            // Their own children come to us only when they are gone.
-            std::thread::yield_now();
-            ended(inits);
-        }
+/// Takes note of inits that ended. On real folders their children have become ours: they end too. Tells whether some
+/// of these still live.
+fn reap(inits: &mut HashSet<i32>, kind: Kind) -> bool {
+    while let Ok(Some((pid, _))) = wait(WaitOptions::NOHANG) {
+        inits.remove(&pid.as_raw_pid());
     }
+    if kind == Kind::OwnPaths {
+        return false;
+    }
+    let orphans: Vec<i32> = init::children_of_this_process().into_iter().filter(|pid| !inits.contains(pid)).collect();
+    orphans.iter().copied().for_each(init::kill);
+    !orphans.is_empty()
 }
