@@ -149,7 +149,10 @@ impl Spawner {
         let socket = Packets::new(ours).map_err(failed("watch the spawner's socket"))?;
         socket.send(&Request::Configure(configuration), &[]).await.map_err(failed("configure the spawner"))?;
         let hello: Option<(Hello, _)> = socket.receive().await.map_err(failed("hear from the spawner"))?;
-        let Some((Hello { refused }, _)) = hello else { return Err(LaunchError::Ended { who: "spawner" }) };
+        let Some((Hello { refused, unusable }, _)) = hello else { return Err(LaunchError::Ended { who: "spawner" }) };
+        if let Some(Refused { step, errno }) = unusable {
+            return Err(LaunchError::Unprepared { step, source: std::io::Error::from_raw_os_error(errno) });
+        }
         Ok(Self { socket, state, kill, refused, pid })
     }
 

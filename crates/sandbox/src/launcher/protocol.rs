@@ -36,6 +36,8 @@ pub(crate) struct Configuration {
 pub(crate) struct Hello {
     /// `None` where environments have paths of their own, else why they cannot.
     pub refused: Option<Refused>,
+    /// Why there can be no environment at all.
+    pub unusable: Option<Refused>,
 }
 
 /// A step that the kernel refused.
@@ -263,17 +265,20 @@ impl Message for Refused {
 
 impl Message for Hello {
     fn write(&self, out: &mut Writer) {
-        out.tag(u8::from(self.refused.is_some()));
-        if let Some(refused) = &self.refused {
-            refused.write(out);
+        for refused in [&self.refused, &self.unusable] {
+            out.tag(u8::from(refused.is_some()));
+            if let Some(refused) = refused {
+                refused.write(out);
+            }
         }
     }
 
     fn read(from: &mut Reader<'_>) -> Option<Self> {
-        Some(match from.tag()? {
-            0 => Self { refused: None },
-            _ => Self { refused: Some(Refused::read(from)?) },
-        })
+        let mut refused = || match from.tag()? {
+            0 => Some(None),
+            _ => Refused::read(from).map(Some),
+        };
+        Some(Self { refused: refused()?, unusable: refused()? })
     }
 }
 
@@ -391,8 +396,10 @@ mod tests {
             storage: "/s".into(),
             kept: vec![path.clone(), "/opt/x".into()],
         }));
-        check(&Hello { refused: Some(Refused { step: "unshare".into(), errno: 1 }) });
-        check(&Hello { refused: None });
+        let refused = || Some(Refused { step: "unshare".into(), errno: 1 });
+        check(&Hello { refused: refused(), unusable: None });
+        check(&Hello { refused: refused(), unusable: refused() });
+        check(&Hello { refused: None, unusable: None });
         check(&Order::Start(Start {
             serial: u32::MAX,
             programs: vec![path.clone()],

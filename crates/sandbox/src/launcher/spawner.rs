@@ -12,7 +12,9 @@ use rustix::process::{WaitOptions, wait};
 
 use super::init;
 use super::packets;
-use super::protocol::{Configuration, Hello, MESSAGE_BYTES_MAX, Message as _, Places, Refused, Request, Told};
+use super::protocol::{
+    Configuration, Hello, MESSAGE_BYTES_MAX, Message as _, Order, Places, Refused, Request, Start, Told,
+};
 use super::sys::{self, Cloned};
 use super::view::{self, Right};
 
@@ -45,7 +47,8 @@ pub(crate) fn run(control: OwnedFd) -> io::Result<()> {
     };
     let refused = choose_kind(&configuration);
     let kind = if refused.is_none() { Kind::OwnPaths } else { Kind::RealFolders };
-    packets::send(&control, &Hello { refused }.encode(), &[])?;
+    let unusable = if kind == Kind::RealFolders { try_init(&configuration.mount_point).err() } else { None };
+    packets::send(&control, &Hello { refused, unusable }.encode(), &[])?;
 
     let mut inits = HashSet::new();
     let mut has_orphans = false;
@@ -133,6 +136,44 @@ fn trial(right: Right, mount_point: &Path) -> Result<(), Refused> {
     apart("clone(CLONE_NEWNS|CLONE_NEWPID)", sys::OWN_MOUNTS_AND_PIDS, || view::enter(mount_point, &places))
 }
 
+/// Starts an init on real folders and has it start what is a file and no program: when the kernel refuses just that,
+/// it allows all that comes before.
+fn try_init(folder: &Path) -> Result<(), Refused> {
+    let unable = |error: io::Error| Refused { step: "socketpair".to_owned(), errno: error.raw_os_error().unwrap_or(0) };
+    let (ours, theirs) = packets::pair().map_err(|error| unable(error.into()))?;
+    let places =
+        Places { code: folder.to_owned(), clients: folder.to_owned(), storage: folder.to_owned(), kept: Vec::new() };
+    let init = prepare(Kind::RealFolders, folder, &places, &theirs);
+    drop(theirs);
+    let order = Order::Start(Start {
+        serial: 0,
+        programs: vec!["/proc/self/status".into()],
+        arguments: Vec::new(),
+        variables: Vec::new(),
+        folder: folder.to_owned(),
+    });
+    let nothing = open_nothing().map_err(unable)?;
+    // Where there is no init, what it was told instead is still there to be read.
+    let _ = packets::send(&ours, &order.encode(), &[nothing.as_fd()]);
+    let mut buffer = [0; 4096];
+    let result = loop {
+        let told = packets::receive(&ours, &mut buffer).ok().flatten();
+        match told.and_then(|(bytes, _)| Told::decode(&buffer[..bytes])) {
+            Some(Told::Spawned { .. } | Told::Prepared) => {}
+            Some(Told::NotExecuted { errno: libc::EACCES, .. }) => break Ok(()),
+            Some(Told::NotExecuted { errno, .. }) => break Err(Refused { step: "start a program".to_owned(), errno }),
+            Some(Told::Unprepared(refused)) => break Err(refused),
+            _ => break Err(Refused { step: "an init that was tried ended early".to_owned(), errno: 0 }),
+        }
+    };
+    // It ends with its socket.
+    drop(ours);
+    if init.is_some() {
+        let _ = rustix::io::retry_on_intr(|| wait(WaitOptions::empty()));
+    }
+    result
+}
+
 /// Does `work` in a process of its own, which ends with it.
 fn apart(step: &str, namespaces: i32, work: impl FnOnce() -> Result<(), Refused>) -> Result<(), Refused> {
     let unable = |error: io::Error| Refused { step: step.to_owned(), errno: error.raw_os_error().unwrap_or(0) };
@@ -141,7 +182,7 @@ fn apart(step: &str, namespaces: i32, work: impl FnOnce() -> Result<(), Refused>
         Cloned::Child => {
             drop(ours);
             let refused = work().err();
-            let _ = packets::send(&theirs, &Hello { refused }.encode(), &[]);
+            let _ = packets::send(&theirs, &Hello { refused, unusable: None }.encode(), &[]);
             sys::end(0);
         }
         Cloned::Parent { .. } => {
@@ -151,8 +192,8 @@ fn apart(step: &str, namespaces: i32, work: impl FnOnce() -> Result<(), Refused>
             let answer = answer.and_then(|(bytes, _)| Hello::decode(&buffer[..bytes]));
             let _ = rustix::io::retry_on_intr(|| wait(WaitOptions::empty()));
             match answer {
-                Some(Hello { refused: None }) => Ok(()),
-                Some(Hello { refused: Some(refused) }) => Err(refused),
+                Some(Hello { refused: None, .. }) => Ok(()),
+                Some(Hello { refused: Some(refused), .. }) => Err(refused),
                 None => Err(Refused { step: "the trial ended early".to_owned(), errno: 0 }),
             }
         }
