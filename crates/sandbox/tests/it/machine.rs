@@ -12,7 +12,7 @@ use sandbox::{Isolation, Linux, OpenError, RuntimeSetting};
 use serde_json::{Value, json};
 use testkit::clock::HandClock;
 
-use crate::host::{Function, Host, Kind, Lines, host, in_time, settings};
+use crate::host::{Function, Host, Kind, Lines, host, in_time, settings, until};
 
 #[tokio::test]
 async fn more_isolation_than_there_is_refuses_the_start_and_says_what_to_do() {
@@ -135,11 +135,15 @@ async fn an_error_after_the_answer_ends_the_node_process_and_takes_no_event() {
         crate::host::skipped("no node whose handlers call back");
         return;
     };
-    // The poll leaves in the first turn of the event loop after the answer; the error comes in the second.
-    let late = "exports.handler = (event, context, callback) => {
+    let late = "const { existsSync } = require('fs');
+    const fail = () => {
+        if (existsSync(__dirname + '/now')) throw new Error('late');
+        setImmediate(fail);
+    };
+    exports.handler = (event, context, callback) => {
         context.callbackWaitsForEmptyEventLoop = false;
         callback(null, event.a);
-        if (event.a === 20) setImmediate(() => setImmediate(() => { throw new Error('late'); }));
+        if (event.a === 20) setImmediate(fail);
     };";
     // Nothing is left to do, so the answer is null; then there is another.
     let twice = "exports.handler = (event, context, callback) => {
@@ -147,12 +151,9 @@ async fn an_error_after_the_answer_ends_the_node_process_and_takes_no_event() {
     };";
     let (function, answer) = run(&host, runtime, "app.js", late).await;
     assert_eq!(answer, 20);
-    in_time(async {
-        while function.environment.is_ready() {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    // It is idle, and polls.
+    fs::write(host.folder.path().join("function/now"), "").unwrap();
+    until(|| !function.environment.is_ready()).await;
     assert!(function.lines.take().concat().contains("late"));
     assert_eq!(function.init().await, InitEnd::Ready);
     assert!(matches!(function.invoke(json!({"a": 1})).await, Answer::Response(bytes) if bytes == "1"));
@@ -162,12 +163,7 @@ async fn an_error_after_the_answer_ends_the_node_process_and_takes_no_event() {
     let (function, answer) = run(&host, runtime, "app.js", twice).await;
     assert_eq!(answer, Value::Null);
     for _ in 0..2 {
-        in_time(async {
-            while !function.lines.take().concat().contains("again") {
-                tokio::task::yield_now().await;
-            }
-        })
-        .await;
+        until(|| function.lines.take().concat().contains("again")).await;
         let answer = function.invoke(json!({})).await;
         assert!(matches!(&answer, Answer::Response(bytes) if bytes == "null"), "{answer:?}");
         in_time(function.environment.settle()).await.unwrap();
