@@ -16,11 +16,7 @@ use engine::tasks::{self, Task};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::folders;
-<<<<<<< HEAD
-use crate::launcher::client::{Init, LaunchError, Spawner};
-=======
-use crate::launcher::client::{Init, LaunchError, Lifetime};
->>>>>>> sbfix
+use crate::launcher::client::{Init, LaunchError, Lifetime, Spawner};
 use crate::launcher::protocol::{Order, Places, Told};
 use crate::launcher::view_keep;
 use crate::memory::RuntimeMemory;

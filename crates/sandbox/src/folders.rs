@@ -173,7 +173,8 @@ fn remove_folder(folder: &Path) -> io::Result<()> {
                 inner => inner?,
             };
             loop {
-                let was_empty = empty(&inner, |name| move_up(&inner, name, &top, &mut moved).map(|name| found.push(name)))?;
+                let was_empty =
+                    empty(&inner, |name| move_up(&inner, name, &top, &mut moved).map(|name| found.push(name)))?;
                 match unlinkat(&top, &*name, AtFlags::REMOVEDIR) {
                     // Not every file system lists all there is while some of it goes.
                     Err(Errno::NOTEMPTY) if !was_empty => {}

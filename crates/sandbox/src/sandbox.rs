@@ -190,14 +190,10 @@ impl Shared {
     /// The spawner; a new one where the last has died, and none when the sandbox is stopped.
     pub(crate) async fn spawner(&self) -> Result<Arc<Spawner>, LaunchError> {
         let mut spawner = self.spawner.lock().await;
-<<<<<<< HEAD
-        if spawner.lifetime().is_over() || !spawner.is_there() {
-=======
         if self.environments().is_none() {
             return Err(LaunchError::Ended { who: "sandbox" });
         }
-        if spawner.lifetime().is_over() {
->>>>>>> sbfix
+        if spawner.lifetime().is_over() || !spawner.is_there() {
             tracing::error!("the process that starts functions has died; starting another");
             *spawner = Arc::new(start_spawner(&self.settings, &self.folders).await?);
         }
