@@ -1,6 +1,7 @@
 //! The real clock and the real dice. The only place that asks the system for time or chance.
 #![expect(clippy::disallowed_methods, reason = "everybody else gets these handed in")]
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use engine::ports::{Clock, Dice, Wait};
@@ -33,19 +34,55 @@ impl Clock for SystemClock {
     }
 }
 
-/// The system's random numbers.
+/// The system's random numbers, fetched some hundred bytes at a time: an invocation needs several.
+#[derive(Debug, Default)]
+pub(crate) struct SystemDice(Mutex<Pool>);
+
 #[derive(Debug)]
-pub(crate) struct SystemDice;
+struct Pool {
+    bytes: [u8; 512],
+    used: usize,
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        Self { bytes: [0; 512], used: 512 }
+    }
+}
+
+impl SystemDice {
+    fn take<const N: usize>(&self) -> [u8; N] {
+        let mut pool = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if pool.bytes.len() - pool.used < N {
+            fill(&mut pool.bytes);
+            pool.used = 0;
+        }
+        let from = pool.used;
+        pool.used += N;
+        let mut taken = [0; N];
+        taken.copy_from_slice(&pool.bytes[from..from + N]);
+        taken
+    }
+}
+
+/// Waits where the kernel has no randomness yet, which is in the first moments of a machine's life.
+fn fill(bytes: &mut [u8]) {
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match rustix::rand::getrandom(&mut bytes[filled..], rustix::rand::GetRandomFlags::empty()) {
+            Ok(more) => filled += more,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => panic!("this machine gives no random numbers: {error}"),
+        }
+    }
+}
 
 impl Dice for SystemDice {
     fn uuid(&self) -> Uuid {
-        Uuid::new_v4()
+        uuid::Builder::from_random_bytes(self.take()).into_uuid()
     }
 
     fn bits(&self) -> u64 {
-        let (bits, _) = Uuid::new_v4().as_u64_pair();
-        let (_, more) = Uuid::new_v4().as_u64_pair();
-        // The two halves each have fixed bits, at different places.
-        bits ^ more.rotate_left(32)
+        u64::from_ne_bytes(self.take())
     }
 }

@@ -72,9 +72,9 @@ macro_rules! settings {
 
 settings! {
     /// Where the AWS API is answered; port 0 takes any free one
-    listen, "listen", "LAMBD_LISTEN", "ADDRESS": SocketAddr = |_| SocketAddr::from(([127, 0, 0, 1], 4566));
+    listen, "listen", "LAMBD_LISTEN", "IP:PORT": SocketAddr = |_| SocketAddr::from(([127, 0, 0, 1], 4566));
     /// Where health, metrics and the admin API are answered
-    admin_listen, "admin-listen", "LAMBD_ADMIN_LISTEN", "ADDRESS": SocketAddr = |_| SocketAddr::from(([127, 0, 0, 1], 4567));
+    admin_listen, "admin-listen", "LAMBD_ADMIN_LISTEN", "IP:PORT": SocketAddr = |_| SocketAddr::from(([127, 0, 0, 1], 4567));
     /// Where functions and their code are kept
     data_dir, "data-dir", "LAMBD_DATA_DIR", "DIR": PathBuf = |places| places.data_dir.clone();
     /// The account of every ARN, twelve digits

@@ -18,6 +18,7 @@ use engine::invoker::Invoker;
 use engine::ports::{Clock, Dice, Packages, Records, Sandbox, Telemetry};
 use engine::tasks;
 use tokio::net::TcpListener;
+use tokio::signal::unix;
 use tokio::sync::watch;
 
 use crate::admin;
@@ -30,6 +31,8 @@ use crate::up::Up;
 pub(crate) const SPAWNER: &str = "__spawner";
 /// How often the engine ends environments that have been idle for too long and removes code that nothing uses.
 const HOUSEKEEPING: Duration = Duration::from_secs(5);
+/// How long work on other threads may go on after the end.
+const LAST_WAIT: Duration = Duration::from_secs(1);
 /// How often function logs are written out.
 const LOG_FLUSH: Duration = Duration::from_millis(100);
 
@@ -45,12 +48,15 @@ pub(crate) fn run(settings: Settings, folder: Option<PathBuf>) -> Result<()> {
         .enable_all()
         .build()
         .context("starting the asynchronous runtime")?;
-    runtime.block_on(serve(settings, folder))
+    let served = runtime.block_on(serve(settings, folder));
+    // Whoever looks at files or asks an interpreter on another thread may be at it for long, and nothing depends on it.
+    runtime.shutdown_timeout(LAST_WAIT);
+    served
 }
 
 async fn serve(settings: Settings, folder: Option<PathBuf>) -> Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let dice: Arc<dyn Dice> = Arc::new(SystemDice);
+    let dice: Arc<dyn Dice> = Arc::new(SystemDice::default());
     let home = Home {
         partition: "aws".into(),
         region: settings.region.as_str().into(),
@@ -102,19 +108,16 @@ async fn serve(settings: Settings, folder: Option<PathBuf>) -> Result<()> {
     let api = tasks::spawn("the API", api.serve(listener, stopped(&stopping)));
     tasks::spawn("housekeeping", keep_house(environments, functions.clone(), clock.clone())).detach();
     tasks::spawn("writing function logs", flush_logs(meters.clone(), clock.clone())).detach();
+    // From here on an end is an orderly one.
+    let mut signals = Signals::watch()?;
     say(&format!("api {endpoint}"))?;
     say(&format!("admin {admin_endpoint}"))?;
     if let Some(folder) = folder {
-        let up = Up::new((folder, endpoint), home, functions, (sandbox, clock.clone()));
-        let work = async move {
-            if let Err(error) = up.run().await {
-                tracing::error!("functions are not deployed any more: {error:#}");
-            }
-        };
-        tasks::spawn("deploying functions", work).detach();
+        let up = Up::new((folder, &settings.data_dir), (home, endpoint), functions, (sandbox, clock.clone()));
+        tasks::spawn("deploying functions", up.run()).detach();
     }
 
-    signal().await?;
+    signals.next().await;
     let drain = Duration::from_secs(settings.drain_seconds);
     tracing::info!("stopping: running invocations get up to {} s", drain.as_secs());
     // Nobody listening any more means that both have ended already.
@@ -126,7 +129,7 @@ async fn serve(settings: Settings, folder: Option<PathBuf>) -> Result<()> {
     tokio::select! {
         () = ended => {}
         () = clock.wake_at(clock.elapsed() + drain) => tracing::warn!("invocations still run after {} s and are ended", drain.as_secs()),
-        again = signal() => again?,
+        () = signals.next() => tracing::warn!("told to stop again: invocations that still run are ended"),
     }
     linux.stop().await;
     meters.flush();
@@ -149,14 +152,24 @@ async fn bind(name: &str, flag: &str, address: std::net::SocketAddr) -> Result<T
     })
 }
 
-/// Waits for SIGTERM or Ctrl-C.
-async fn signal() -> Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).context("watching for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("watching for Ctrl-C")?;
-    tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        _ = interrupt.recv() => Ok(()),
+/// SIGTERM and Ctrl-C, none of which is missed between two waits.
+struct Signals {
+    terminate: unix::Signal,
+    interrupt: unix::Signal,
+}
+
+impl Signals {
+    fn watch() -> Result<Self> {
+        let watch = |kind, name| unix::signal(kind).with_context(|| format!("watching for {name}"));
+        let terminate = watch(unix::SignalKind::terminate(), "SIGTERM")?;
+        Ok(Self { terminate, interrupt: watch(unix::SignalKind::interrupt(), "Ctrl-C")? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }
 
@@ -226,7 +239,9 @@ fn say(line: &str) -> Result<()> {
 
 fn log_to_stderr(settings: &Settings) -> Result<()> {
     use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_new(&settings.log).with_context(|| format!("--log {:?} is no filter", settings.log))?;
+    let filter = EnvFilter::try_new(&settings.log)
+        // Its source says the same again.
+        .map_err(|mistake| anyhow::anyhow!("--log {:?} is no filter: {mistake}", settings.log))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     match settings.log_format {
         LogFormat::Text => log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init(),

@@ -72,7 +72,8 @@ fn bare_word(text: &str, line: usize, column: usize) -> Option<&str> {
     let bytes = line.as_bytes();
     let start = bytes[..at].iter().rposition(|&c| !in_word(c)).map_or(0, |before| before + 1);
     let end = bytes[at..].iter().position(|&c| !in_word(c)).map_or(bytes.len(), |after| at + after);
-    let word = &line[start..end];
+    // The column counts bytes, so it may lie inside a letter; no word is there then.
+    let word = line.get(start..end)?;
     let quoted = start > 0 && bytes[start - 1] == b'"';
     (word.starts_with(|c: char| c.is_ascii_alphabetic()) && !quoted).then_some(word)
 }
@@ -118,6 +119,14 @@ mod tests {
     }
 
     #[test]
+    fn a_text_that_ends_within_a_string_is_told_and_not_died_of() {
+        // The parser's column counts bytes: it may point into the middle of a letter.
+        for cut in ["\"é", "{\"日", "\"é\\u00e", "é"] {
+            assert!(check(cut.as_bytes()).is_err(), "{cut}");
+        }
+    }
+
+    #[test]
     fn deep_nesting_is_refused_or_read_but_never_crashes() {
         let _ = check("[".repeat(200_000).as_bytes());
     }
@@ -126,6 +135,11 @@ mod tests {
         #[test]
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..64)) {
             let _ = check(&bytes);
+        }
+
+        #[test]
+        fn no_text_that_is_almost_json_makes_it_panic(text in "[\"\\\\u0-9a-fé日{}:\n]{0,12}") {
+            let _ = check(text.as_bytes());
         }
     }
 }

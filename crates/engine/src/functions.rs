@@ -2,7 +2,9 @@
 //!
 //! Never here: a rule that could be a pure function of the domain.
 
+use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use bytes::Bytes;
 use domain::arn::{Home, Target};
@@ -12,8 +14,12 @@ use domain::{Error, Fault, Refusal};
 
 use crate::access::{self, Action, Caller};
 use crate::catalog::{self, Catalog, Entry, Serving};
-use crate::ports::{Clock, Dice, Packages, Records, Sandbox};
+use crate::ports::{Clock, Dice, Kept, Packages, Records, Sandbox};
 use crate::{resolve, tasks};
+
+/// How long a failed activation waits before it is tried again, at first and at most.
+const SETTLE_PAUSE_MIN: Duration = Duration::from_secs(1);
+const SETTLE_PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// The functions of this engine.
 pub struct Functions {
@@ -97,14 +103,19 @@ impl Functions {
         }
         let kept = self.packages.keep(zip).await?;
         let function = Arc::new(new.with(kept.package, self.new_revision(), self.clock.now()));
-        let change = self.catalog.change().await;
-        if !self.records.insert(function.clone()).await? {
-            return Err(Refusal::FunctionExists { name }.into());
-        }
-        change.put(Entry { function: function.clone(), serving: Serving::new(function.clone()) });
-        drop(change);
-        self.settle_later(name);
-        Ok(function)
+        let functions = self.clone();
+        whole("creating a function", async move {
+            let _kept = kept;
+            let change = functions.catalog.change().await;
+            if !functions.records.insert(function.clone()).await? {
+                return Err(Refusal::FunctionExists { name }.into());
+            }
+            change.put(Entry { function: function.clone(), serving: Serving::new(function.clone()) });
+            drop(change);
+            functions.settle_later(name);
+            Ok(function)
+        })
+        .await
     }
 
     /// GetFunction and GetFunctionConfiguration.
@@ -166,7 +177,8 @@ impl Functions {
         let current = resolve::function(&self.catalog, target)?.function.clone();
         current.check_updatable(expected)?;
         let kept = self.packages.keep(zip).await?;
-        self.update(target, expected, dry_run, |_| Ok(Change::Code(kept.package))).await
+        let package = kept.package;
+        self.update(target, expected, dry_run, Some(kept), move |_| Ok(Change::Code(package))).await
     }
 
     /// UpdateFunctionConfiguration.
@@ -190,14 +202,14 @@ impl Functions {
         }
         let based_on = current.revision.to_string();
         // The edit was made on `current`; whoever came in between makes it stale.
-        let change = |function: &Function| {
+        let change = move |function: &Function| {
             if function.revision.to_string() == based_on {
                 Ok(Change::Configuration(Box::new(next)))
             } else {
                 Err(Refusal::UpdateInProgress { arn: function.arn.to_string() })
             }
         };
-        self.update(target, expected, false, change).await
+        self.update(target, expected, false, None, change).await
     }
 
     /// DeleteFunction.
@@ -206,10 +218,9 @@ impl Functions {
     /// There is no such function, or a part of it is meant that cannot be deleted alone.
     pub async fn delete_function(self: &Arc<Self>, caller: &Caller, target: &Target) -> Result<(), Error> {
         access::check(&self.home, caller, Action::DeleteFunction, &target.arn)?;
-        let name = &target.arn.name;
-        let change = self.catalog.change().await;
         // The text never names a version (recorded: test_delete_on_nonexisting_version).
-        let unknown = || Refusal::FunctionNotFound { arn: target.arn.to_string() };
+        let arn = target.arn.clone();
+        let unknown = move || Refusal::FunctionNotFound { arn: arn.to_string() };
         match &target.qualifier {
             Some(Qualifier::Latest) => return Err(Refusal::LatestCannotBeDeleted.into()),
             // Whether or not there is such a function (recorded:
@@ -217,19 +228,25 @@ impl Functions {
             Some(alias) if alias.is_alias_name() => return Err(Refusal::AliasCannotBeDeleted.into()),
             _ => {}
         }
-        let entry = self.catalog.get(name).ok_or_else(unknown)?;
-        match &target.qualifier {
-            // A version that is not there is as good as deleted (recorded: test_delete_on_nonexisting_version).
-            Some(Qualifier::Version(_)) => return Ok(()),
-            Some(_) => return Err(unknown().into()),
-            None => {}
-        }
-        if !self.records.remove(name.clone(), entry.function.revision).await? {
-            return Err(unknown().into());
-        }
-        self.remember(&entry.serving);
-        change.remove(name);
-        Ok(())
+        let (functions, target) = (self.clone(), target.clone());
+        whole("deleting a function", async move {
+            let name = &target.arn.name;
+            let change = functions.catalog.change().await;
+            let entry = functions.catalog.get(name).ok_or_else(&unknown)?;
+            match &target.qualifier {
+                // A version that is not there is as good as deleted (recorded: test_delete_on_nonexisting_version).
+                Some(Qualifier::Version(_)) => return Ok(()),
+                Some(_) => return Err(unknown().into()),
+                None => {}
+            }
+            if !functions.records.remove(name.clone(), entry.function.revision).await? {
+                return Err(unknown().into());
+            }
+            functions.remember(&entry.serving);
+            change.remove(name);
+            Ok(())
+        })
+        .await
     }
 
     /// Removes the code that no function has and nothing runs any more.
@@ -267,28 +284,42 @@ impl Functions {
         target: &Target,
         expected: Option<&str>,
         dry_run: bool,
-        decide: impl FnOnce(&Function) -> Result<Change, Refusal>,
+        // New code is held until the record that names it is written.
+        kept: Option<Kept>,
+        decide: impl FnOnce(&Function) -> Result<Change, Refusal> + Send + 'static,
     ) -> Result<Arc<Function>, Error> {
-        let change = self.catalog.change().await;
-        let entry = resolve::function(&self.catalog, target)?;
-        let current = &entry.function;
-        current.check_updatable(expected)?;
-        let next = Arc::new(current.updated(decide(current)?, self.new_revision(), self.clock.now()));
-        if dry_run {
-            return Ok(next);
-        }
-        self.replace(&change, &entry, next.clone(), entry.serving.clone()).await?;
-        drop(change);
-        self.settle_later(target.arn.name.clone());
-        Ok(next)
+        let (functions, target, expected) = (self.clone(), target.clone(), expected.map(str::to_owned));
+        whole("updating a function", async move {
+            let _kept = kept;
+            let change = functions.catalog.change().await;
+            let entry = resolve::function(&functions.catalog, &target)?;
+            let current = &entry.function;
+            current.check_updatable(expected.as_deref())?;
+            let next = current.updated(decide(current)?, functions.new_revision(), functions.clock.now());
+            let next = Arc::new(next);
+            if dry_run {
+                return Ok(next);
+            }
+            functions.replace(&change, &entry, next.clone(), entry.serving.clone()).await?;
+            drop(change);
+            functions.settle_later(target.arn.name);
+            Ok(next)
+        })
+        .await
     }
 
     /// Ends what is under way on a function: creation or an update. From then on its new state is served.
     fn settle_later(self: &Arc<Self>, name: FunctionName) {
         let functions = self.clone();
         let work = async move {
-            if let Err(fault) = functions.settle(&name).await {
-                tracing::error!(function = %name, "cannot activate the function, the next start tries again: {}", fault.chain());
+            let mut pause = SETTLE_PAUSE_MIN;
+            while let Err(fault) = functions.settle(&name).await {
+                tracing::error!(
+                    function = %name,
+                    "cannot activate the function, trying again in {} s: {}", pause.as_secs(), fault.chain()
+                );
+                functions.clock.wake_at(functions.clock.elapsed() + pause).await;
+                pause = (pause * 2).min(SETTLE_PAUSE_MAX);
             }
         };
         tasks::spawn("activating a function", work).detach();
@@ -326,4 +357,13 @@ impl Functions {
     fn new_revision(&self) -> RevisionId {
         RevisionId(self.dice.uuid())
     }
+}
+
+/// Makes a change as a task of its own, which ends as a whole whether or not the caller stays: what is on disk is then
+/// what is shown.
+async fn whole<T: Send + 'static>(
+    doing: &'static str,
+    change: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    tasks::spawn(doing, change).result().await?
 }

@@ -256,12 +256,13 @@ impl Run {
             Failure::TimedOut(_) => Status::Timeout,
             other => Status::Error(other.error_type().to_owned()),
         });
+        let now = invoker.clock.elapsed();
         let report = Report {
             request_id: self.request_id,
-            duration: invoker.clock.elapsed().saturating_sub(begun),
+            duration: now.saturating_sub(begun),
             init,
             memory_mb: self.function().configuration.memory_mb,
-            memory_used_bytes: member.environment.memory_used_bytes(),
+            memory_used_bytes: member.memory_used_bytes(now),
             status,
         };
         member.log.line(log::end(self.request_id).as_bytes());

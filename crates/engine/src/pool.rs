@@ -24,13 +24,30 @@ pub struct Member {
     /// Whether the next event can be handed over at once. `None`: it was never initialised.
     pub readiness: Option<Readiness>,
     idle_since: Duration,
+    memory_used: Option<(Duration, u64)>,
     _slot: Slot,
 }
+
+/// How old a reading of an environment's memory may be. Reading costs about as much as any step of an invocation, and
+/// in so short a time a process cannot take much more.
+const MEMORY_READING: Duration = Duration::from_millis(10);
 
 impl Member {
     /// A new one, in the room that was taken for it.
     pub(crate) fn new(environment: Arc<dyn Environment>, log: Arc<EnvironmentLog>, slot: Slot) -> Self {
-        Self { environment, log, readiness: None, idle_since: Duration::ZERO, _slot: slot }
+        Self { environment, log, readiness: None, idle_since: Duration::ZERO, memory_used: None, _slot: slot }
+    }
+
+    /// The most memory that it has used so far, in bytes, as of at most ten milliseconds ago.
+    pub(crate) fn memory_used_bytes(&mut self, now: Duration) -> u64 {
+        match self.memory_used {
+            Some((read_at, bytes)) if now < read_at + MEMORY_READING => bytes,
+            _ => {
+                let bytes = self.environment.memory_used_bytes();
+                self.memory_used = Some((now, bytes));
+                bytes
+            }
+        }
     }
 
     /// Ends the environment, in the background.
@@ -143,6 +160,7 @@ impl Pool {
 }
 
 impl PoolState {
+    /// Where the pool is retired the wait never ends: what comes back is ended instead.
     fn wait(&mut self) -> Back {
         let (tell, told) = oneshot::channel();
         self.waiting.push_back(tell);

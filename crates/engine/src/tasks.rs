@@ -1,6 +1,9 @@
 //! Work that goes on by itself. A panic in it is a bug and becomes a [`Fault`]; it takes nothing else with it.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
 
 use domain::Fault;
 use tokio::task::JoinHandle;
@@ -17,6 +20,22 @@ pub async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Fault> {
     tokio::task::spawn_blocking(work).await.map_err(|died| Fault::new(doing, died))
+}
+
+/// Does `work` where it is, and turns its panic into a fault as that of a task is: for what is too short to be one.
+///
+/// # Errors
+/// The work panicked. What it was changing has been dropped.
+pub async fn caught<T>(doing: &'static str, work: impl Future<Output = T>) -> Result<T, Fault> {
+    let mut work = pin!(work);
+    poll_fn(|context| {
+        // Never polled again after a panic, so nobody sees what it left half done.
+        match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
+            Ok(poll) => poll.map(Ok),
+            Err(_) => Poll::Ready(Err(Fault::new(doing, "it panicked; the panic was printed before"))),
+        }
+    })
+    .await
 }
 
 /// Work that was started by [`spawn`].

@@ -16,7 +16,7 @@ use engine::tasks::{self, Task};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::folders;
-use crate::launcher::client::{Init, LaunchError, Lifetime};
+use crate::launcher::client::{Init, LaunchError, Lifetime, Spawner};
 use crate::launcher::protocol::{Order, Places, Told};
 use crate::launcher::view_keep;
 use crate::memory::RuntimeMemory;
@@ -66,6 +66,7 @@ pub(crate) enum EnvironmentError {
 struct Place {
     number: u32,
     init: Arc<Init>,
+    spawner: Arc<Spawner>,
     replies: mpsc::Receiver<Reply>,
     listener: Task<()>,
     paths: Paths,
@@ -87,6 +88,9 @@ struct Process {
     /// The place that it was started in: the end of an earlier one does not concern it.
     place: u32,
     conversation: Arc<Conversation>,
+    /// Without whom it ends.
+    init: Arc<Init>,
+    spawner: Arc<Spawner>,
     memory: OnceLock<RuntimeMemory>,
     /// Told by the kernel at its end; 0 before.
     peak_bytes: AtomicU64,
@@ -182,7 +186,7 @@ impl Environment {
             "listening to an environment",
             listen(init.clone(), spawner.lifetime(), tell, (self.current.clone(), number), has_namespace),
         );
-        Ok(Place { number, init, replies, listener, paths, has_namespace })
+        Ok(Place { number, init, spawner, replies, listener, paths, has_namespace })
     }
 
     /// Starts a runtime process in place of the one before.
@@ -201,6 +205,8 @@ impl Environment {
             serial,
             place: place.number,
             conversation,
+            init: place.init.clone(),
+            spawner: place.spawner.clone(),
             memory: OnceLock::new(),
             peak_bytes: AtomicU64::new(0),
             server: tasks::spawn("serving the Runtime API", server),
@@ -527,7 +533,10 @@ impl ports::Environment for Environment {
     }
 
     fn is_ready(&self) -> bool {
-        self.current.get().is_some_and(|process| process.conversation.is_ready())
+        // Asked of the kernel: what was killed in between has perhaps not been heard of.
+        let is_ready =
+            |process: Arc<Process>| process.conversation.is_ready() && process.init.is_there(&process.spawner);
+        self.current.get().is_some_and(is_ready)
     }
 
     fn memory_used_bytes(&self) -> u64 {

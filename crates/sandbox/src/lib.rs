@@ -19,6 +19,7 @@ mod settings;
 mod start;
 
 pub use folders::FoldersError;
+pub use launcher::end_with_us;
 pub use report::{FoundRuntime, Report, Strength, View};
 pub use sandbox::{Linux, OpenError};
 pub use settings::{Isolation, RuntimeSetting, Settings, SpawnerCommand};

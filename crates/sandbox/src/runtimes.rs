@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::clients;
+use crate::launcher::end_with_us;
 use crate::settings::RuntimeSetting;
 
 /// An interpreter that runs some runtime.
@@ -244,7 +245,7 @@ impl Search {
             if done.exists() {
                 continue;
             }
-            let status = Command::new(&interpreter.command)
+            let status = end_with_us(&mut Command::new(&interpreter.command))
                 .args(["-I", "-S"])
                 .args(clients::PYTHON_COMPILE)
                 .arg(&self.python_client)
@@ -380,7 +381,7 @@ fn run(program: &Path, arguments: &[&str], limit: Timespec) -> Result<Option<Str
     use rustix::event::{PollFd, PollFlags, poll};
     use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
     use std::os::unix::process::CommandExt as _;
-    let child = Command::new(program)
+    let child = end_with_us(&mut Command::new(program))
         .args(arguments)
         .env_clear()
         .env("PATH", "/usr/local/bin:/usr/bin:/bin")

@@ -203,7 +203,7 @@ impl Shared {
         if self.environments().is_none() {
             return Err(LaunchError::Ended { who: "sandbox" });
         }
-        if spawner.is_gone() {
+        if spawner.lifetime().is_over() || !spawner.is_there() {
             tracing::error!("the process that starts functions has died; starting another");
             *spawner = Arc::new(start_spawner(&self.settings, &self.folders).await?);
         }

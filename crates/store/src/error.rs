@@ -7,7 +7,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The folder, or what lies in it, cannot be made, read or locked.
-    #[error("could not use {} in the data folder", path.display())]
+    #[error("cannot use {}: choose another data folder with --data-dir, or make this one readable and writable", path.display())]
     Folder {
         /// What of it.
         path: PathBuf,

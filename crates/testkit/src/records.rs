@@ -1,4 +1,4 @@
-//! `Records` in memory, with an outage to order.
+//! `Records` in memory, with an outage or a slow disk to order.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -7,10 +7,15 @@ use domain::Fault;
 use domain::function::{Digest, Function};
 use domain::names::{FunctionName, RevisionId};
 use engine::ports::{Records, Wait};
+use tokio::sync::watch;
 
 /// Functions that live as long as this does.
 #[derive(Debug, Default)]
-pub struct MemoryRecords(Mutex<Inner>);
+pub struct MemoryRecords {
+    inner: Mutex<Inner>,
+    /// Whether answers are kept back.
+    is_slow: watch::Sender<bool>,
+}
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -29,13 +34,23 @@ impl MemoryRecords {
         self.inner().is_down = is_down;
     }
 
+    /// From now on, until told otherwise, what is asked is done and nobody gets an answer: as with a disk that syncs.
+    pub fn set_slow(&self, is_slow: bool) {
+        self.is_slow.send_replace(is_slow);
+    }
+
     /// Whether a package is part of a function.
     pub(crate) fn needs(&self, package: Digest) -> bool {
         self.inner().functions.values().any(|function| function.package.digest == package)
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().expect("nothing that holds it panics")
+        self.inner.lock().expect("nothing that holds it panics")
+    }
+
+    async fn answered<T>(&self, answer: T) -> T {
+        let _ = self.is_slow.subscribe().wait_for(|is_slow| !is_slow).await;
+        answer
     }
 
     fn up(&self) -> Result<MutexGuard<'_, Inner>, Fault> {
@@ -51,32 +66,39 @@ impl Records for MemoryRecords {
 
     fn insert(&self, function: Arc<Function>) -> Wait<'_, Result<bool, Fault>> {
         Box::pin(async move {
-            let mut inner = self.up()?;
-            let name = function.arn.name.clone();
-            let is_free = !inner.functions.contains_key(&name);
-            inner.functions.entry(name).or_insert(function);
-            Ok(is_free)
+            let is_free = {
+                let mut inner = self.up()?;
+                let name = function.arn.name.clone();
+                let is_free = !inner.functions.contains_key(&name);
+                inner.functions.entry(name).or_insert(function);
+                is_free
+            };
+            Ok(self.answered(is_free).await)
         })
     }
 
     fn replace(&self, expected: RevisionId, function: Arc<Function>) -> Wait<'_, Result<bool, Fault>> {
         Box::pin(async move {
-            let mut inner = self.up()?;
-            let found = inner.functions.get_mut(&function.arn.name).filter(|found| found.revision == expected);
-            let Some(found) = found else { return Ok(false) };
-            *found = function;
-            Ok(true)
+            let is_there = {
+                let mut inner = self.up()?;
+                let found = inner.functions.get_mut(&function.arn.name).filter(|found| found.revision == expected);
+                found.map(|found| *found = function).is_some()
+            };
+            Ok(self.answered(is_there).await)
         })
     }
 
     fn remove(&self, name: FunctionName, expected: RevisionId) -> Wait<'_, Result<bool, Fault>> {
         Box::pin(async move {
-            let mut inner = self.up()?;
-            let is_there = inner.functions.get(&name).is_some_and(|found| found.revision == expected);
-            if is_there {
-                inner.functions.remove(&name);
-            }
-            Ok(is_there)
+            let is_there = {
+                let mut inner = self.up()?;
+                let is_there = inner.functions.get(&name).is_some_and(|found| found.revision == expected);
+                if is_there {
+                    inner.functions.remove(&name);
+                }
+                is_there
+            };
+            Ok(self.answered(is_there).await)
         })
     }
 }

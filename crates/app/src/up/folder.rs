@@ -1,6 +1,7 @@
 //! Which folders are functions: those with a `lambd.toml`, and those whose files leave no doubt.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use domain::names::FunctionName;
@@ -10,10 +11,13 @@ use serde::Deserialize;
 const DEPTH_MAX: usize = 4;
 /// Folders in which nobody keeps functions.
 const SKIPPED: [&str; 6] = ["node_modules", "target", "__pycache__", "venv", "dist", "build"];
+/// The longest file in which a handler is looked for.
+const SOURCE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// The name of the file that describes a function.
 pub(super) const DESCRIPTION: &str = "lambd.toml";
 
 /// A `lambd.toml`.
+#[expect(clippy::struct_field_names, reason = "its fields are the file's keys")]
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Description {
@@ -65,36 +69,60 @@ pub(super) struct Unclear {
     pub(super) why: String,
 }
 
-/// Finds the functions at and below `root`, by path.
-pub(super) fn find(root: &Path) -> Vec<Result<Folder, Unclear>> {
-    let mut found = Vec::new();
-    walk(root, 0, &mut found);
+/// What a look at all folders has found.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// The folders that are functions, or should be, by path.
+    pub(super) folders: Vec<Result<Folder, Unclear>>,
+    /// The folders that could not be looked into, and why: what is in them is not known to be gone.
+    pub(super) unreadable: Vec<Unclear>,
+}
+
+/// Finds the functions at and below `root`, but not in the folder `except`, which has no links in its path.
+pub(super) fn find(root: &Path, except: &Path) -> Found {
+    let mut found = Found::default();
+    walk(root, except, 0, &mut found);
     found
 }
 
-fn walk(path: &Path, depth: usize, found: &mut Vec<Result<Folder, Unclear>>) {
-    if let Some(result) = read(path) {
-        found.push(result);
+fn walk(path: &Path, except: &Path, depth: usize, found: &mut Found) {
+    let names = match names_in(path) {
+        Ok(names) => names,
+        // Gone since it was listed: the next look will not meet it.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && depth > 0 => return,
+        Err(error) => {
+            let why = format!("it cannot be read: {error}");
+            return found.unreadable.push(Unclear { path: path.to_owned(), why });
+        }
+    };
+    if let Some(result) = read(path, &names) {
+        return found.folders.push(result);
+    }
+    if depth == DEPTH_MAX {
         return;
     }
-    let Ok(entries) = std::fs::read_dir(path) else { return };
-    let mut below: Vec<PathBuf> = entries
-        .flatten()
-        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
-        .map(|entry| entry.path())
-        .filter(|path| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            !name.starts_with('.') && !SKIPPED.contains(&&*name)
-        })
-        .collect();
-    below.sort();
-    if depth < DEPTH_MAX {
-        below.iter().for_each(|path| walk(path, depth + 1, found));
+    for name in names.iter().filter(|name| !name.starts_with('.') && !SKIPPED.contains(&name.as_str())) {
+        let below = path.join(name);
+        // Links are not followed: what they lead to is found where it is.
+        let is_folder = std::fs::symlink_metadata(&below).is_ok_and(|data| data.is_dir());
+        if is_folder && below.canonicalize().is_ok_and(|below| below != except) {
+            walk(&below, except, depth + 1, found);
+        }
     }
 }
 
+/// The names in a folder that are text, in order.
+fn names_in(path: &Path) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(path)? {
+        names.extend(entry?.file_name().into_string());
+    }
+    names.sort();
+    Ok(names)
+}
+
 /// What a folder is: `None` if nothing hints at a function.
-fn read(path: &Path) -> Option<Result<Folder, Unclear>> {
+fn read(path: &Path, names: &[String]) -> Option<Result<Folder, Unclear>> {
     let unclear = |why: String| Some(Err(Unclear { path: path.to_owned(), why }));
     let described = path.join(DESCRIPTION);
     let description: Option<Description> = match std::fs::read_to_string(&described) {
@@ -102,11 +130,12 @@ fn read(path: &Path) -> Option<Result<Folder, Unclear>> {
             Ok(description) => Some(description),
             Err(mistake) => return unclear(format!("{DESCRIPTION} is not right: {mistake}")),
         },
-        Err(_) => None,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return unclear(format!("{DESCRIPTION} cannot be read: {error}")),
     };
     let is_described = description.is_some();
     let description = description.unwrap_or_default();
-    let recognised = recognise(path);
+    let recognised = recognise(path, names);
     let (runtime, handler) = match (&description.runtime, &description.handler, recognised) {
         (Some(runtime), Some(handler), _) => (Wanted::Exactly(runtime.clone()), handler.clone()),
         // The handler of an OS-only runtime is its own business; nearly all ignore it.
@@ -149,13 +178,10 @@ enum Recognised {
 }
 
 /// What the files at the top of a folder say.
-fn recognise(path: &Path) -> Recognised {
-    let Ok(entries) = std::fs::read_dir(path) else { return Recognised::Nothing };
+fn recognise(path: &Path, names: &[String]) -> Recognised {
     let mut candidates: Vec<(&'static str, String)> = Vec::new();
-    let mut names: Vec<String> = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
-    names.sort();
     for name in names {
-        let file = path.join(&name);
+        let file = path.join(name);
         if name == "bootstrap" && is_executable(&file) {
             candidates.push(("provided", "bootstrap".to_owned()));
         }
@@ -171,7 +197,9 @@ fn recognise(path: &Path) -> Recognised {
             _ => continue,
         };
         let family = if extension == "py" { "python" } else { "nodejs" };
-        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        // A pipe would never end; a file beyond any source tells nothing.
+        let is_source = std::fs::metadata(&file).is_ok_and(|data| data.is_file() && data.len() <= SOURCE_BYTES_MAX);
+        let text = if is_source { std::fs::read_to_string(&file).unwrap_or_default() } else { String::new() };
         let handler = exported.iter().find(|(sign, _)| {
             text.lines().any(|line| {
                 line.starts_with(sign)
@@ -213,7 +241,7 @@ mod tests {
 
     fn check(files: &[(&str, &str)], expected: Result<(&str, Wanted, &str), &str>) {
         let root = folder(files);
-        let found = find(root.path());
+        let found = find(root.path(), Path::new("/nowhere")).folders;
         assert_eq!(found.len(), 1, "{found:?}");
         match (&found[0], expected) {
             (Ok(folder), Ok((name, runtime, handler))) => {
@@ -267,6 +295,31 @@ mod tests {
 
     #[test]
     fn a_folder_of_other_things_is_no_function() {
-        assert_eq!(find(folder(&[("README.md", "x"), ("util.py", "def help(): pass\n")]).path()), Vec::new());
+        let root = folder(&[("README.md", "x"), ("util.py", "def help(): pass\n")]);
+        let found = find(root.path(), Path::new("/nowhere"));
+        assert_eq!((found.folders, found.unreadable), (Vec::new(), Vec::new()));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_taken_for_gone() {
+        let found = find(Path::new("/nowhere/at/all"), Path::new("/nowhere"));
+        assert!(found.folders.is_empty());
+        assert!(found.unreadable[0].why.starts_with("it cannot be read: "), "{found:?}");
+
+        // A description that is a folder cannot be read, whoever asks.
+        let root = folder(&[("a.py", "def handler(e, c): pass\n")]);
+        std::fs::create_dir(root.path().join("fn/lambd.toml")).unwrap();
+        let found = find(root.path(), Path::new("/nowhere")).folders;
+        assert!(matches!(&found[..], [Err(unclear)] if unclear.why.contains("cannot be read")), "{found:?}");
+    }
+
+    #[test]
+    fn the_folder_excepted_and_what_links_lead_to_are_left_alone() {
+        let root = folder(&[("a.py", "def handler(e, c): pass\n")]);
+        let place = root.path().canonicalize().unwrap();
+        std::os::unix::fs::symlink(place.join("fn"), place.join("link")).unwrap();
+        std::os::unix::fs::symlink(&place, place.join("up")).unwrap();
+        assert_eq!(find(&place, Path::new("/nowhere")).folders.len(), 1);
+        assert_eq!(find(&place, &place.join("fn")).folders.len(), 0);
     }
 }

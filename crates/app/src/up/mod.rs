@@ -1,19 +1,22 @@
 //! `lambd up`: every function below a folder deployed, and again when its files change.
 //!
-//! It does what a client would do, through the same use cases.
+//! It does what a client would do, through the same use cases. One deployment of a folder is under way at a time; what
+//! changes meanwhile is seen by the next look. A function goes only when its folder is known to be gone.
 
+mod build;
+mod files;
 mod folder;
 mod package;
 mod watch;
 
-use std::collections::{BTreeMap, HashSet};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use bytes::Bytes;
 use domain::arn::{Home, Target};
 use domain::function::{Configuration, Function, NewFunction};
@@ -25,29 +28,49 @@ use engine::access::{Action, Caller};
 use engine::functions::Functions;
 use engine::ports::{Clock, Sandbox};
 use engine::tasks;
-use tokio::sync::Mutex;
+use tokio::sync::{Notify, Semaphore};
 
-use self::folder::{Folder, Wanted};
+use self::files::{Files, Written};
+use self::folder::{Folder, Found, Unclear, Wanted};
 
 /// Marks a function as ours, with the folder that it came from.
 const TAG: &str = "lambd:folder";
 /// How often a deployment looks whether the one before has come to its end.
 const SETTLE_POLL: Duration = Duration::from_millis(5);
-/// How much of a failed build's output is shown.
-const BUILD_LINES: usize = 30;
+/// How often folders are looked at where changes are not told.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Builds at the same time: most use the whole machine, and one that hangs may not hold up all others.
+const BUILDS_MAX: usize = 4;
 
 /// Deploys the functions below one folder.
 pub(crate) struct Up {
     root: PathBuf,
+    /// Without links in its path.
+    data_dir: PathBuf,
     home: Home,
     endpoint: String,
     functions: Arc<Functions>,
     sandbox: Arc<dyn Sandbox>,
     clock: Arc<dyn Clock>,
-    /// What was last deployed, or tried, of each folder.
-    seen: Mutex<BTreeMap<PathBuf, u64>>,
-    /// Builds go one after the other: each uses the whole machine anyway.
-    building: Mutex<()>,
+    /// Each folder that is, or was to be, a function.
+    places: Mutex<BTreeMap<PathBuf, Place>>,
+    /// What cannot be read, as it was last told.
+    unreadable: Mutex<Vec<Unclear>>,
+    building: Semaphore,
+    /// Something may be different.
+    changed: Arc<Notify>,
+}
+
+/// What is known of one folder.
+#[derive(Default)]
+struct Place {
+    /// What was there when it was last deployed, or tried.
+    seen: Option<(Result<Folder, Unclear>, Files)>,
+    /// Whether that is under way; told to, it stops.
+    deploying: Option<Arc<Notify>>,
+    written: Written,
+    /// Whether the commands have been printed.
+    is_presented: bool,
 }
 
 /// What became of a folder.
@@ -59,94 +82,136 @@ enum Deployed {
 
 impl Up {
     pub(crate) fn new(
-        (root, endpoint): (PathBuf, String),
-        home: Home,
+        (root, data_dir): (PathBuf, &Path),
+        (home, endpoint): (Home, String),
         functions: Arc<Functions>,
         (sandbox, clock): (Arc<dyn Sandbox>, Arc<dyn Clock>),
     ) -> Arc<Self> {
         Arc::new(Self {
             root,
+            data_dir: data_dir.canonicalize().unwrap_or_else(|_| data_dir.to_owned()),
             home,
             endpoint,
             functions,
             sandbox,
             clock,
-            seen: Mutex::default(),
-            building: Mutex::default(),
+            places: Mutex::default(),
+            unreadable: Mutex::default(),
+            building: Semaphore::new(BUILDS_MAX),
+            changed: Arc::default(),
         })
     }
 
     /// Deploys what is there, and again what changes, for ever.
-    pub(crate) async fn run(self: Arc<Self>) -> Result<()> {
-        let changes = watch::Changes::below(&self.root)?;
+    pub(crate) async fn run(self: Arc<Self>) {
+        let watcher = watch::below(&self.root, &self.data_dir, self.changed.clone());
+        if let Err(error) = &watcher {
+            say(&format!(
+                "changes are not told ({error:#}); looking for them every {} s (inotify's limits are in /proc/sys/fs/inotify)",
+                LOOK_EVERY.as_secs()
+            ));
+        }
+        let identity = identity(&self.root);
         loop {
-            self.clone().scan().await;
-            changes.next().await;
+            self.clone().look(identity).await;
+            match &watcher {
+                Ok(_) => self.changed.notified().await,
+                Err(_) => self.clock.wake_at(self.clock.elapsed() + LOOK_EVERY).await,
+            }
         }
     }
 
-    /// Looks at every folder once and deploys those whose files are not what was last deployed.
-    async fn scan(self: Arc<Self>) {
-        let root = self.root.clone();
-        let Ok(found) = tasks::off_thread("looking for functions", move || {
-            let found = folder::find(&root);
-            found.into_iter().map(|found| (fingerprint(&found), found)).collect::<Vec<_>>()
-        })
-        .await
-        else {
+    /// Looks at every folder once and deploys those that are not what was last deployed.
+    async fn look(self: Arc<Self>, root: Option<(u64, u64)>) {
+        let up = self.clone();
+        let looked = tasks::off_thread("looking for functions", move || {
+            let found = folder::find(&up.root, &up.data_dir);
+            let files = found.folders.iter().map(|found| match found {
+                Ok(folder) => up.files(folder),
+                Err(_) => Files::new(),
+            });
+            let files: Vec<Files> = files.collect();
+            (found, files)
+        });
+        let Ok((mut found, files)) = looked.await else { return };
+        if identity(&self.root) != root {
+            // Unmounted, moved away, or put there anew: what is missing in it says nothing.
+            let why = "it is not the folder that it was; start `lambd up` again to deploy from it".to_owned();
+            found = Found { folders: Vec::new(), unreadable: vec![Unclear { path: self.root.clone(), why }] };
+        }
+        self.tell_unreadable(&found.unreadable);
+        if found.unreadable.iter().any(|unreadable| unreadable.path == self.root) {
             return;
-        };
-        let mut names: BTreeMap<FunctionName, PathBuf> = BTreeMap::new();
-        let mut paths = HashSet::new();
-        for (fingerprint, found) in found {
-            let path = match &found {
-                Ok(folder) => folder.path.clone(),
-                Err(unclear) => unclear.path.clone(),
-            };
-            paths.insert(path.clone());
-            if let Ok(folder) = &found {
-                if let Some(other) = names.insert(folder.name.clone(), path.clone()) {
-                    names.insert(folder.name.clone(), other.clone());
-                    self.say_once(&path, fingerprint, || {
-                        format!("{} is left out: {} has the same name", path.display(), other.display())
-                    })
-                    .await;
-                    continue;
-                }
+        }
+        self.leave_out_namesakes(&mut found);
+        self.delete_missing(&found).await;
+        let still_there: BTreeSet<PathBuf> = found.folders.iter().map(|found| path_of(found).to_owned()).collect();
+        for (found, files) in found.folders.into_iter().zip(files) {
+            self.clone().deploy_if_changed(found, files);
+        }
+        self.places().retain(|path, place| {
+            let is_gone = !still_there.contains(path);
+            if let Some(stop) = place.deploying.as_ref().filter(|_| is_gone) {
+                stop.notify_one();
             }
-            if self.seen.lock().await.insert(path.clone(), fingerprint) == Some(fingerprint) {
+            !is_gone || place.deploying.is_some()
+        });
+    }
+
+    fn files(&self, folder: &Folder) -> Files {
+        files::look(&folder.path, folder.description.build.is_some(), &self.data_dir)
+    }
+
+    fn tell_unreadable(&self, unreadable: &[Unclear]) {
+        let mut told = self.unreadable.lock().unwrap_or_else(PoisonError::into_inner);
+        for Unclear { path, why } in unreadable.iter().filter(|one| !told.contains(one)) {
+            say(&format!("{}: {why}; functions from there stay as they are", path.display()));
+        }
+        *told = unreadable.to_vec();
+    }
+
+    /// Of several folders that want one name, the one from which the function was deployed keeps it, else the first.
+    fn leave_out_namesakes(&self, found: &mut Found) {
+        let mut owners: BTreeMap<FunctionName, PathBuf> = BTreeMap::new();
+        for folder in found.folders.iter().flatten() {
+            let owner = owners.entry(folder.name.clone()).or_insert_with(|| folder.path.clone());
+            let deployed = self.current(&folder.name);
+            if deployed.is_some_and(|function| mark_of(&function) == Some(&*self.mark(&folder.path))) {
+                owner.clone_from(&folder.path);
+            }
+        }
+        for found in &mut found.folders {
+            let Ok(folder) = found else { continue };
+            let owner = &owners[&folder.name];
+            if *owner != folder.path {
+                let why = format!("{} has the same name, {}", owner.display(), folder.name);
+                *found = Err(Unclear { path: folder.path.clone(), why });
+            }
+        }
+    }
+
+    /// Deletes the functions that were deployed from folders that are gone, or have another name by now.
+    async fn delete_missing(&self, found: &Found) {
+        let Ok(page) = self.functions.list_functions(&Caller::Anyone, None, usize::MAX) else { return };
+        let wanted: BTreeSet<&FunctionName> = found.folders.iter().flatten().map(|folder| &folder.name).collect();
+        // A mistake in a folder takes nothing away.
+        let unclear: BTreeSet<String> =
+            found.folders.iter().filter_map(|found| Some(self.mark(&found.as_ref().err()?.path))).collect();
+        let busy: BTreeSet<FunctionName> = self.places().values().filter_map(Place::busy_with).collect();
+        for function in page.functions {
+            let name = &function.arn.name;
+            let Some(mark) = mark_of(&function) else { continue };
+            let is_out_of_sight =
+                found.unreadable.iter().any(|unreadable| self.root.join(mark).starts_with(&unreadable.path));
+            // Whoever is busy has this looked at again in the end.
+            if wanted.contains(name) || unclear.contains(mark) || is_out_of_sight || busy.contains(name) {
                 continue;
             }
-            match found {
-                Ok(folder) => {
-                    let up = self.clone();
-                    tasks::spawn("deploying a function", async move { up.deploy_and_tell(folder).await }).detach();
-                }
-                Err(unclear) => {
-                    say(&format!("{} is left out: {}", unclear.path.display(), unclear.why));
-                }
-            }
-        }
-        self.seen.lock().await.retain(|path, _| paths.contains(path));
-        self.delete_missing(&paths).await;
-    }
-
-    async fn say_once(&self, path: &Path, fingerprint: u64, text: impl FnOnce() -> String) {
-        if self.seen.lock().await.insert(path.to_owned(), fingerprint) != Some(fingerprint) {
-            say(&text());
-        }
-    }
-
-    /// Deletes the functions that were deployed from folders that are gone.
-    async fn delete_missing(&self, paths: &HashSet<PathBuf>) {
-        let Ok(page) = self.functions.list_functions(&Caller::Anyone, None, usize::MAX) else { return };
-        let kept: HashSet<String> = paths.iter().map(|path| self.mark(path)).collect();
-        for function in page.functions {
-            let Some(mark) = mark_of(&function).filter(|mark| !kept.contains(*mark)) else { continue };
+            self.settle(name).await;
             let target = Target { arn: function.arn.clone(), qualifier: None };
             match self.functions.delete_function(&Caller::Anyone, &target).await {
-                Ok(()) => say(&format!("{} is deleted: its folder {mark} is gone", function.arn.name)),
-                Err(error) => say(&format!("{} cannot be deleted: {}", function.arn.name, wire::explain(error))),
+                Ok(()) => say(&format!("{name} is deleted: no folder is this function any more (it was {mark})")),
+                Err(error) => say(&format!("{name} cannot be deleted: {}", wire::explain(error))),
             }
         }
     }
@@ -157,53 +222,127 @@ impl Up {
         if below.as_os_str().is_empty() { ".".to_owned() } else { below.display().to_string() }
     }
 
-    async fn deploy_and_tell(&self, folder: Folder) {
-        let begun = self.clock.elapsed();
-        match self.deploy(&folder).await {
-            Ok(Deployed::Created(function) | Deployed::Unchanged(function)) => {
-                say(&format!(
-                    "{} ({}) is ready, from {}",
-                    folder.name,
-                    function.configuration.runtime,
-                    folder.path.display()
-                ));
-                self.print_commands(&folder);
+    fn deploy_if_changed(self: Arc<Self>, found: Result<Folder, Unclear>, files: Files) {
+        let mut places = self.places();
+        let place = places.entry(path_of(&found).to_owned()).or_default();
+        if let Some(stop) = &place.deploying {
+            // Its end brings the next look. A build whose description has changed is not worth waiting for.
+            if place.seen.as_ref().is_some_and(|(seen, _)| *seen != found) {
+                stop.notify_one();
             }
-            Ok(Deployed::Updated(function)) => {
-                let took = self.clock.elapsed().saturating_sub(begun).as_millis();
-                say(&format!("{} ({}) is updated, in {took} ms", folder.name, function.configuration.runtime));
+            return;
+        }
+        let now = (found, files);
+        if place.seen.as_ref() == Some(&now) {
+            return;
+        }
+        let is_said = place.seen.as_ref().is_some_and(|(seen, _)| *seen == now.0);
+        let found = now.0.clone();
+        place.seen = Some(now);
+        match found {
+            Ok(folder) => {
+                let stop = Arc::new(Notify::new());
+                place.deploying = Some(stop.clone());
+                let up = self.clone();
+                tasks::spawn("deploying a function", async move { up.deploy_and_tell(folder, stop).await }).detach();
             }
-            Err(error) => say(&format!("{} is left out: {error:#}", folder.path.display())),
+            Err(unclear) if !is_said => {
+                drop(places);
+                let is_served = self.is_served(|function| mark_of(function) == Some(&*self.mark(&unclear.path)));
+                say(&refused(&unclear.path, is_served, &unclear.why));
+            }
+            Err(_) => {}
         }
     }
 
-    async fn deploy(&self, folder: &Folder) -> Result<Deployed> {
-        let runtime = self.runtime(&folder.runtime).await?;
-        if let Some(build) = &folder.description.build {
-            self.build(folder, build).await?;
+    fn is_served(&self, which: impl Fn(&Function) -> bool) -> bool {
+        let all = self.functions.list_functions(&Caller::Anyone, None, usize::MAX);
+        all.is_ok_and(|page| page.functions.iter().any(|function| which(function)))
+    }
+
+    async fn deploy_and_tell(self: Arc<Self>, folder: Folder, stop: Arc<Notify>) {
+        let begun = self.clock.elapsed();
+        let is_presented = match self.deploy(&folder, &stop).await {
+            // The folder says something else by now: the next look deploys that.
+            Ok(None) => false,
+            Ok(Some(deployed)) => {
+                self.tell(&folder, &deployed, begun);
+                true
+            }
+            Err(error) => {
+                let mark = self.mark(&folder.path);
+                let is_served = self.current(&folder.name).is_some_and(|function| mark_of(&function) == Some(&*mark));
+                say(&refused(&folder.path, is_served, &format!("{error:#}")));
+                false
+            }
+        };
+        if let Some(place) = self.places().get_mut(&folder.path) {
+            place.deploying = None;
+            place.is_presented |= is_presented;
         }
-        let packed = folder.clone();
-        let zip = tasks::off_thread("packing a function", move || package::zip(&packed))
+        self.changed.notify_one();
+    }
+
+    fn tell(&self, folder: &Folder, deployed: &Deployed, begun: Duration) {
+        let is_presented = self.places().get(&folder.path).is_some_and(|place| place.is_presented);
+        let (Deployed::Created(function) | Deployed::Updated(function) | Deployed::Unchanged(function)) = deployed;
+        let shown = format!("{} ({})", folder.name, function.configuration.runtime);
+        if !is_presented {
+            say(&format!("{shown} is ready, from {}", folder.path.display()));
+            return self.print_commands(folder);
+        }
+        let took = self.clock.elapsed().saturating_sub(begun).as_millis();
+        say(&match deployed {
+            Deployed::Unchanged(_) => format!("{shown} is unchanged"),
+            Deployed::Created(_) | Deployed::Updated(_) => format!("{shown} is updated, in {took} ms"),
+        });
+    }
+
+    /// Builds, packs and deploys a folder; `None` if it was told to stop before the build came to its end.
+    async fn deploy(self: &Arc<Self>, folder: &Folder, stop: &Notify) -> Result<Option<Deployed>> {
+        let runtime = self.runtime(&folder.runtime).await?;
+        let configuration = self.configuration(folder, runtime)?;
+        if let Some(build) = &folder.description.build {
+            let built = tokio::select! {
+                biased;
+                () = stop.notified() => return Ok(None),
+                built = self.build(folder, build) => built,
+            };
+            built?;
+        }
+        let (up, packed) = (self.clone(), folder.clone());
+        let zip = tasks::off_thread("packing a function", move || package::zip(&packed, &up.data_dir))
             .await
             .map_err(|fault| anyhow::anyhow!(fault.chain()))??;
-        let configuration = self.configuration(folder, runtime)?;
-        self.settle(&folder.name).await;
-        let target = Target { arn: self.home.function_arn(&folder.name), qualifier: None };
+        self.put(folder, configuration, zip.into()).await.map(Some)
+    }
+
+    /// Makes the function what the folder says.
+    async fn put(&self, folder: &Folder, configuration: Configuration, zip: Bytes) -> Result<Deployed> {
+        let (name, mark) = (&folder.name, self.mark(&folder.path));
+        self.settle(name).await;
+        let target = Target { arn: self.home.function_arn(name), qualifier: None };
         let told = |error| anyhow::anyhow!(wire::explain(error));
-        let Ok(current) = self.functions.get_function(&Caller::Anyone, Action::GetFunction, &target) else {
-            let tags = vec![(TAG.to_owned(), self.mark(&folder.path))];
-            let new = NewFunction { arn: target.arn, configuration, tags };
-            let created = self.functions.create_function(&Caller::Anyone, new, zip.into()).await.map_err(told)?;
-            self.settle(&folder.name).await;
+        let mut current = self.current(name);
+        match current.as_deref().map(mark_of) {
+            Some(None) => {
+                bail!(
+                    "a function called {name} exists that `up` did not deploy; delete it or give this one another name"
+                )
+            }
+            // Its folder was moved: made anew, it says so.
+            Some(Some(other)) if other != mark => {
+                self.functions.delete_function(&Caller::Anyone, &target).await.map_err(told)?;
+                current = None;
+            }
+            _ => {}
+        }
+        let Some(current) = current else {
+            let new = NewFunction { arn: target.arn, configuration, tags: vec![(TAG.to_owned(), mark)] };
+            let created = self.functions.create_function(&Caller::Anyone, new, zip).await.map_err(told)?;
+            self.settle(name).await;
             return Ok(Deployed::Created(created));
         };
-        if mark_of(&current).is_none() {
-            bail!(
-                "a function called {} exists that `up` did not deploy; delete it or give this one another name",
-                folder.name
-            );
-        }
-        let zip = Bytes::from(zip);
         let tried = self
             .functions
             .update_function_code(&Caller::Anyone, &target, zip.clone(), None, true)
@@ -213,7 +352,7 @@ impl Up {
         if tried.package != current.package {
             let updated =
                 self.functions.update_function_code(&Caller::Anyone, &target, zip, None, false).await.map_err(told)?;
-            self.settle(&folder.name).await;
+            self.settle(name).await;
             deployed = Deployed::Updated(updated);
         }
         if configuration != current.configuration {
@@ -223,7 +362,7 @@ impl Up {
                 .update_function_configuration(&Caller::Anyone, &target, edit, None)
                 .await
                 .map_err(told)?;
-            self.settle(&folder.name).await;
+            self.settle(name).await;
             deployed = Deployed::Updated(updated);
         }
         Ok(deployed)
@@ -242,7 +381,12 @@ impl Up {
                 let mut runtimes: Vec<Runtime> =
                     Runtime::all().filter(|runtime| runtime.identifier().starts_with(family)).collect();
                 let number = |runtime: &Runtime| -> Vec<u32> {
-                    runtime.version().split('.').map(|part| part.parse().unwrap_or(0)).collect()
+                    // `3.12`, `20.x`, `al2023`.
+                    runtime
+                        .version()
+                        .split(|c: char| !c.is_ascii_digit())
+                        .filter_map(|part| part.parse().ok())
+                        .collect()
                 };
                 runtimes.sort_by_key(|runtime| std::cmp::Reverse(number(runtime)));
                 let mut remedy = format!("there is no {family} runtime");
@@ -284,60 +428,91 @@ impl Up {
                 limits::MEMORY_MB_MAX
             );
         }
+        configuration.check().map_err(told)?;
         Ok(configuration)
     }
 
-    /// Runs a folder's own build command.
-    async fn build(&self, folder: &Folder, build: &str) -> Result<()> {
-        let _alone = self.building.lock().await;
+    /// Runs a folder's own build command, and takes note of what it has written.
+    async fn build(self: &Arc<Self>, folder: &Folder, build: &str) -> Result<()> {
+        let _room = self.building.acquire().await?;
         say(&format!("{} is being built: {build}", folder.name));
-        let output = tokio::process::Command::new("sh")
-            .args(["-c", build])
-            .current_dir(&folder.path)
-            .stdin(std::process::Stdio::null())
-            .kill_on_drop(true)
-            .output()
-            .await
-            .context("running the build")?;
-        if output.status.success() {
-            return Ok(());
+        let built = build::run(build, &folder.path).await;
+        let (up, of) = (self.clone(), folder.clone());
+        let after = tasks::off_thread("looking at what a build wrote", move || up.files(&of)).await;
+        let after = after.map_err(|fault| anyhow::anyhow!(fault.chain()))?;
+        if let Some(place) = self.places().get_mut(&folder.path)
+            && let Some((_, seen)) = &mut place.seen
+        {
+            let package: Vec<PathBuf> =
+                folder.description.package.iter().flatten().map(|part| folder.path.join(part)).collect();
+            *seen = place.written.by_build(seen, after, &package);
         }
-        let mut lines: Vec<String> = [output.stdout, output.stderr]
-            .iter()
-            .flat_map(|text| String::from_utf8_lossy(text).lines().map(str::to_owned).collect::<Vec<_>>())
-            .collect();
-        let shown = lines.split_off(lines.len().saturating_sub(BUILD_LINES)).join("\n  ");
-        // What a shell answers when it does not find the command.
-        if output.status.code() == Some(127) {
-            bail!("its build needs a tool that is missing here: `{build}`\n  {shown}");
-        }
-        bail!("its build failed ({}): `{build}`\n  {shown}", output.status);
+        built
+    }
+
+    fn places(&self) -> MutexGuard<'_, BTreeMap<PathBuf, Place>> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn current(&self, name: &FunctionName) -> Option<Arc<Function>> {
+        let target = Target { arn: self.home.function_arn(name), qualifier: None };
+        self.functions.get_function(&Caller::Anyone, Action::GetFunction, &target).ok()
     }
 
     /// Waits until no work on a function is under way.
     async fn settle(&self, name: &FunctionName) {
-        let target = Target { arn: self.home.function_arn(name), qualifier: None };
-        while self
-            .functions
-            .get_function(&Caller::Anyone, Action::GetFunction, &target)
-            .is_ok_and(|function| function.is_settling())
-        {
+        while self.current(name).is_some_and(|function| function.is_settling()) {
             self.clock.wake_at(self.clock.elapsed() + SETTLE_POLL).await;
         }
     }
 
-    /// The commands that invoke a function, ready to paste.
+    /// The commands that invoke a function, each a line of its own to be pasted as it stands.
     fn print_commands(&self, folder: &Folder) {
         let event = folder.path.join("event.json");
         let payload = if event.is_file() { format!(" --payload fileb://{}", shell(&event)) } else { String::new() };
         let (endpoint, region, name) = (&self.endpoint, &self.home.region, &folder.name);
-        let lambd = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("lambd"));
-        let here = std::env::current_dir().unwrap_or_default();
-        let lambd = shell(lambd.strip_prefix(&here).unwrap_or(&lambd));
-        say(&format!(
-            "  aws lambda invoke --endpoint-url {endpoint} --region {region} --no-sign-request --function-name {name}{payload} /dev/stdout"
+        let lambd = shell(&this_program());
+        print(&format!(
+            "  aws lambda invoke --endpoint-url {endpoint} --region {region} --no-sign-request --function-name {name}{payload} /dev/stdout\n  {lambd} invoke --endpoint-url {endpoint} --function-name {name}{payload}\n"
         ));
-        say(&format!("  {lambd} invoke --endpoint-url {endpoint} --function-name {name}{payload}"));
+    }
+}
+
+impl Place {
+    /// The function that is being deployed from here.
+    fn busy_with(&self) -> Option<FunctionName> {
+        let (found, _) = self.seen.as_ref().filter(|_| self.deploying.is_some())?;
+        Some(found.as_ref().ok()?.name.clone())
+    }
+}
+
+fn path_of(found: &Result<Folder, Unclear>) -> &Path {
+    match found {
+        Ok(folder) => &folder.path,
+        Err(unclear) => &unclear.path,
+    }
+}
+
+/// What tells a folder from another one that is put in its place.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    std::fs::metadata(path).ok().map(|data| (data.dev(), data.ino()))
+}
+
+/// What is said of a folder that could not be deployed.
+fn refused(path: &Path, is_served: bool, why: &str) -> String {
+    let state = if is_served { "stays as it was deployed before" } else { "is left out" };
+    format!("{} {state}: {why}", path.display())
+}
+
+/// How this program is called from the current folder.
+fn this_program() -> PathBuf {
+    let Ok(program) = std::env::current_exe() else { return PathBuf::from("lambd") };
+    let here = std::env::current_dir().unwrap_or_default();
+    match program.strip_prefix(&here) {
+        // A name alone would be looked for on PATH.
+        Ok(name) if name.components().count() == 1 => Path::new(".").join(name),
+        Ok(below) => below.to_owned(),
+        Err(_) => program,
     }
 }
 
@@ -353,44 +528,13 @@ fn shell(path: &Path) -> String {
     if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
-/// One line on standard output. When it is closed there is nobody left to tell.
+/// One line on standard output.
 fn say(text: &str) {
-    let _ = writeln!(anstream::stdout().lock(), "lambd: {text}");
+    print(&format!("lambd: {text}\n"));
 }
 
-/// Changes when a file of the folder does: names, sizes and times of everything but what the build makes.
-fn fingerprint(found: &Result<Folder, folder::Unclear>) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    match found {
-        Ok(folder) => {
-            let made: Vec<PathBuf> =
-                folder.description.package.iter().flatten().map(|part| folder.path.join(part)).collect();
-            let built = folder.description.build.is_some();
-            hash_files(&folder.path, built, &made, 0, &mut hasher);
-        }
-        Err(unclear) => (&unclear.path, &unclear.why).hash(&mut hasher),
-    }
-    hasher.finish()
-}
-
-fn hash_files(path: &Path, built: bool, made: &[PathBuf], depth: usize, hasher: &mut DefaultHasher) {
-    let Ok(entries) = std::fs::read_dir(path) else { return };
-    let mut entries: Vec<std::fs::DirEntry> = entries.flatten().collect();
-    entries.sort_by_key(std::fs::DirEntry::file_name);
-    for entry in entries {
-        let (path, name) = (entry.path(), entry.file_name());
-        let outputs = built && ["target", "node_modules", "dist", "build"].iter().any(|output| name == *output);
-        let built_here = built && made.contains(&path);
-        if outputs || built_here || [".git", ".lambd", "__pycache__"].iter().any(|other| name == *other) {
-            continue;
-        }
-        let Ok(data) = std::fs::metadata(&path) else { continue };
-        if data.is_dir() {
-            if depth < 64 {
-                hash_files(&path, built, made, depth + 1, hasher);
-            }
-        } else {
-            (path, data.len(), data.modified().ok()).hash(hasher);
-        }
-    }
+/// Writes in one piece. When standard output is closed there is nobody left to tell.
+fn print(text: &str) {
+    let mut out = anstream::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }

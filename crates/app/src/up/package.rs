@@ -9,22 +9,20 @@ use anyhow::{Context as _, Result, bail};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
+use super::files::LEFT_OUT;
 use super::folder::{DESCRIPTION, Folder};
-
-/// Folders that no package needs, wherever they are.
-const LEFT_OUT: [&str; 3] = [".git", ".lambd", "__pycache__"];
 
 /// How deep a package may be.
 const DEPTH_MAX: usize = 64;
 
-/// Makes the zip of a folder.
+/// Makes the zip of a folder; the folder `except` is left out.
 ///
 /// # Errors
 /// A file cannot be read, or what `package` names is not there.
-pub(super) fn zip(folder: &Folder) -> Result<Vec<u8>> {
+pub(super) fn zip(folder: &Folder, except: &Path) -> Result<Vec<u8>> {
     let mut files: Vec<(PathBuf, PathBuf)> = Vec::new();
     match &folder.description.package {
-        None => collect(&folder.path, Path::new(""), &mut files)?,
+        None => collect(&folder.path, Path::new(""), except, &mut files)?,
         Some(parts) => {
             for part in parts {
                 let from = folder.path.join(part);
@@ -32,7 +30,7 @@ pub(super) fn zip(folder: &Folder) -> Result<Vec<u8>> {
                     format!("`package` names {}, which is not there: does `build` make it?", from.display())
                 })?;
                 if data.is_dir() {
-                    collect(&from, Path::new(""), &mut files)?;
+                    collect(&from, Path::new(""), except, &mut files)?;
                 } else {
                     files.push((PathBuf::from(part.file_name().unwrap_or_default()), from));
                 }
@@ -58,7 +56,7 @@ pub(super) fn zip(folder: &Folder) -> Result<Vec<u8>> {
 }
 
 /// All files below `from`; links are followed, as packaging tools do.
-fn collect(from: &Path, below: &Path, files: &mut Vec<(PathBuf, PathBuf)>) -> Result<()> {
+fn collect(from: &Path, below: &Path, except: &Path, files: &mut Vec<(PathBuf, PathBuf)>) -> Result<()> {
     if below.components().count() > DEPTH_MAX {
         bail!("{} is more than {DEPTH_MAX} folders deep: does a link lead back up?", from.display());
     }
@@ -68,8 +66,9 @@ fn collect(from: &Path, below: &Path, files: &mut Vec<(PathBuf, PathBuf)>) -> Re
         let path = entry.path();
         let Ok(data) = fs::metadata(&path) else { continue };
         if data.is_dir() {
-            if !LEFT_OUT.iter().any(|left_out| name == *left_out) {
-                collect(&path, &below.join(&name), files)?;
+            let is_left_out = LEFT_OUT.iter().any(|left_out| name == *left_out);
+            if !is_left_out && path.canonicalize().is_ok_and(|path| path != except) {
+                collect(&path, &below.join(&name), except, files)?;
             }
         } else if data.is_file() && !(below.as_os_str().is_empty() && name == DESCRIPTION) {
             files.push((below.join(&name), path));

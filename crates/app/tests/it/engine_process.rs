@@ -1,13 +1,16 @@
 //! The built `lambd serve` as a process of its own: started on free ports with an empty environment, spoken to by plain
 //! HTTP/1.1, ended in every way there is. Nothing of it is left when it is dropped.
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -18,7 +21,11 @@ const GUARD: Duration = Duration::from_mins(1);
 /// A running engine. See the module.
 pub(crate) struct Engine {
     running: Option<Running>,
+    /// The program and what it is called with, but for the addresses.
+    program: Vec<OsString>,
     arguments: Vec<String>,
+    variables: Vec<(String, String)>,
+    own_group: bool,
     folder: TempDir,
     api: SocketAddr,
     admin: SocketAddr,
@@ -26,8 +33,45 @@ pub(crate) struct Engine {
 
 struct Running {
     child: Child,
-    /// Open for as long as the engine may write to it.
-    _stdout: BufReader<ChildStdout>,
+    printed: Arc<Printed>,
+}
+
+/// What it has printed after its ready lines, as it comes.
+#[derive(Default)]
+struct Printed {
+    lines: Mutex<Vec<String>>,
+    more: Condvar,
+}
+
+/// `lambd` with an environment that has only what finds interpreters.
+pub(crate) fn lambd() -> Command {
+    clean(Command::new(env!("CARGO_BIN_EXE_lambd")))
+}
+
+/// Takes the environment of the tests away from a command.
+pub(crate) fn clean(mut command: Command) -> Command {
+    command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+    command
+}
+
+/// Looks again and again until there is something to see, for as long as a test may take.
+#[track_caller]
+pub(crate) fn poll<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let begun = now();
+    loop {
+        if let Some(seen) = look() {
+            return seen;
+        }
+        assert!(begun.elapsed() < GUARD, "{what}: not within {} s", GUARD.as_secs());
+        // What is waited for needs the processor more than we do.
+        std::thread::park_timeout(Duration::from_millis(2));
+    }
+}
+
+/// The moment, for deadlines of tests.
+#[expect(clippy::disallowed_methods, reason = "the tests of a whole process live in its time")]
+pub(crate) fn now() -> Instant {
+    Instant::now()
 }
 
 #[allow(dead_code, reason = "each test uses its part")]
@@ -39,12 +83,40 @@ impl Engine {
 
     /// Starts one with further flags of `lambd serve`.
     pub(crate) fn start_with(flags: &[&str]) -> Self {
+        Self::start_among(flags, &[])
+    }
+
+    /// Starts one with variables in its environment as well.
+    pub(crate) fn start_among(flags: &[&str], variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let arguments = flags.iter().map(ToString::to_string).collect();
-        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut engine = Self { running: None, arguments, folder, api: nowhere, admin: nowhere };
+        let data_dir = folder.path().join("data").into_os_string();
+        let program = vec![env!("CARGO_BIN_EXE_lambd").into(), "serve".into(), "--data-dir".into(), data_dir];
+        let mut engine = Self::not_started(folder, program, flags);
+        engine.variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         engine.begin();
         engine
+    }
+
+    /// One that is not started yet, by any command that ends in a `lambd serve` or `lambd up`.
+    pub(crate) fn not_started(folder: TempDir, program: Vec<OsString>, flags: &[&str]) -> Self {
+        let arguments = flags.iter().map(ToString::to_string).collect();
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self {
+            running: None,
+            program,
+            arguments,
+            variables: Vec::new(),
+            own_group: false,
+            folder,
+            api: nowhere,
+            admin: nowhere,
+        }
+    }
+
+    /// One that is not started yet, in a process group of its own, as a terminal would have it.
+    pub(crate) fn in_own_group(mut self) -> Self {
+        self.own_group = true;
+        self
     }
 
     /// Starts it again over the same folder, on other ports, ending it before if it runs.
@@ -53,22 +125,28 @@ impl Engine {
         self.begin();
     }
 
-    fn begin(&mut self) {
+    /// Starts it without waiting for anything.
+    pub(crate) fn spawn(&self) -> Child {
         let log = File::options().create(true).append(true).open(self.log_path()).unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_lambd"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data-dir"])
-            .arg(self.data_dir())
+        let mut command = clean(Command::new(&self.program[0]));
+        command
+            .args(&self.program[1..])
+            .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
             .args(&self.arguments)
-            .env_clear()
-            // Where interpreters are found.
-            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
             .env("HOME", self.folder.path())
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .current_dir(self.folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+            .stderr(log);
+        if self.own_group {
+            command.process_group(0);
+        }
+        command.spawn().unwrap()
+    }
+
+    pub(crate) fn begin(&mut self) {
+        let mut child = self.spawn();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut ready = |name: &str| -> Option<SocketAddr> {
             let mut line = String::new();
@@ -76,11 +154,58 @@ impl Engine {
             line.trim_end().strip_prefix(&format!("lambd: {name} http://"))?.parse().ok()
         };
         let (api, admin) = (ready("api"), ready("admin"));
-        self.running = Some(Running { child, _stdout: stdout });
+        let printed = Arc::<Printed>::default();
+        let into = printed.clone();
+        // Ends with the engine.
+        std::thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                into.lines.lock().unwrap().push(line);
+                into.more.notify_all();
+            }
+        });
+        self.running = Some(Running { child, printed });
         let (Some(api), Some(admin)) = (api, admin) else {
             panic!("the engine is not ready; it says:\n{}", self.log())
         };
         (self.api, self.admin) = (api, admin);
+    }
+
+    /// What it has printed in this life after its ready lines.
+    pub(crate) fn printed(&self) -> Vec<String> {
+        self.running.as_ref().unwrap().printed.lines.lock().unwrap().clone()
+    }
+
+    /// Waits until it prints a line that has all of `parts`, behind the first `after` lines; says which line it is.
+    #[track_caller]
+    pub(crate) fn wait_for_line(&self, after: usize, parts: &[&str]) -> usize {
+        let printed = &self.running.as_ref().unwrap().printed;
+        let mut lines = printed.lines.lock().unwrap();
+        let begun = now();
+        loop {
+            let is_it = |line: &String| parts.iter().all(|part| line.contains(part));
+            if let Some(found) = lines.iter().skip(after).position(is_it) {
+                return after + found;
+            }
+            let left = GUARD.checked_sub(begun.elapsed()).unwrap_or_else(|| {
+                panic!(
+                    "no line with {parts:?} in\n{}\nthe engine says:\n{}",
+                    lines[after.min(lines.len())..].join("\n"),
+                    self.log()
+                )
+            });
+            lines = printed.more.wait_timeout(lines, left).unwrap().0;
+        }
+    }
+
+    /// Waits until it has ended, and says how.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        let mut running = self.running.take().unwrap();
+        poll("the engine ends", || running.child.try_wait().unwrap())
+    }
+
+    /// The folder that it runs in.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Ends it as a power cut would, and waits until it is gone.
@@ -317,12 +442,17 @@ pub(crate) struct Connection {
 
 #[allow(dead_code, reason = "each test uses its part")]
 impl Connection {
-    fn to(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
+    pub(crate) fn to(address: SocketAddr) -> Self {
+        Self::try_to(address).unwrap()
+    }
+
+    /// One to whoever may be gone.
+    pub(crate) fn try_to(address: SocketAddr) -> Option<Self> {
+        let stream = TcpStream::connect(address).ok()?;
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(GUARD)).unwrap();
         stream.set_write_timeout(Some(GUARD)).unwrap();
-        Self { stream: BufReader::new(stream) }
+        Some(Self { stream: BufReader::new(stream) })
     }
 
     /// Sends bytes as they are.
@@ -414,15 +544,4 @@ impl Answer {
         let text = body.get("Message").or_else(|| body.get("message")).and_then(|text| text.as_str());
         (self.header("x-amzn-errortype").unwrap_or_default().to_owned(), text.unwrap_or_default().to_owned())
     }
-}
-
-#[test]
-fn what_was_created_survives_every_end() {
-    let mut engine = Engine::start();
-    assert_eq!(engine.send(&Request::create_function("stays")).status, 201);
-    engine.restart();
-    engine.wait_until_settled("stays");
-    assert!(engine.terminate().success(), "{}", engine.log());
-    engine.restart();
-    assert_eq!(engine.send(&Request::invoke("stays", "1")).body, b"1");
 }

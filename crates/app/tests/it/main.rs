@@ -3,7 +3,19 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as it says")]
 
 mod bad_input;
+mod durability;
 mod engine_process;
+mod functions;
+mod gate;
 mod invoke_cli;
+mod leftovers;
+mod official_clients;
+mod processes;
+mod real_clients;
 mod recorded_errors;
 mod response_headers;
+mod runtimes;
+mod settings;
+mod tools;
+mod unprivileged;
+mod up;

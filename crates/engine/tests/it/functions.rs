@@ -1,12 +1,15 @@
 //! Creating, listing, changing, deleting, and what a restart finds.
 
+use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
-use domain::function::{Configuration, State};
+use domain::function::{Configuration, Function, State};
 use domain::names::FunctionName;
 use domain::runtime::Runtime;
 use domain::{Error, Refusal};
 use engine::access::{Action, Caller};
+use engine::ports::Records as _;
 use testkit::house::{Bounds, House};
 use testkit::packages::{MemoryPackages, zip_of};
 use testkit::records::MemoryRecords;
@@ -86,8 +89,11 @@ async fn updates_exclude_one_another_and_need_the_revision_if_one_is_given() {
     let wrong = functions.update_function_configuration(&caller, &target, edit("x"), Some("wrong")).await;
     assert_eq!(refusal(wrong), Refusal::RevisionMismatch);
     let revision = ready.revision.to_string();
-    let first = functions.update_function_configuration(&caller, &target, edit("one"), Some(&revision)).await.unwrap();
-    let second = functions.update_function_configuration(&caller, &target, edit("two"), None).await;
+    let (first, second) = tokio::join!(
+        functions.update_function_configuration(&caller, &target, edit("one"), Some(&revision)),
+        functions.update_function_configuration(&caller, &target, edit("two"), None),
+    );
+    let first = first.unwrap();
     assert_eq!(refusal(second), Refusal::UpdateInProgress { arn: first.arn.to_string() });
     assert_eq!(house.settled("fn").await.configuration.description, "one");
 }
@@ -118,15 +124,13 @@ fn a_restart_finds_everything_and_ends_what_was_under_way() {
     let records = Arc::new(MemoryRecords::new());
     let packages = Arc::new(MemoryPackages::beside(records.clone()));
     let runtime = || tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let dying = runtime();
-    dying.block_on(async {
+    runtime().block_on(async {
         let house = House::over(records.clone(), packages.clone(), Bounds::default());
-        house.create("ready").await;
-        let zip = zip_of(&[("app.py", 0o644, b"x")]);
-        house.functions.create_function(&Caller::Anyone, house.new_function("pending"), zip).await.unwrap();
+        let ready = house.create("ready").await;
+        // The engine died before this one was activated.
+        let pending = house.new_function("pending").with(ready.package, ready.revision, ready.modified_at);
+        assert!(records.insert(Arc::new(pending)).await.unwrap());
     });
-    // The engine dies here: the activation has not had its turn yet and goes with it.
-    drop(dying);
     runtime().block_on(async {
         let house = House::over(records, packages, Bounds::default());
         assert_eq!(house.functions.load().await.unwrap(), 2);
@@ -153,4 +157,83 @@ async fn code_stays_while_a_function_has_it_and_goes_afterwards() {
         refusal(house.functions.code(&Caller::Anyone, &target, digest).await),
         Refusal::FunctionNotFound { .. }
     ));
+}
+
+/// Begins `work` and drops it before it ends, as the server does when a client leaves.
+async fn leave(house: &House, work: impl Future) {
+    {
+        let mut work = std::pin::pin!(work);
+        for _ in 0..50 {
+            assert!(tokio::time::timeout(Duration::ZERO, &mut work).await.is_err(), "it waits for the disk");
+        }
+    }
+    house.breathe().await;
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_takes_nothing_back_and_hides_nothing() {
+    let records = Arc::new(MemoryRecords::new());
+    let packages = Arc::new(MemoryPackages::beside(records.clone()));
+    let house = House::over(records.clone(), packages, Bounds::default());
+    let (functions, caller, target) = (&house.functions, Caller::Anyone, house.target("fn"));
+    let zip = |content: &[u8]| zip_of(&[("app.py", 0o644, content)]);
+    let shown = || functions.get_function(&caller, Action::GetFunction, &target).unwrap();
+
+    records.set_slow(true);
+    leave(&house, functions.create_function(&caller, house.new_function("fn"), zip(b"one"))).await;
+    records.set_slow(false);
+    house.breathe().await;
+    assert_eq!(shown().state, State::Active);
+
+    let first = shown().package.digest;
+    records.set_slow(true);
+    leave(&house, functions.update_function_code(&caller, &target, zip(b"two"), None, false)).await;
+    records.set_slow(false);
+    house.breathe().await;
+    assert_ne!(shown().package.digest, first);
+
+    let edit = |current: &Configuration| Ok(Configuration { timeout_seconds: 7, ..current.clone() });
+    records.set_slow(true);
+    leave(&house, functions.update_function_configuration(&caller, &target, Box::new(edit), None)).await;
+    records.set_slow(false);
+    house.breathe().await;
+    assert_eq!(shown().configuration.timeout_seconds, 7);
+    assert_eq!(records.load().await.unwrap(), [Function::clone(&shown())]);
+
+    records.set_slow(true);
+    leave(&house, functions.delete_function(&caller, &target)).await;
+    records.set_slow(false);
+    house.breathe().await;
+    let listed = functions.list_functions(&caller, None, 9).unwrap().functions;
+    assert_eq!((listed.len(), records.load().await.unwrap().len()), (0, 0));
+    house.create("fn").await;
+}
+
+#[tokio::test]
+async fn an_activation_that_failed_is_tried_again() {
+    let records = Arc::new(MemoryRecords::new());
+    let packages = Arc::new(MemoryPackages::beside(records.clone()));
+    let house = House::over(records.clone(), packages, Bounds::default());
+    let ready = house.create("before").await;
+    let pending = house.new_function("fn").with(ready.package, ready.revision, ready.modified_at);
+    records.insert(Arc::new(pending)).await.unwrap();
+    house.functions.load().await.unwrap();
+    // Down before the activation has its turn.
+    records.set_down(true);
+    house.breathe().await;
+    let state =
+        || house.functions.get_function(&Caller::Anyone, Action::GetFunction, &house.target("fn")).unwrap().state;
+    // The pauses double up to half a minute.
+    for pause in [1, 2, 4, 8, 16, 30, 30] {
+        assert_eq!((state(), house.clock.sleepers()), (State::Pending, 1));
+        house.clock.advance(Duration::from_millis(pause * 1_000 - 1));
+        house.breathe().await;
+        assert_eq!(house.clock.sleepers(), 1, "not before {pause} s");
+        house.clock.advance(Duration::from_millis(1));
+        house.breathe().await;
+    }
+    records.set_down(false);
+    house.clock.advance(Duration::from_secs(30));
+    house.breathe().await;
+    assert_eq!((state(), house.clock.sleepers()), (State::Active, 0));
 }

@@ -37,8 +37,14 @@ function makeSink(env, isJson) {
   delete env._LAMBDA_TELEMETRY_LOG_FD;
   const fd = parseInt(given, 10);
   if (!(fd >= 0)) {
-    // A carriage return does not end a log event, so what has many lines stays one.
-    return (text) => process.stdout.write(text.replace(/\n/g, '\r') + '\n');
+    return (text) => {
+      const out = process.stdout;
+      // AWS's descriptor for logs is written at once, so a line logged before the process ends is never lost; a pipe
+      // that is full would keep it waiting in here. Each time, since whoever opens stderr, the same pipe, undoes it.
+      out._handle?.setBlocking?.(true);
+      // A carriage return does not end a log event, so what has many lines stays one.
+      out.write(text.replace(/\n/g, '\r') + '\n');
+    };
   }
   // Frames on a descriptor: type, length, microseconds since the epoch (big-endian), message.
   return (text, rank, now) => {

@@ -156,6 +156,11 @@ impl Spawner {
         Ok(Self { socket, state, kill, refused, pid })
     }
 
+    /// Whether it has not closed its socket.
+    pub(crate) fn is_there(&self) -> bool {
+        all_open([&self.socket])
+    }
+
     pub(crate) fn lifetime(&self) -> Arc<Lifetime> {
         self.state.clone()
     }
@@ -163,13 +168,6 @@ impl Spawner {
     /// Ends it at once, if it has not ended.
     pub(crate) fn kill(&self) {
         self.kill.0.notify_one();
-    }
-
-    /// Whether it is gone. Its socket is closed a little before its end is told.
-    pub(crate) fn is_gone(&self) -> bool {
-        let mut socket = [PollFd::new(self.socket.socket.get_ref(), PollFlags::empty())];
-        let is_closed = poll(&mut socket, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|closed| closed > 0);
-        is_closed || self.state.is_over()
     }
 
     /// Starts the init of a new environment and waits until its view stands.
@@ -236,6 +234,12 @@ impl Init {
         self.socket.receive().await.ok().flatten()
     }
 
+    /// Whether neither it nor the spawner, without which it ends, has closed its socket: so an end is seen that nobody
+    /// has told of yet.
+    pub(crate) fn is_there(&self, spawner: &Spawner) -> bool {
+        all_open([&self.socket, &spawner.socket])
+    }
+
     /// Kills it, and with it everything in its pid namespace; without a namespace it ends the others first.
     pub(crate) fn kill(&self, gently: bool) {
         let signal = if gently { Signal::TERM } else { Signal::KILL };
@@ -248,6 +252,14 @@ impl Init {
         // others in it have.
         let _ = self.process.readable().await;
     }
+}
+
+/// Whether nobody at the other ends has gone.
+fn all_open<const N: usize>(sockets: [&Packets; N]) -> bool {
+    // A hang-up is told without being asked for.
+    let mut ends = sockets.map(|packets| PollFd::new(&packets.socket, PollFlags::empty()));
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    !matches!(poll(&mut ends, Some(&at_once)), Ok(1..))
 }
 
 /// Packets without blocking.

@@ -202,7 +202,7 @@ fn execute_apart(program: &Path, start: &Start, output: OwnedFd) -> io::Result<i
 
 /// Everything between fork and exec: a session of its own, the pipe as output, Lambda's limits, nothing inherited.
 fn become_runtime(folder: &Path, output: &OwnedFd) -> io::Result<()> {
-    rustix::process::setsid()?;
+    rustix::process::setpgid(None, None)?;
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     rustix::stdio::dup2_stdin(&open_nothing()?)?;
     rustix::stdio::dup2_stdout(output)?;

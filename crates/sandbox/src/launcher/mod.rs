@@ -14,6 +14,7 @@ mod spawner;
 mod sys;
 mod view;
 
+pub use sys::end_with_us;
 pub(crate) use sys::watch;
 pub(crate) use view::keep as view_keep;
 

@@ -37,7 +37,7 @@ const LAST_LOOKS: u32 = 20;
 pub(crate) fn run(control: OwnedFd) -> io::Result<()> {
     let control = off_standard_input(control)?;
     // Ctrl-C in the engine's terminal is the engine's to answer: it drains, and needs us for that.
-    let _ = rustix::process::setsid();
+    let _ = rustix::process::setpgid(None, None);
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
     let signals = sys::listen_for(&[libc::SIGCHLD])?;
     let mut buffer = vec![0; MESSAGE_BYTES_MAX];

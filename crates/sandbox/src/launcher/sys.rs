@@ -6,6 +6,8 @@
 use std::ffi::{CStr, CString, c_char, c_int, c_long, c_uint, c_ulong};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 use std::ptr;
 
 use domain::environment::Exit;
@@ -27,6 +29,18 @@ pub(crate) enum Cloned {
 
 /// Namespaces of a new environment.
 pub(crate) const OWN_MOUNTS_AND_PIDS: c_int = libc::CLONE_NEWNS | libc::CLONE_NEWPID;
+
+/// Has the kernel kill the program that `command` starts when the thread that starts it ends, however it does: nothing
+/// that we ask outlives us. What that program starts itself is its own affair.
+pub fn end_with_us(command: &mut Command) -> &mut Command {
+    // SAFETY: what runs between fork and exec is one system call; it takes no lock and allocates nothing.
+    unsafe {
+        command.pre_exec(|| {
+            rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+            Ok(())
+        })
+    }
+}
 
 /// Clones this process, which must have one thread, as fork does; `namespaces` are the child's own.
 pub(crate) fn clone_process(namespaces: c_int) -> io::Result<Cloned> {

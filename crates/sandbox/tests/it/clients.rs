@@ -9,14 +9,12 @@ mod runtime_api;
 
 use std::path::PathBuf;
 
-use testkit::skip;
-
 /// The folder with the official clients (`venv/` with awslambdaric, `node_modules/` with
 /// aws-lambda-ric 4.x and, as aws-lambda-ric-3, 3.x), which `cargo xtask test` sets up and names.
 fn test_tools(test: &str) -> Option<PathBuf> {
     let tools = std::env::var_os("LAMBD_TEST_TOOLS").map(PathBuf::from);
     if tools.is_none() {
-        skip::test(test, "LAMBD_TEST_TOOLS names no folder with the official clients");
+        testkit::skip::test(test, "LAMBD_TEST_TOOLS names no folder with the official clients");
     }
     tools
 }

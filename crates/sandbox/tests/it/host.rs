@@ -18,7 +18,6 @@ use sandbox::{Isolation, Linux, Settings, SpawnerCommand, View};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::clock::HandClock;
-use testkit::skip;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -134,7 +133,7 @@ pub(crate) async fn host(kind: Kind) -> Option<Host> {
 
 /// Says that this test cannot run here.
 pub(crate) fn skipped(reason: &str) {
-    skip::test(std::thread::current().name().unwrap_or_default(), reason);
+    testkit::skip::test(std::thread::current().name().unwrap_or_default(), reason);
 }
 
 impl Host {

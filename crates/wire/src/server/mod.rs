@@ -131,9 +131,11 @@ impl Api {
         let (head, mut body) = request.into_parts();
         let stays = head.version == Version::HTTP_11 && !asks_to_close(&head.headers);
         let mut body_read = body.is_end_stream();
-        let mut response = match self.dispatch(&head, &mut body, &mut body_read, request_id).await {
-            Ok(response) => response.map(Full::new),
-            Err(told) => told.response(),
+        let dispatched = self.dispatch(&head, &mut body, &mut body_read, request_id);
+        let mut response = match tasks::caught("answering a request", dispatched).await {
+            Ok(Ok(response)) => response.map(Full::new),
+            Ok(Err(told)) => told.response(),
+            Err(panicked) => Told::from(domain::Error::from(panicked)).response(),
         };
         let mut id = [0; uuid::fmt::Hyphenated::LENGTH];
         let id = HeaderValue::from_str(request_id.0.as_hyphenated().encode_lower(&mut id));

@@ -2,5 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod compatibility;
+mod panics;
 mod patience;
 mod recorded_validation;

@@ -4,7 +4,8 @@
 use std::path::Path;
 
 use super::server::{Request, Server};
-use super::{Run, Surroundings, aws_v2_or_skip, lambd, run};
+use super::{Run, Surroundings, lambd, run};
+use crate::tools;
 
 const CREDENTIALS: [(&str, &str); 3] =
     [("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"), ("AWS_SECRET_ACCESS_KEY", "secret"), ("AWS_REGION", "eu-west-1")];
@@ -44,7 +45,7 @@ fn check(aws: &Path, server: &Server, around: &Surroundings<'_>, arguments: &[&s
 
 /// Each line is a command line without endpoint and outfile; words are separated by blanks, `'…'` keeps them together.
 fn check_all(test: &str, around: &Surroundings<'_>, lines: &[&str]) {
-    let Some(aws) = aws_v2_or_skip(test) else { return };
+    let Some(aws) = tools::aws_v2(test) else { return };
     let server = Server::start();
     for line in lines {
         let mut arguments = vec!["--endpoint-url", "{url}"];

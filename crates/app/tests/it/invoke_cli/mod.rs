@@ -8,7 +8,7 @@ mod table;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use server::{Request, Server};
@@ -78,22 +78,6 @@ fn run(program: &OsStr, arguments: &[&str], around: &Surroundings<'_>, server: &
 
 fn lambd(arguments: &[&str], around: &Surroundings<'_>, server: &Server) -> Run {
     run(OsStr::new(env!("CARGO_BIN_EXE_lambd")), arguments, around, server)
-}
-
-/// The AWS CLI v2: `LAMBD_TEST_AWS_V2`, else the one of the system. The `aws` first on the path may be another.
-fn aws_v2() -> Option<PathBuf> {
-    let path = std::env::var_os("LAMBD_TEST_AWS_V2").map_or_else(|| PathBuf::from("/usr/bin/aws"), PathBuf::from);
-    let version = Command::new(&path).arg("--version").output().ok()?;
-    String::from_utf8_lossy(&version.stdout).starts_with("aws-cli/2.").then_some(path)
-}
-
-/// The AWS CLI v2, or a word about what is missing; where every test must run its absence is a failure.
-fn aws_v2_or_skip(test: &str) -> Option<PathBuf> {
-    let found = aws_v2();
-    if found.is_none() {
-        testkit::skip::test(test, "no AWS CLI v2 (package awscli, or LAMBD_TEST_AWS_V2)");
-    }
-    found
 }
 
 fn fixture(name: &str) -> String {

@@ -4,7 +4,6 @@
 use std::path::PathBuf;
 
 use sandbox::clients;
-use testkit::skip;
 
 use super::run::{Case, Program, answers_and_polls_in_one_write, case, compare, lay_out, run};
 use super::test_tools;
@@ -131,7 +130,7 @@ async fn a_streaming_handler_is_refused_by_name() {
 fn node_version(test: &str) -> Option<(u32, u32)> {
     let output = std::process::Command::new("node").arg("--version").output();
     let Some(output) = output.ok().filter(|output| output.status.success()) else {
-        skip::test(test, "no node on the path");
+        testkit::skip::test(test, "no node on the path");
         return None;
     };
     let text = String::from_utf8(output.stdout).unwrap();

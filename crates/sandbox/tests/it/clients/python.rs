@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use sandbox::clients;
-use testkit::skip;
 
 use super::run::{Case, Program, answers_and_polls_in_one_write, case, compare, lay_out, run};
 use super::test_tools;
@@ -71,7 +70,7 @@ async fn every_python_found_serves() {
         );
     }
     if found == 0 {
-        skip::test("every_python_found_serves", "no python3.8 to python3.14 on the path");
+        testkit::skip::test("every_python_found_serves", "no python3.8 to python3.14 on the path");
     }
 }
 
@@ -125,7 +124,7 @@ fn any_python(test: &str) -> Option<PathBuf> {
         works(&python).then_some(python)
     });
     if found.is_none() {
-        skip::test(test, "no python3.8 to python3.14 on the path");
+        testkit::skip::test(test, "no python3.8 to python3.14 on the path");
     }
     found
 }
