@@ -225,7 +225,8 @@ fn sandbox_settings(settings: &Settings) -> Result<sandbox::Settings> {
         home: std::env::var_os("HOME").map(PathBuf::from),
         own_paths: true,
         spawner: sandbox::SpawnerCommand {
-            program: std::env::current_exe().context("finding this program to start it again")?,
+            // Not by its name: an upgrade may have put another program there, which speaks otherwise.
+            program: PathBuf::from("/proc/self/exe"),
             arguments: vec![SPAWNER.into()],
         },
     })

@@ -10,14 +10,18 @@ use domain::function::Function;
 use domain::names::EnvironmentId;
 use domain::{Error, Fault, Refusal, log};
 
+use tokio::sync::oneshot::error::TryRecvError;
+
 use crate::catalog::{Catalog, Serving};
-use crate::pool::{Member, Pool, Slot, Slots};
+use crate::pool::{Back, Member, Pool, Slot, Slots};
 use crate::ports::{Clock, Dice, EnvironmentSpec, LogSource, Metric, Packages, Sandbox, Telemetry};
 use crate::telemetry::EnvironmentLog;
 
 /// How long a call waits for an environment whose answer is out and which is about to ask for its next event,
 /// before another is started: far less than any start takes, far more than a runtime needs between two events.
 const SETTLING_WAIT: Duration = Duration::from_millis(5);
+/// How often a call looks for it before it arms a timer, which costs more than a look.
+const SETTLING_LOOKS: usize = 4;
 /// How long a call waits on a full machine.
 const FULL_WAIT: Duration = Duration::from_secs(1);
 /// No environment is started while less of the machine's memory is available.
@@ -80,12 +84,10 @@ impl Environments {
             Ok(member) => return Ok(CheckedOut::Warm(member)),
             Err(waiting) => waiting,
         };
-        if let Some(back) = &mut waiting {
-            let enough = self.clock.wake_at(self.clock.elapsed() + SETTLING_WAIT);
-            tokio::select! {
-                biased;
-                Ok(member) = back => return Ok(CheckedOut::Warm(member)),
-                () = enough => {}
+        if let Some(back) = waiting {
+            match self.wait_for_settling(back).await {
+                Ok(member) => return Ok(CheckedOut::Warm(member)),
+                Err(still) => waiting = still,
             }
         }
         let until = self.clock.elapsed() + FULL_WAIT;
@@ -104,11 +106,39 @@ impl Environments {
             let back = waiting.get_or_insert_with(|| serving.pool.wait());
             tokio::select! {
                 biased;
-                Ok(member) = back => return Ok(CheckedOut::Warm(member)),
+                back = back => match back {
+                    Ok(member) => return Ok(CheckedOut::Warm(member)),
+                    // The function has moved on: nothing comes back to this pool any more.
+                    Err(_) => waiting = None,
+                },
                 () = freed => {}
-                () = self.clock.wake_at(until) => return Err(self.refuse_full(serving)),
+                () = self.clock.wake_at(until) => {
+                    if self.end_longest_idle(&serving.pool).await {
+                        continue;
+                    }
+                    return Err(self.refuse_full(serving));
+                }
             }
         }
+    }
+
+    /// Waits a moment for an environment that is just coming back; else gives the wait back, unless nothing will come.
+    async fn wait_for_settling(&self, mut back: Back) -> Result<Member, Option<Back>> {
+        for _ in 0..SETTLING_LOOKS {
+            // Lets what has already come in be read: mostly that is the request for the next event.
+            tokio::task::yield_now().await;
+            match back.try_recv() {
+                Ok(member) => return Ok(member),
+                Err(TryRecvError::Empty) => {}
+                Err(TryRecvError::Closed) => return Err(None),
+            }
+        }
+        tokio::select! {
+            biased;
+            back = &mut back => return back.map_err(|_| None),
+            () = self.clock.wake_at(self.clock.elapsed() + SETTLING_WAIT) => {}
+        }
+        Err(Some(back))
     }
 
     fn refuse_full(&self, serving: &Serving) -> Error {
@@ -173,6 +203,8 @@ impl Environments {
     /// Takes an environment back after use.
     pub fn give_back(&self, serving: &Serving, member: Member) {
         serving.pool.give_back(member, self.clock.elapsed());
+        // Whoever waits on a full machine may now have this one ended.
+        self.slots.freed.notify_waiters();
     }
 
     /// Ends what has been idle for longer than `keep_warm`.

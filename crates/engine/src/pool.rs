@@ -160,6 +160,7 @@ impl Pool {
 }
 
 impl PoolState {
+    /// Where the pool is retired the wait never ends: what comes back is ended instead.
     fn wait(&mut self) -> Back {
         let (tell, told) = oneshot::channel();
         self.waiting.push_back(tell);

@@ -31,7 +31,7 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How long an init may take to end everything before it is killed itself.
 const RESET_LIMIT: Duration = Duration::from_secs(2);
 /// How long ending may take altogether, before the folder is removed anyway: a process that the kernel holds.
-const STOP_LIMIT: Duration = Duration::from_secs(10);
+pub(crate) const STOP_LIMIT: Duration = Duration::from_secs(10);
 
 /// See the module.
 pub(crate) struct Environment {
@@ -92,6 +92,8 @@ struct Process {
     init: Arc<Init>,
     spawner: Arc<Spawner>,
     memory: OnceLock<RuntimeMemory>,
+    /// Told by the kernel at its end; 0 before.
+    peak_bytes: AtomicU64,
     server: Task<()>,
     pump: Task<()>,
 }
@@ -157,19 +159,27 @@ impl Environment {
     }
 
     async fn make_place(&self, interpreter: Option<&Interpreter>) -> Result<Place, EnvironmentError> {
-        let spawner = self.shared.spawner().await?;
         let client = self.shared.folders.client(self.spec.runtime.family());
         let code = std::path::absolute(&self.spec.code)
             .map_err(|source| EnvironmentError::Folder { path: self.spec.code.clone(), source })?;
+        let kept = interpreter.map(kept).unwrap_or_default();
+        let places = Places { code: code.clone(), clients: client.clone(), storage: self.storage(), kept };
+        let mut spawner = self.shared.spawner().await?;
+        let init = match spawner.prepare(places.clone()).await {
+            // It, or the init, was killed meanwhile.
+            Err(LaunchError::Socket { .. } | LaunchError::Ended { .. }) => {
+                spawner = self.shared.spawner().await?;
+                spawner.prepare(places).await?
+            }
+            prepared => prepared?,
+        };
+        let init = Arc::new(init);
         let has_namespace = spawner.refused.is_none();
         let paths = if has_namespace {
             Paths::own()
         } else {
-            Paths { task: code.clone(), runtime: client.clone(), storage: Some(self.storage()) }
+            Paths { task: code, runtime: client, storage: Some(self.storage()) }
         };
-        let kept = interpreter.map(kept).unwrap_or_default();
-        let places = Places { code, clients: client, storage: self.storage(), kept };
-        let init = Arc::new(spawner.prepare(places).await?);
         let number = self.places.fetch_add(1, Ordering::Relaxed);
         let (tell, replies) = mpsc::channel(4);
         let listener = tasks::spawn(
@@ -198,6 +208,7 @@ impl Environment {
             init: place.init.clone(),
             spawner: place.spawner.clone(),
             memory: OnceLock::new(),
+            peak_bytes: AtomicU64::new(0),
             server: tasks::spawn("serving the Runtime API", server),
             pump: tasks::spawn("reading a function's output", output.pump()),
         });
@@ -213,7 +224,13 @@ impl Environment {
                     let _ = process.memory.set(RuntimeMemory::new(descriptors));
                     return Ok(Ok((process, ready)));
                 }
-                Some((Told::NoProgram, _)) => return Ok(Err(Failure::InvalidEntrypoint(start::no_bootstrap()))),
+                Some((Told::NoProgram, _)) => {
+                    let text = match interpreter {
+                        None => start::no_bootstrap(),
+                        Some(gone) => start::not_executed(&gone.command, &place.paths, libc::ENOENT),
+                    };
+                    return Ok(Err(Failure::InvalidEntrypoint(text)));
+                }
                 Some((Told::NotExecuted { program, errno }, _)) => {
                     let text = start::not_executed(&program, &place.paths, errno);
                     return Ok(Err(Failure::InvalidEntrypoint(text)));
@@ -238,33 +255,35 @@ impl Environment {
         let interpreter = self.interpreter().await?;
         let mut place = self.place.lock().await;
         self.take_current();
-        // An init or a spawner that was killed is replaced once; the folder, and so `/tmp`, stays.
-        let mut is_new = false;
-        let started = loop {
-            let usable = place.take().filter(|place| !place.replies.is_closed());
-            let usable = if let Some(usable) = usable {
-                place.insert(usable)
-            } else {
-                is_new = true;
-                place.insert(self.make_place(interpreter.as_ref()).await?)
-            };
-            match self.start_process(usable, interpreter.as_ref()).await {
-                Err(EnvironmentError::Launch(_)) if !is_new => *place = None,
-                started => break started?,
+        let clock = &self.shared.clock;
+        let started = tokio::select! {
+            biased;
+            started = self.start_anywhere(&mut place, interpreter.as_ref()) => started?,
+            () = clock.wake_at(deadline) => {
+                // An init that does not follow orders does not end gently either.
+                if let Some(place) = place.take() {
+                    place.init.kill(false);
+                }
+                Err(Failure::TimedOut(allowed))
             }
         };
         let (process, ready) = match started {
             Ok(started) => started,
             Err(failure) => {
-                self.take_current();
+                if let Some(process) = self.take_current() {
+                    process.conversation.end(&failure);
+                }
                 return Ok(InitEnd::Failed(failure));
             }
         };
-        let clock = &self.shared.clock;
         let failure = tokio::select! {
             biased;
             ready = ready => match ready {
-                Ok(Ok(())) => return Ok(InitEnd::Ready),
+                Ok(Ok(())) => {
+                    // Should the first invocation be the last, this is what is known.
+                    self.note_memory(&process);
+                    return Ok(InitEnd::Ready);
+                }
                 Ok(Err(failure)) => failure,
                 Err(_) => KILLED,
             },
@@ -284,8 +303,35 @@ impl Environment {
         Ok(InitEnd::Failed(failure))
     }
 
+    /// Starts a runtime process where the one before was, or in a new place.
+    async fn start_anywhere(
+        &self,
+        place: &mut Option<Place>,
+        interpreter: Option<&Interpreter>,
+    ) -> Result<Result<Started, Failure>, EnvironmentError> {
+        // An init or a spawner that was killed is replaced once; the folder, and so `/tmp`, stays.
+        let mut is_new = false;
+        loop {
+            let usable = place.take().filter(|place| !place.replies.is_closed());
+            let usable = if let Some(usable) = usable {
+                place.insert(usable)
+            } else {
+                is_new = true;
+                place.insert(self.make_place(interpreter).await?)
+            };
+            match self.start_process(usable, interpreter).await {
+                Err(EnvironmentError::Launch(_)) if !is_new => *place = None,
+                started => return started,
+            }
+        }
+    }
+
     /// Ends whatever runs; what it wrote has been handed on when this returns.
     async fn reset(&self, place: &mut Option<Place>, failure: &Failure) {
+        // Of a process that is gone the kernel tells no more.
+        if let Some(process) = self.current.get() {
+            self.note_memory(&process);
+        }
         if let Some(standing) = place {
             let limit = self.shared.clock.wake_at(self.shared.clock.elapsed() + RESET_LIMIT);
             let done = async {
@@ -315,13 +361,13 @@ impl Environment {
     }
 
     fn note_memory(&self, process: &Process) {
-        if let Some(memory) = process.memory.get() {
-            self.memory_most_bytes.fetch_max(memory.most_bytes(), Ordering::Relaxed);
-        }
+        let alive = process.memory.get().map_or(0, RuntimeMemory::most_bytes);
+        let most = alive.max(process.peak_bytes.load(Ordering::Relaxed));
+        self.memory_most_bytes.fetch_max(most, Ordering::Relaxed);
     }
 
-    async fn time_out(&self, allowed: Duration) -> Failure {
-        let failure = Failure::TimedOut(allowed);
+    /// Ends whatever runs because of a failure.
+    async fn break_off(&self, failure: Failure) -> Failure {
         let mut place = self.place.lock().await;
         self.reset(&mut place, &failure).await;
         failure
@@ -334,10 +380,19 @@ impl Environment {
             Ok(answer) => answer,
             Err(failure) => return Answer::Failed(failure),
         };
-        tokio::select! {
+        let answer = tokio::select! {
             biased;
             answer = answer => answer.unwrap_or(Answer::Failed(KILLED)),
-            () = self.shared.clock.wake_at(deadline) => Answer::Failed(self.time_out(allowed).await),
+            () = self.shared.clock.wake_at(deadline) => {
+                Answer::Failed(self.break_off(Failure::TimedOut(allowed)).await)
+            }
+        };
+        match answer {
+            // An answer that broke off leaves a runtime that goes on with whatever it does.
+            Answer::Failed(failure) if failure.breaks_environment() && !process.conversation.has_ended() => {
+                Answer::Failed(self.break_off(failure).await)
+            }
+            answer => answer,
         }
     }
 
@@ -350,7 +405,9 @@ impl Environment {
         tokio::select! {
             biased;
             settled = settled => settled.unwrap_or(Err(KILLED)),
-            () = self.shared.clock.wake_at(event.deadline) => Err(self.time_out(event.allowed).await),
+            () = self.shared.clock.wake_at(event.deadline) => {
+                Err(self.break_off(Failure::TimedOut(event.allowed)).await)
+            }
         }
     }
 
@@ -419,10 +476,11 @@ async fn listen(
         };
         match told {
             None => break,
-            Some((Told::Exited { serial, exit }, _)) => {
+            Some((Told::Exited { serial, exit, peak_bytes }, _)) => {
                 // What it sent before it ended may have arrived together with this: connections go first.
                 tokio::task::yield_now().await;
                 if let Some(process) = current.get().filter(|process| process.serial == serial) {
+                    process.peak_bytes.store(peak_bytes, Ordering::Relaxed);
                     process.conversation.end(&Failure::Exited(exit));
                 }
             }

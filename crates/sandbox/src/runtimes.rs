@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use domain::runtime::{Family, Runtime};
 use engine::tasks::{self, Task};
+use rustix::event::Timespec;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
@@ -337,16 +338,22 @@ fn ask(
     }
     let told = match family {
         Family::Python => ask_python(path),
-        _ => run(path, &["--version"]).and_then(|text| Some((Version::parse(&text)?, None))),
+        _ => run(path, &["--version"], ANSWER_TIME).map(|text| Some((Version::parse(&text?)?, None))),
     };
+    // One that was too slow today may be quick the next time: that is not kept.
+    let Ok(told) = told else { return None };
     let (version, real) = told.clone().map_or((None, None), |(version, real)| (Some(version), real));
     cache.0.insert(path.to_owned(), Known { size, modified_at, version, real });
     told
 }
 
-fn ask_python(path: &Path) -> Option<(Version, Option<PathBuf>)> {
+fn ask_python(path: &Path) -> Result<Option<(Version, Option<PathBuf>)>, NoEnd> {
     const QUESTION: &str = "import sys; print('.'.join(map(str, sys.version_info[:3]))); print(sys.implementation.name); print(sys.executable)";
-    let told = run(path, &["-I", "-S", "-c", QUESTION])?;
+    let told = run(path, &["-I", "-S", "-c", QUESTION], ANSWER_TIME)?;
+    Ok(told.and_then(|told| python_of(path, &told)))
+}
+
+fn python_of(path: &Path, told: &str) -> Option<(Version, Option<PathBuf>)> {
     let mut lines = told.lines();
     let version = Version::parse(lines.next()?)?;
     // Lambda's Python is CPython; others lack modules of it.
@@ -362,33 +369,46 @@ fn is_script(path: &Path) -> bool {
     fs::File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && start == *b"#!"
 }
 
-/// Seconds that an interpreter may take to tell its version.
-const ANSWER_SECONDS: i64 = 10;
+/// How long an interpreter may take to tell its version.
+const ANSWER_TIME: Timespec = Timespec { tv_sec: 10, tv_nsec: 0 };
 
-/// What a program prints, if it prints soon and ends well.
-fn run(program: &Path, arguments: &[&str]) -> Option<String> {
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    use rustix::process::{Pid, PidfdFlags, pidfd_open};
-    let mut child = end_with_us(&mut Command::new(program))
+/// A program did not end by itself.
+#[derive(Debug, PartialEq, Eq)]
+struct NoEnd;
+
+/// What a program prints, if it ends in time and well; `None` where it ends otherwise, or cannot be run.
+fn run(program: &Path, arguments: &[&str], limit: Timespec) -> Result<Option<String>, NoEnd> {
+    use rustix::event::{PollFd, PollFlags, poll};
+    use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+    use std::os::unix::process::CommandExt as _;
+    let child = end_with_us(&mut Command::new(program))
         .args(arguments)
         .env_clear()
         .env("PATH", "/usr/local/bin:/usr/bin:/bin")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
-        .spawn()
-        .ok()?;
+        // What it starts itself ends with it.
+        .process_group(0)
+        .spawn();
+    let Ok(mut child) = child else { return Ok(None) };
     let process = pidfd_open(Pid::from_child(&child), PidfdFlags::empty());
     let in_time = process.is_ok_and(|process| {
-        let limit = Timespec { tv_sec: ANSWER_SECONDS, tv_nsec: 0 };
         let mut ended = [PollFd::new(&process, PollFlags::IN)];
         rustix::io::retry_on_intr(|| poll(&mut ended, Some(&limit))).is_ok_and(|ended| ended == 1)
     });
+    // Its leader is not reaped yet, so the number is still that of the group. Where the program ended, what it has left
+    // behind would hold the pipe open that is read to its end.
+    let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
     if !in_time {
-        let _ = child.kill();
+        // Not read: what left the group may hold the pipe for as long as it likes.
+        drop(child.stdout.take());
+        let _ = child.wait();
+        return Err(NoEnd);
     }
-    let output = child.wait_with_output().ok()?;
-    (in_time && output.status.success()).then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    let output = child.wait_with_output().ok();
+    let output = output.filter(|output| output.status.success());
+    Ok(output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()))
 }
 
 /// Replaces a file in one step.
@@ -435,6 +455,18 @@ mod tests {
             "python3.12 was not found: install it, or name it in the settings file: [runtimes.\"python3.12\"] command = \"/path/to/python3.12\""
         );
         assert!(other_runtime(Runtime::parse("java21").unwrap()).contains("provided.al2023"));
+    }
+
+    #[test]
+    fn a_program_that_does_not_end_is_ended_with_all_it_started() {
+        let shell = Path::new("/bin/sh");
+        let soon = Timespec { tv_sec: 0, tv_nsec: 0 };
+        assert_eq!(run(shell, &["-c", "sleep 600 & sleep 600"], soon), Err(NoEnd));
+        // What outlives its parent holds the pipe, and is not waited for.
+        let told = run(shell, &["-c", "sleep 600 & echo v1.2.3"], ANSWER_TIME);
+        assert_eq!(told, Ok(Some("v1.2.3\n".to_owned())));
+        assert_eq!(run(shell, &["-c", "echo no; exit 3"], ANSWER_TIME), Ok(None));
+        assert_eq!(run(Path::new("/no/such/program"), &[], ANSWER_TIME), Ok(None));
     }
 
     #[cfg(unix)]

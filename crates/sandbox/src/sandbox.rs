@@ -10,7 +10,7 @@ use engine::ports::{self, Clock, EnvironmentSpec, Output, Wait};
 use engine::tasks;
 use tokio::sync::Mutex;
 
-use crate::environment::Environment;
+use crate::environment::{Environment, STOP_LIMIT};
 use crate::folders::{self, Folders, FoldersError};
 use crate::launcher::client::{LaunchError, Spawner};
 use crate::launcher::protocol::{Configuration, Refused};
@@ -156,7 +156,17 @@ impl Linux {
         }
         let spawner = self.shared.spawner.lock().await.clone();
         spawner.end();
-        spawner.lifetime().wait().await;
+        let clock = &self.shared.clock;
+        let lifetime = spawner.lifetime();
+        tokio::select! {
+            biased;
+            () = lifetime.wait() => {}
+            () = clock.wake_at(clock.elapsed() + STOP_LIMIT) => {
+                tracing::warn!("the process that starts functions does not end; it is killed");
+                spawner.kill();
+                lifetime.wait().await;
+            }
+        }
     }
 
     /// The spawner's process, for those who watch it.

@@ -146,3 +146,56 @@ async fn no_environment_is_started_while_memory_is_short() {
     house.breathe().await;
     invoke(&house, "b").await;
 }
+
+#[tokio::test]
+async fn a_call_on_a_full_machine_gets_the_room_of_an_environment_that_becomes_idle() {
+    let house = house(Bounds { environments_max: 1, ..Bounds::default() });
+    house.create("a").await;
+    house.create("b").await;
+    house.sandbox.script([Step::Hangs]);
+    let running = house.clone();
+    let first = engine::tasks::spawn("a call", async move { running.invoke(running.ask("a", "{}")).await });
+    house.breathe().await;
+    house.clock.advance(Duration::from_millis(2_500));
+    house.breathe().await;
+    let waiting = house.clone();
+    let second = engine::tasks::spawn("a call", async move { waiting.invoke(waiting.ask("b", "{}")).await });
+    house.breathe().await;
+    // The first one times out and its environment becomes idle; the second has waited for half of its second.
+    house.clock.advance(Duration::from_millis(500));
+    first.result().await.unwrap().unwrap();
+    second.result().await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn an_update_while_calls_wait_on_a_full_machine_fails_none_of_them() {
+    let house = house(Bounds { environments_max: 1, ..Bounds::default() });
+    house.create("a").await;
+    house.sandbox.script([Step::Hangs]);
+    let calls: Vec<_> = (0..3)
+        .map(|_| {
+            let house = house.clone();
+            engine::tasks::spawn("a call", async move { house.invoke(house.ask("a", "{}")).await })
+        })
+        .collect();
+    house.breathe().await;
+    let zip = testkit::packages::zip_of(&[("app.py", 0o644, b"new")]);
+    let caller = engine::access::Caller::Anyone;
+    house.functions.update_function_code(&caller, &house.target("a"), zip, None, false).await.unwrap();
+    house.settled("a").await;
+    house.breathe().await;
+    // The waiting ones have a second; the running one is over before.
+    house.clock.advance(Duration::from_millis(900));
+    house.breathe().await;
+    for _ in 0..4 {
+        house.clock.advance(Duration::from_millis(700));
+        house.breathe().await;
+    }
+    for call in calls {
+        // Served or refused for a full machine: an answer, not a panic.
+        match call.result().await.unwrap() {
+            Ok(_) | Err(Error::Refused(Refusal::Throttled { .. })) => {}
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+}

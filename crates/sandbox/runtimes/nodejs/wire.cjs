@@ -88,12 +88,11 @@ class Client {
     this.socket.unref();
   }
 
-  // Sends the answer that waits, if any, without the event loop: the process is about to end. One that comes while
-  // it polls is to an event that has been answered, and nobody's: sent now it would take the next event.
+  // Sends the answer that waits, if any, without the event loop: the process is about to end.
   flushNow() {
     const answer = this.unsent;
     this.unsent = undefined;
-    if (answer === undefined || this.socket === undefined || this.isPolling) {
+    if (answer === undefined || this.socket === undefined) {
       return;
     }
     const handle = this.socket._handle;
@@ -103,6 +102,10 @@ class Client {
   }
 
   answer(id, kind, body, lines) {
+    // To an event that has been answered: the Runtime API would refuse it, after the next event.
+    if (this.isPolling) {
+      return;
+    }
     const bytes = Buffer.from(body);
     const path = `/invocation/${encodeURIComponent(id)}/${kind}`;
     const head = this.request(

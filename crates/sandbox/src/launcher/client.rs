@@ -9,7 +9,6 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use engine::tasks::Task;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::Signal;
@@ -73,7 +72,7 @@ pub struct SpawnerCommand {
 pub(crate) struct Spawner {
     socket: Packets,
     state: Arc<Lifetime>,
-    watch: Task<()>,
+    kill: KillOnDrop,
     pub(crate) refused: Option<Refused>,
     pub(crate) pid: Option<u32>,
 }
@@ -132,17 +131,29 @@ impl Spawner {
         drop(process);
         let pid = child.id();
         let state = Arc::new(Lifetime::default());
-        let told = state.clone();
+        let kill = Arc::new(Notify::new());
+        let (told, killed) = (state.clone(), kill.clone());
+        // Not ended with us: its environments hear of its end from here.
         let watch = engine::tasks::spawn("watching the spawner", async move {
-            let _ = child.wait().await;
+            tokio::select! {
+                _ = child.wait() => {}
+                () = killed.notified() => {
+                    let _ = child.kill().await;
+                }
+            }
             told.end();
         });
+        watch.detach();
+        let kill = KillOnDrop(kill);
 
         let socket = Packets::new(ours).map_err(failed("watch the spawner's socket"))?;
         socket.send(&Request::Configure(configuration), &[]).await.map_err(failed("configure the spawner"))?;
         let hello: Option<(Hello, _)> = socket.receive().await.map_err(failed("hear from the spawner"))?;
-        let Some((Hello { refused }, _)) = hello else { return Err(LaunchError::Ended { who: "spawner" }) };
-        Ok(Self { socket, state, watch, refused, pid })
+        let Some((Hello { refused, unusable }, _)) = hello else { return Err(LaunchError::Ended { who: "spawner" }) };
+        if let Some(Refused { step, errno }) = unusable {
+            return Err(LaunchError::Unprepared { step, source: std::io::Error::from_raw_os_error(errno) });
+        }
+        Ok(Self { socket, state, kill, refused, pid })
     }
 
     /// Whether it has not closed its socket.
@@ -154,8 +165,21 @@ impl Spawner {
         self.state.clone()
     }
 
+    /// Ends it at once, if it has not ended.
+    pub(crate) fn kill(&self) {
+        self.kill.0.notify_one();
+    }
+
     /// Starts the init of a new environment and waits until its view stands.
     pub(crate) async fn prepare(&self, places: Places) -> Result<Init, LaunchError> {
+        tokio::select! {
+            biased;
+            prepared = self.prepare_unless_gone(places) => prepared,
+            () = self.state.wait() => Err(LaunchError::Ended { who: "spawner" }),
+        }
+    }
+
+    async fn prepare_unless_gone(&self, places: Places) -> Result<Init, LaunchError> {
         let (ours, theirs) = packets::pair().map_err(|error| failed("make a socket")(error.into()))?;
         let sent = self.socket.send(&Request::Prepare(places), &[theirs.as_fd()]).await;
         drop(theirs);
@@ -183,9 +207,12 @@ impl Spawner {
     }
 }
 
-impl Drop for Spawner {
+/// Kills the spawner when dropped.
+struct KillOnDrop(Arc<Notify>);
+
+impl Drop for KillOnDrop {
     fn drop(&mut self) {
-        self.watch.abort();
+        self.0.notify_one();
     }
 }
 

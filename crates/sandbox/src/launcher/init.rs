@@ -10,15 +10,14 @@ use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use domain::environment::Exit;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags};
-use rustix::process::{Pid, Resource, Rlimit, Signal, WaitOptions, WaitStatus, wait};
+use rustix::process::{Pid, Resource, Rlimit, Signal, WaitOptions, wait};
 
 use super::packets;
 use super::protocol::{MESSAGE_BYTES_MAX, Message as _, Order, Places, Start, Told};
 use super::spawner::{Kind, open_nothing};
-use super::sys::{self, Cloned};
+use super::sys::{self, Cloned, Reaped};
 use super::view;
 
 /// Open files that Lambda allows a function (recorded: `test_runtime_ulimits`).
@@ -139,12 +138,12 @@ impl Init {
 
     /// Reaps whoever ended; when it was the runtime, the rest ends with it.
     fn reap(&mut self) -> io::Result<()> {
-        while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
+        while let Some(Reaped { pid, exit, peak_bytes }) = sys::reap() {
             if let Some((serial, runtime)) = self.runtime
-                && runtime == pid.as_raw_pid()
+                && runtime == pid
             {
                 self.end_everything();
-                self.tell(&Told::Exited { serial, exit: exit_of(status) }, &[])?;
+                self.tell(&Told::Exited { serial, exit, peak_bytes }, &[])?;
             }
         }
         Ok(())
@@ -163,13 +162,6 @@ impl Init {
                 return;
             }
         }
-    }
-}
-
-fn exit_of(status: WaitStatus) -> Exit {
-    match (status.exit_status(), status.terminating_signal()) {
-        (Some(status), _) => Exit::Status(status),
-        (None, signal) => Exit::Signal(signal.unwrap_or(libc::SIGKILL)),
     }
 }
 
@@ -210,7 +202,7 @@ fn execute_apart(program: &Path, start: &Start, output: OwnedFd) -> io::Result<i
 
 /// Everything between fork and exec: a session of its own, the pipe as output, Lambda's limits, nothing inherited.
 fn become_runtime(folder: &Path, output: &OwnedFd) -> io::Result<()> {
-    rustix::process::setsid()?;
+    rustix::process::setpgid(None, None)?;
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     rustix::stdio::dup2_stdin(&open_nothing()?)?;
     rustix::stdio::dup2_stdout(output)?;

@@ -36,6 +36,8 @@ pub(crate) struct Configuration {
 pub(crate) struct Hello {
     /// `None` where environments have paths of their own, else why they cannot.
     pub refused: Option<Refused>,
+    /// Why there can be no environment at all.
+    pub unusable: Option<Refused>,
 }
 
 /// A step that the kernel refused.
@@ -113,6 +115,8 @@ pub(crate) enum Told {
         serial: u32,
         /// How.
         exit: Exit,
+        /// The most memory that it ever had.
+        peak_bytes: u64,
     },
     /// Everything has ended, as ordered.
     WasReset,
@@ -152,6 +156,10 @@ impl Writer {
         self.0.extend_from_slice(&number.to_le_bytes());
     }
 
+    fn long(&mut self, number: u64) {
+        self.0.extend_from_slice(&number.to_le_bytes());
+    }
+
     fn text(&mut self, text: &[u8]) {
         self.number(i32::try_from(text.len()).unwrap_or(i32::MAX));
         self.0.extend_from_slice(text);
@@ -185,6 +193,10 @@ impl<'a> Reader<'a> {
 
     fn number(&mut self) -> Option<i32> {
         self.take(4).and_then(|bytes| bytes.try_into().ok()).map(i32::from_le_bytes)
+    }
+
+    fn long(&mut self) -> Option<u64> {
+        self.take(8).and_then(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes)
     }
 
     fn length(&mut self) -> Option<usize> {
@@ -253,17 +265,20 @@ impl Message for Refused {
 
 impl Message for Hello {
     fn write(&self, out: &mut Writer) {
-        out.tag(u8::from(self.refused.is_some()));
-        if let Some(refused) = &self.refused {
-            refused.write(out);
+        for refused in [&self.refused, &self.unusable] {
+            out.tag(u8::from(refused.is_some()));
+            if let Some(refused) = refused {
+                refused.write(out);
+            }
         }
     }
 
     fn read(from: &mut Reader<'_>) -> Option<Self> {
-        Some(match from.tag()? {
-            0 => Self { refused: None },
-            _ => Self { refused: Some(Refused::read(from)?) },
-        })
+        let mut refused = || match from.tag()? {
+            0 => Some(None),
+            _ => Refused::read(from).map(Some),
+        };
+        Some(Self { refused: refused()?, unusable: refused()? })
     }
 }
 
@@ -316,9 +331,10 @@ impl Message for Told {
                 out.path(program);
                 out.number(*errno);
             }
-            Self::Exited { serial, exit } => {
+            Self::Exited { serial, exit, peak_bytes } => {
                 out.tag(6);
                 out.number(serial.cast_signed());
+                out.long(*peak_bytes);
                 match exit {
                     Exit::Status(status) => {
                         out.tag(0);
@@ -344,11 +360,12 @@ impl Message for Told {
             5 => Self::NotExecuted { program: from.path()?, errno: from.number()? },
             6 => {
                 let serial = from.number()?.cast_unsigned();
+                let peak_bytes = from.long()?;
                 let exit = match from.tag()? {
                     0 => Exit::Status(from.number()?),
                     _ => Exit::Signal(from.number()?),
                 };
-                Self::Exited { serial, exit }
+                Self::Exited { serial, exit, peak_bytes }
             }
             7 => Self::WasReset,
             _ => return None,
@@ -379,8 +396,10 @@ mod tests {
             storage: "/s".into(),
             kept: vec![path.clone(), "/opt/x".into()],
         }));
-        check(&Hello { refused: Some(Refused { step: "unshare".into(), errno: 1 }) });
-        check(&Hello { refused: None });
+        let refused = || Some(Refused { step: "unshare".into(), errno: 1 });
+        check(&Hello { refused: refused(), unusable: None });
+        check(&Hello { refused: refused(), unusable: refused() });
+        check(&Hello { refused: None, unusable: None });
         check(&Order::Start(Start {
             serial: u32::MAX,
             programs: vec![path.clone()],
@@ -396,8 +415,8 @@ mod tests {
             Told::Started,
             Told::NoProgram,
             Told::NotExecuted { program: path, errno: 8 },
-            Told::Exited { serial: 3, exit: Exit::Signal(9) },
-            Told::Exited { serial: 3, exit: Exit::Status(127) },
+            Told::Exited { serial: 3, exit: Exit::Signal(9), peak_bytes: 0 },
+            Told::Exited { serial: 3, exit: Exit::Status(127), peak_bytes: u64::MAX },
             Told::WasReset,
         ] {
             check(&told);

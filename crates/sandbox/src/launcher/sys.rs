@@ -10,6 +10,7 @@ use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 use std::ptr;
 
+use domain::environment::Exit;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -62,6 +63,15 @@ pub(crate) fn clone_process(namespaces: c_int) -> io::Result<Cloned> {
     match pid {
         -1 => Err(io::Error::last_os_error()),
         0 => Ok(Cloned::Child),
+        // A kernel before 5.2 knows no CLONE_PIDFD, and says nothing about it.
+        pid if pidfd < 0 => {
+            // SAFETY: the child is ours and not reaped yet, so the number means it; neither call touches memory.
+            unsafe {
+                libc::kill(narrow(pid), libc::SIGKILL);
+                libc::waitpid(narrow(pid), ptr::null_mut(), 0);
+            }
+            Err(io::Error::from_raw_os_error(libc::ENOSYS))
+        }
         // SAFETY: the kernel has just made this descriptor for us, nobody else owns it.
         pid => Ok(Cloned::Parent { pid: narrow(pid), pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) } }),
     }
@@ -161,12 +171,30 @@ pub(crate) fn forget_signals() {
 
 /// Closes every descriptor from `first` on.
 pub(crate) fn close_from(first: RawFd) -> io::Result<()> {
-    close_range(first, 0)
+    match close_range(first, 0) {
+        // A kernel before 5.9.
+        Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => close_one_by_one(first),
+        closed => closed,
+    }
 }
 
-/// Lets every descriptor from `first` on be closed by the next exec.
+fn close_one_by_one(first: RawFd) -> io::Result<()> {
+    let entries = std::fs::read_dir("/proc/self/fd")?;
+    let open: Vec<RawFd> = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    for descriptor in open.into_iter().filter(|descriptor| *descriptor >= first) {
+        // SAFETY: as for `close_range`. The one that listed them is closed already, which the kernel says and no more.
+        unsafe { libc::close(descriptor) };
+    }
+    Ok(())
+}
+
+/// Lets every descriptor from `first` on be closed by the next exec. All that we open are marked so from their
+/// beginning; this is for what a library may have opened. Kernels before 5.11 do without.
 pub(crate) fn close_from_at_exec(first: RawFd) -> io::Result<()> {
-    close_range(first, libc::CLOSE_RANGE_CLOEXEC.cast_signed())
+    match close_range(first, libc::CLOSE_RANGE_CLOEXEC.cast_signed()) {
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOSYS)) => Ok(()),
+        marked => marked,
+    }
 }
 
 fn close_range(first: RawFd, flags: c_int) -> io::Result<()> {
@@ -174,6 +202,31 @@ fn close_range(first: RawFd, flags: c_int) -> io::Result<()> {
     let result =
         unsafe { libc::syscall(libc::SYS_close_range, first.cast_unsigned(), c_uint::MAX, flags.cast_unsigned()) };
     zero(i32::try_from(result).unwrap_or(-1))
+}
+
+/// A child that has ended and is no more.
+pub(crate) struct Reaped {
+    /// Its pid.
+    pub pid: i32,
+    /// How it ended.
+    pub exit: Exit,
+    /// The most memory that it, or a child that it waited for, ever had.
+    pub peak_bytes: u64,
+}
+
+/// Takes note of a child that has ended; `None` where there is none.
+pub(crate) fn reap() -> Option<Reaped> {
+    let mut status = 0;
+    // SAFETY: `rusage` is plain numbers, for which zeros are values.
+    let mut used: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: the kernel writes into both, which outlive the call.
+    let pid = unsafe { libc::wait4(-1, &raw mut status, libc::WNOHANG, &raw mut used) };
+    let exit = match status {
+        status if libc::WIFEXITED(status) => Exit::Status(libc::WEXITSTATUS(status)),
+        status => Exit::Signal(libc::WTERMSIG(status)),
+    };
+    let peak_bytes = u64::try_from(used.ru_maxrss).unwrap_or(0) * 1024;
+    (pid > 0).then_some(Reaped { pid, exit, peak_bytes })
 }
 
 /// Takes over a descriptor that was left open for us at a known number.

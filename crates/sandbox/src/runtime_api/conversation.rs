@@ -236,6 +236,11 @@ impl Conversation {
         matches!(&self.state().phase, Phase::Ready(wake) if !wake.is_closed())
     }
 
+    /// Whether the process is gone.
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(&self.state().phase, Phase::Ended(_))
+    }
+
     /// Waits for the end of the process.
     pub(crate) fn expect_end(&self) -> oneshot::Receiver<()> {
         let (tell, told) = oneshot::channel();

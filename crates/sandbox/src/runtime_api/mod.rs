@@ -76,7 +76,6 @@ pub(crate) async fn serve(listener: TcpListener, conversation: Arc<Conversation>
                 async move { Ok::<_, Infallible>(answer(conversation, request).await) }
             });
             let served = hyper::server::conn::http1::Builder::new()
-                .pipeline_flush(true)
                 // As AWS writes them; clients made of shell and grep look for exactly that.
                 .title_case_headers(true)
                 .max_buf_size(limits::REQUEST_HEAD_BYTES)

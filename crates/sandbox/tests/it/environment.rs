@@ -400,3 +400,50 @@ async fn a_stopped_sandbox_starts_nothing() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_start_that_hangs_is_given_up_at_its_deadline() {
+    on_each_kind(|host, _| async move {
+        let function = host.start(host.spec()).await;
+        let inits = children_of(host.linux.spawner_pid().await.unwrap());
+        for init in inits {
+            kill_process(init, Signal::STOP).unwrap();
+        }
+        let ten = Duration::from_secs(10);
+        let time = async {
+            until(|| host.clock.sleepers() > 0).await;
+            host.clock.advance(ten);
+        };
+        let (end, ()) = tokio::join!(in_time(function.environment.init(ten, ten)), time);
+        assert_eq!(end.unwrap(), InitEnd::Failed(Failure::TimedOut(ten)));
+        assert_eq!(function.init().await, InitEnd::Ready);
+        in_time(function.environment.stop()).await;
+        assert_eq!(host.environments(), Vec::<String>::new());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_memory_of_an_invocation_that_failed_is_known() {
+    const TOUCHED: u64 = 30 * 1024 * 1024;
+    on_each_kind(|host, _| async move {
+        let function = host.ready().await;
+        let answer = function.invoke(json!([{"touch memory": 40}, {"exit": 1}])).await;
+        assert_eq!(failure(answer), Failure::Exited(Exit::Status(1)));
+        let used = function.environment.memory_used_bytes();
+        assert!(used > TOUCHED, "{used}");
+        in_time(function.environment.stop()).await;
+
+        let function = host.ready().await;
+        let answer = async { function.invoke(json!([{"touch memory": 40}, {"print": "here\n"}, "hang"])).await };
+        let time = async {
+            function.lines.wait_for("here\n").await;
+            host.clock.advance(Duration::from_secs(3));
+        };
+        let (answer, ()) = tokio::join!(answer, time);
+        assert_eq!(failure(answer), Failure::TimedOut(Duration::from_secs(3)));
+        let used = function.environment.memory_used_bytes();
+        assert!(used > TOUCHED, "{used}");
+    })
+    .await;
+}

@@ -14,7 +14,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use sandbox::Linux;
 use serde_json::json;
 
-use crate::host::{Host, Kind, Lines, host, in_time, settings};
+use crate::host::{Host, Kind, Lines, host, in_time, settings, until};
 
 /// In whose environment the test's program finds that it is to be an engine, and where.
 const ENGINE: &str = "SANDBOX_TEST_ENGINE";
@@ -83,6 +83,39 @@ async fn a_killed_spawner_ends_its_environments_and_another_takes_over() {
         in_time(function.environment.stop()).await;
         assert_eq!(processes_below(host.folder.path()), Vec::<i32>::new());
         assert_eq!(host.environments(), Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
+async fn a_spawner_that_dies_while_it_is_asked_is_replaced() {
+    for kind in [Kind::OwnPaths, Kind::RealFolders] {
+        let Some(host) = host(kind).await else { continue };
+        let spawner = host.linux.spawner_pid().await.unwrap();
+        let process = Pid::from_raw(spawner.cast_signed()).unwrap();
+        kill_process(process, Signal::STOP).unwrap();
+        let kill = async {
+            tokio::task::yield_now().await;
+            kill_process(process, Signal::KILL).unwrap();
+        };
+        let (function, ()) = tokio::join!(host.ready(), kill);
+        assert_ne!(host.linux.spawner_pid().await, Some(spawner));
+        in_time(function.environment.stop()).await;
+        assert_eq!(host.environments(), Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
+async fn a_spawner_that_does_not_end_does_not_hold_up_the_engine() {
+    for kind in [Kind::OwnPaths, Kind::RealFolders] {
+        let Some(host) = host(kind).await else { continue };
+        let spawner = Pid::from_raw(host.linux.spawner_pid().await.unwrap().cast_signed()).unwrap();
+        kill_process(spawner, Signal::STOP).unwrap();
+        let time = async {
+            until(|| host.clock.sleepers() > 0).await;
+            host.clock.advance(Duration::from_mins(1));
+        };
+        tokio::join!(in_time(host.linux.stop()), time);
+        assert!(pidfd_open(spawner, PidfdFlags::empty()).is_err());
     }
 }
 

@@ -12,7 +12,7 @@ use sandbox::{Isolation, Linux, OpenError, RuntimeSetting};
 use serde_json::{Value, json};
 use testkit::clock::HandClock;
 
-use crate::host::{Function, Host, Kind, Lines, host, in_time, settings};
+use crate::host::{Function, Host, Kind, Lines, host, in_time, settings, until};
 
 #[tokio::test]
 async fn more_isolation_than_there_is_refuses_the_start_and_says_what_to_do() {
@@ -135,42 +135,37 @@ async fn an_error_after_the_answer_ends_the_node_process_and_takes_no_event() {
         crate::host::skipped("no node whose handlers call back");
         return;
     };
-    // The poll leaves in the first turn of the event loop after the answer; the error comes in the second.
-    let late = "exports.handler = (event, context, callback) => {
+    let late = "const { existsSync } = require('fs');
+    const fail = () => {
+        if (existsSync(__dirname + '/now')) throw new Error('late');
+        setImmediate(fail);
+    };
+    exports.handler = (event, context, callback) => {
         context.callbackWaitsForEmptyEventLoop = false;
         callback(null, event.a);
-        if (event.a === 20) setImmediate(() => setImmediate(() => { throw new Error('late'); }));
+        if (event.a === 20) setImmediate(fail);
     };";
+    // Nothing is left to do, so the answer is null; then there is another.
     let twice = "exports.handler = (event, context, callback) => {
-        context.callbackWaitsForEmptyEventLoop = false;
-        callback(null, event.a);
-        setImmediate(() => setImmediate(() => context.fail(new Error('again'))));
+        process.once('beforeExit', () => setImmediate(() => setImmediate(() => callback(new Error('again')))));
     };";
     let (function, answer) = run(&host, runtime, "app.js", late).await;
     assert_eq!(answer, 20);
-    in_time(async {
-        while function.environment.is_ready() {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    // It is idle, and polls.
+    fs::write(host.folder.path().join("function/now"), "").unwrap();
+    until(|| !function.environment.is_ready()).await;
     assert!(function.lines.take().concat().contains("late"));
     assert_eq!(function.init().await, InitEnd::Ready);
     assert!(matches!(function.invoke(json!({"a": 1})).await, Answer::Response(bytes) if bytes == "1"));
     in_time(function.environment.stop()).await;
 
-    // What is answered twice has been answered once.
+    // What is answered twice has been answered once, and is followed by one poll.
     let (function, answer) = run(&host, runtime, "app.js", twice).await;
-    assert_eq!(answer, 20);
-    in_time(async {
-        while !function.lines.take().concat().contains("again") {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
-    for a in [1, 2] {
-        let answer = function.invoke(json!({"a": a})).await;
-        assert!(matches!(&answer, Answer::Response(bytes) if *bytes == a.to_string()), "{answer:?}");
+    assert_eq!(answer, Value::Null);
+    for _ in 0..2 {
+        until(|| function.lines.take().concat().contains("again")).await;
+        let answer = function.invoke(json!({})).await;
+        assert!(matches!(&answer, Answer::Response(bytes) if bytes == "null"), "{answer:?}");
         in_time(function.environment.settle()).await.unwrap();
     }
 }
@@ -210,4 +205,25 @@ async fn a_wrapper_that_is_missing_ends_the_start_with_127() {
     let function = host.start(spec).await;
     assert_eq!(function.init().await, InitEnd::Failed(Failure::Exited(Exit::Status(127))));
     assert!(function.lines.take().concat().contains("/opt/no-such-wrapper"));
+}
+
+#[tokio::test]
+async fn an_interpreter_that_has_gone_is_named() {
+    use domain::environment::Failure;
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let node = folder.path().join("node");
+    fs::write(&node, "#!/bin/sh\necho v20.1.2\n").unwrap();
+    fs::set_permissions(&node, fs::Permissions::from_mode(0o755)).unwrap();
+    let setting = RuntimeSetting { command: node.clone(), packages: None };
+    let named = BTreeMap::from([("nodejs20.x".to_owned(), setting)]);
+    let Some(host) = searching_host(Kind::RealFolders, named).await else { return };
+    let runtime = Runtime::parse("nodejs20.x").unwrap();
+    assert_eq!(in_time(host.linux.supports(runtime)).await, Ok(()));
+    fs::remove_file(&node).unwrap();
+    let mut spec = host.spec();
+    spec.runtime = runtime;
+    let function = host.start(spec).await;
+    let expected = format!("fork/exec {}: no such file or directory", node.display());
+    assert_eq!(function.init().await, InitEnd::Failed(Failure::InvalidEntrypoint(expected)));
 }

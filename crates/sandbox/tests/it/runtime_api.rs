@@ -277,6 +277,27 @@ async fn an_answer_that_breaks_off_is_truncated() {
     };
     let (answer, ()) = tokio::join!(function.invoke(json!([])), runtime);
     assert!(matches!(answer, Answer::Failed(Failure::ResponseTruncated)), "{answer:?}");
+    // The runtime has been ended, and its Runtime API with it.
+    in_time(async { while TcpStream::connect(&at).await.is_ok() {} }).await;
+    assert!(!function.environment.is_ready());
+}
+
+#[tokio::test]
+async fn an_answer_with_a_line_too_many_behind_it_is_taken_at_once() {
+    puppet!(function, at);
+    let mut client = Client::connect(&at).await;
+    for _ in 0..2 {
+        client.next().await;
+        in_time(function.environment.settle()).await.unwrap();
+        let runtime = async {
+            client.reply().await;
+            let answer = format!("{} HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n1\r\n", respond(ID));
+            client.send(answer.as_bytes()).await;
+            Client::check(&client.reply().await, 202, ACCEPTED);
+        };
+        let (answer, ()) = tokio::join!(function.invoke(json!([])), runtime);
+        assert!(matches!(answer, Answer::Response(bytes) if bytes == "1"));
+    }
 }
 
 #[tokio::test]
@@ -296,8 +317,7 @@ async fn a_hostile_client_gets_nowhere_and_the_runtime_goes_on() {
     }
     let rest = endless.rest().await;
     assert!(refused || rest.is_empty() || rest.starts_with("HTTP/1.1 431"), "{rest}");
-    // What is not HTTP is cut off. (The server would say 400, but with `pipeline_flush` it writes nothing while it
-    // has bytes that it could not read.)
+    // What is not HTTP is cut off.
     for bytes in [
         &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"[..],
         b"GET /2018-06-01/ping HTTP/1.1\r\nno header\r\n\r\n",
