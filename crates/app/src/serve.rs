@@ -102,7 +102,7 @@ async fn serve(settings: Settings, folder: Option<PathBuf>) -> Result<()> {
     );
     functions.load().await.map_err(|fault| anyhow::anyhow!(fault.chain()))?;
 
-    let api = wire::server::Api::new(home.clone(), (functions.clone(), invoker), (clock.clone(), dice));
+    let api = wire::server::Api::new(home.clone(), (functions.clone(), invoker.clone()), (clock.clone(), dice));
     let (stop, stopping) = watch::channel(false);
     let admin = tasks::spawn("the admin listener", admin::serve(admin_listener, meters.clone(), stopped(&stopping)));
     let api = tasks::spawn("the API", api.serve(listener, stopped(&stopping)));
@@ -125,6 +125,8 @@ async fn serve(settings: Settings, folder: Option<PathBuf>) -> Result<()> {
     let ended = async {
         let _ = api.result().await;
         let _ = admin.result().await;
+        // Some run on without a connection: their callers have left, or have their answers already.
+        invoker.drained().await;
     };
     tokio::select! {
         () = ended => {}

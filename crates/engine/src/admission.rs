@@ -7,18 +7,26 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use domain::Refusal;
 use domain::concurrency::{Counts, Limits, admit};
+use tokio::sync::Notify;
 
 /// Hands out leases.
 #[derive(Debug)]
 pub struct Admission {
     limits: Limits,
-    running: Arc<AtomicU32>,
+    running: Arc<Running>,
+}
+
+#[derive(Debug, Default)]
+struct Running {
+    count: AtomicU32,
+    /// Woken when the last lease came back.
+    none: Notify,
 }
 
 /// One held unit of concurrency, from acceptance until the runtime asked for its next event.
 #[derive(Debug)]
 pub struct Lease {
-    running: Arc<AtomicU32>,
+    running: Arc<Running>,
 }
 
 impl Admission {
@@ -32,10 +40,11 @@ impl Admission {
     /// # Errors
     /// The limit is reached.
     pub fn lease(&self) -> Result<Lease, Refusal> {
-        let mut account = self.running.load(Ordering::Relaxed);
+        let count = &self.running.count;
+        let mut account = count.load(Ordering::Relaxed);
         loop {
             admit(self.limits, Counts { account })?;
-            match self.running.compare_exchange_weak(account, account + 1, Ordering::AcqRel, Ordering::Relaxed) {
+            match count.compare_exchange_weak(account, account + 1, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => return Ok(Lease { running: self.running.clone() }),
                 Err(now) => account = now,
             }
@@ -44,12 +53,25 @@ impl Admission {
 
     /// How many leases are out.
     pub fn running(&self) -> u32 {
-        self.running.load(Ordering::Acquire)
+        self.running.count.load(Ordering::Acquire)
+    }
+
+    /// Waits until no lease is out.
+    pub async fn drained(&self) {
+        loop {
+            let none = self.running.none.notified();
+            if self.running() == 0 {
+                return;
+            }
+            none.await;
+        }
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.running.fetch_sub(1, Ordering::AcqRel);
+        if self.running.count.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.running.none.notify_waiters();
+        }
     }
 }

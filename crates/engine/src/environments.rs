@@ -15,6 +15,7 @@ use tokio::sync::oneshot::error::TryRecvError;
 use crate::catalog::{Catalog, Serving};
 use crate::pool::{Back, Member, Pool, Slot, Slots};
 use crate::ports::{Clock, Dice, EnvironmentSpec, LogSource, Metric, Packages, Sandbox, Telemetry};
+use crate::tasks::Task;
 use crate::telemetry::EnvironmentLog;
 
 /// How long a call waits for an environment whose answer is out and which is about to ask for its next event,
@@ -80,44 +81,39 @@ impl Environments {
     /// # Errors
     /// The machine stayed full for a second.
     pub async fn check_out(&self, serving: &Serving) -> Result<CheckedOut, Error> {
-        let mut waiting = match serving.pool.take() {
+        let mut back = match serving.pool.take() {
             Ok(member) => return Ok(CheckedOut::Warm(member)),
-            Err(waiting) => waiting,
+            Err(back) => back,
         };
-        if let Some(back) = waiting {
-            match self.wait_for_settling(back).await {
+        if let Some(settling) = back {
+            match self.wait_for_settling(settling).await {
                 Ok(member) => return Ok(CheckedOut::Warm(member)),
-                Err(still) => waiting = still,
+                Err(still) => back = still,
             }
         }
         let until = self.clock.elapsed() + FULL_WAIT;
+        let mut ending = None;
         loop {
+            // Made first: what becomes free or idle from here on wakes the wait below.
             let freed = self.slots.freed.notified();
+            if let Some(member) = serving.pool.take_or_wait(&mut back) {
+                return Ok(CheckedOut::Warm(member));
+            }
             if let Some(slot) = self.take_slot() {
-                // The wait may have been answered in the meantime; what came is used, the room given up.
-                return Ok(match waiting.as_mut().and_then(|back| back.try_recv().ok()) {
-                    Some(member) => CheckedOut::Warm(member),
-                    None => CheckedOut::Room(Room(slot)),
-                });
+                return Ok(CheckedOut::Room(Room(slot)));
             }
-            if self.end_longest_idle(&serving.pool).await {
-                continue;
+            if self.clock.elapsed() >= until {
+                return Err(self.refuse_full(serving));
             }
-            let back = waiting.get_or_insert_with(|| serving.pool.wait());
+            if ending.is_none() {
+                ending = self.end_longest_idle(&serving.pool);
+            }
             tokio::select! {
                 biased;
-                back = back => match back {
-                    Ok(member) => return Ok(CheckedOut::Warm(member)),
-                    // The function has moved on: nothing comes back to this pool any more.
-                    Err(_) => waiting = None,
-                },
+                member = come_back(&mut back) => return Ok(CheckedOut::Warm(member)),
                 () = freed => {}
-                () = self.clock.wake_at(until) => {
-                    if self.end_longest_idle(&serving.pool).await {
-                        continue;
-                    }
-                    return Err(self.refuse_full(serving));
-                }
+                () = end(&mut ending) => {}
+                () = self.clock.wake_at(until) => {}
             }
         }
     }
@@ -162,15 +158,14 @@ impl Environments {
         self.slots.take(self.settings.environments_max)
     }
 
-    /// Ends the environment that has been idle longest, of any function but this one.
-    async fn end_longest_idle(&self, not: &Pool) -> bool {
+    /// Ends the environment that has been idle longest, of any function but this one. It ends by itself, however long
+    /// that takes and whoever waits for it; its room is free then.
+    fn end_longest_idle(&self, not: &Pool) -> Option<Task<()>> {
         let entries = self.catalog.all();
         let others =
             entries.values().map(|entry| &entry.serving.pool).filter(|pool| !std::ptr::eq(&raw const ***pool, not));
         let oldest = others.filter_map(|pool| Some((pool.longest_idle_since()?, pool))).min_by_key(|(since, _)| *since);
-        let Some(member) = oldest.and_then(|(_, pool)| pool.take_longest_idle()) else { return false };
-        member.environment.stop().await;
-        true
+        oldest.and_then(|(_, pool)| pool.take_longest_idle()).map(Member::ending)
     }
 
     /// Starts an environment for a function; nothing in it is initialised yet.
@@ -219,6 +214,26 @@ impl Environments {
     pub fn count(&self) -> usize {
         self.slots.taken()
     }
+}
+
+/// Waits for what comes back; forever where nothing will.
+async fn come_back(back: &mut Option<Back>) -> Member {
+    if let Some(waiting) = back {
+        if let Ok(member) = waiting.await {
+            return member;
+        }
+        *back = None;
+    }
+    std::future::pending().await
+}
+
+/// Waits for the end of an environment; forever where none is ending.
+async fn end(ending: &mut Option<Task<()>>) {
+    match ending {
+        Some(task) => task.end().await,
+        None => std::future::pending().await,
+    }
+    *ending = None;
 }
 
 /// What Lambda sets and nobody overrides (recorded: `test_introspection_invoke`). Credentials are `test` until

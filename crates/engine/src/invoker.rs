@@ -137,6 +137,11 @@ impl Invoker {
     pub fn running(&self) -> u32 {
         self.admission.running()
     }
+
+    /// Waits until none runs any more, also none whose caller has left.
+    pub async fn drained(&self) {
+        self.admission.drained().await;
+    }
 }
 
 type Tell = oneshot::Sender<Result<Answered, Error>>;

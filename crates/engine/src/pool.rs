@@ -8,10 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use domain::environment::Readiness;
+use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{Notify, oneshot};
 
 use crate::ports::Environment;
-use crate::tasks;
+use crate::tasks::{self, Task};
 use crate::telemetry::EnvironmentLog;
 
 /// An environment in the hands of whoever uses it.
@@ -52,7 +53,15 @@ impl Member {
 
     /// Ends the environment, in the background.
     pub fn end(self) {
-        tasks::spawn("ending an environment", async move { self.environment.stop().await }).detach();
+        self.ending().detach();
+    }
+
+    /// Ends the environment; its room is free when it is gone.
+    pub(crate) fn ending(self) -> Task<()> {
+        tasks::spawn("ending an environment", async move {
+            self.environment.stop().await;
+            drop(self);
+        })
     }
 }
 
@@ -97,9 +106,20 @@ impl Pool {
         Err((state.settling > state.waiting.len()).then(|| state.wait()))
     }
 
-    /// Waits for whatever comes back next.
-    pub(crate) fn wait(&self) -> Back {
-        self.lock().wait()
+    /// Gives out what has come back, or else sees to it that `back` gets the next that does. Nothing comes back to a
+    /// retired pool.
+    pub(crate) fn take_or_wait(&self, back: &mut Option<Back>) -> Option<Member> {
+        let mut state = self.lock();
+        match back.as_mut().map(Back::try_recv) {
+            Some(Ok(member)) => return Some(member),
+            Some(Err(TryRecvError::Empty)) => return None,
+            Some(Err(TryRecvError::Closed)) | None => *back = None,
+        }
+        let idle = state.idle.pop();
+        if idle.is_none() && !state.retired {
+            *back = Some(state.wait());
+        }
+        idle
     }
 
     fn lock(&self) -> MutexGuard<'_, PoolState> {

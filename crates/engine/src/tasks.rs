@@ -53,6 +53,11 @@ impl<T> Task<T> {
         self.handle.await.map_err(|died| Fault::new(self.doing, died))
     }
 
+    /// Waits for its end, whatever came of it. Not to be called again after that.
+    pub async fn end(&mut self) {
+        let _ = (&mut self.handle).await;
+    }
+
     /// Lets it go on alone; a panic is printed by the panic hook and ends nothing else.
     pub fn detach(self) {}
 

@@ -28,6 +28,8 @@ pub enum Step {
     SettleFails(Failure),
     /// The next invocation prints this before it answers.
     Prints(&'static str),
+    /// The next environment that is told to end takes this long.
+    StopTakes(Duration),
 }
 
 /// See the module.
@@ -214,6 +216,9 @@ impl Environment for FakeEnvironment {
 
     fn stop(&self) -> Wait<'_, ()> {
         Box::pin(async move {
+            if let Some(Step::StopTakes(time)) = self.take(|step| matches!(step, Step::StopTakes(_))) {
+                self.clock.wake_at(self.clock.elapsed() + time).await;
+            }
             if !self.stopped.swap(true, Ordering::AcqRel) {
                 self.alive.fetch_sub(1, Ordering::AcqRel);
             }

@@ -253,6 +253,24 @@ fn a_running_invocation_finishes_and_nobody_new_is_let_in() {
 }
 
 #[test]
+fn an_invocation_whose_caller_has_left_finishes_too() {
+    let mut engine = engine(&["--drain-seconds", "50", "--function-logs", "true"]);
+    let gate = Gate::new();
+    gate::create(&engine, "busy", &[("EVENT_GATE", gate.port())]);
+    let caller = begin_invoke(&engine, "busy", "1");
+    let waiting = gate.reached();
+    drop(caller);
+    bring(&engine, End::Terminate);
+    poll("nobody is let in any more", || TcpStream::connect(engine.api()).err());
+    assert!(processes::is_alive(engine.pid().as_raw_pid()), "{}", engine.log());
+    waiting.open();
+    assert_eq!(engine.wait().code(), Some(0));
+    let log = engine.log();
+    let report = log.lines().find(|line| line.starts_with("busy | REPORT ")).expect("it ran to its end");
+    assert!(!report.contains("Status: "), "it was not ended: {report}");
+}
+
+#[test]
 fn connections_on_which_nothing_is_asked_do_not_delay_the_end() {
     let mut engine = engine(&["--drain-seconds", "600"]);
     gate::create(&engine, "idle", &[]);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use domain::error::ThrottleReason;
 use domain::{Error, Refusal};
+use engine::invoker::Answered;
 use engine::ports::Metric;
 use testkit::house::{Bounds, House};
 use testkit::sandbox::Step;
@@ -102,7 +103,8 @@ async fn full(house: Arc<House>) -> Result<(), Refusal> {
     let call = engine::tasks::spawn("a call", async move { waiting.invoke(waiting.ask("b", "{}")).await });
     house.breathe().await;
     house.clock.advance(Duration::from_secs(1));
-    match call.result().await.unwrap() {
+    house.breathe().await;
+    match tokio::time::timeout(Duration::ZERO, call.result()).await.expect("nobody waits longer").unwrap() {
         Ok(_) => Ok(()),
         Err(Error::Refused(refusal)) => Err(refusal),
         Err(Error::Fault(fault)) => panic!("{fault:?}"),
@@ -126,6 +128,92 @@ async fn a_full_machine_without_idle_ones_makes_wait_and_then_refuses() {
     call.result().await.unwrap().unwrap();
     house.breathe().await;
     invoke(&house, "b").await;
+}
+
+/// A call in the background.
+fn call(house: &Arc<House>, name: &'static str) -> engine::tasks::Task<Result<Answered, Error>> {
+    let house = house.clone();
+    engine::tasks::spawn("a call", async move { house.invoke(house.ask(name, "{}")).await })
+}
+
+/// The call ends well without the clock being moved.
+async fn answered(house: &House, call: engine::tasks::Task<Result<Answered, Error>>) {
+    house.breathe().await;
+    let ended = tokio::time::timeout(Duration::ZERO, call.result()).await;
+    ended.expect("it ends by now").unwrap().unwrap();
+}
+
+/// A machine for one environment, in which `a` runs for half a second more; calls wait for a second.
+async fn full_for_half_a_second() -> (Arc<House>, engine::tasks::Task<Result<Answered, Error>>) {
+    let house = house(Bounds { environments_max: 1, ..Bounds::default() });
+    house.create("a").await;
+    house.create("b").await;
+    house.sandbox.script([Step::Hangs]);
+    let running = call(&house, "a");
+    house.breathe().await;
+    house.clock.advance(Duration::from_millis(2_500));
+    (house, running)
+}
+
+#[tokio::test]
+async fn an_environment_that_becomes_idle_makes_room_for_whoever_waits() {
+    let (house, running) = full_for_half_a_second().await;
+    let (first, second) = (call(&house, "b"), call(&house, "a"));
+    house.breathe().await;
+    house.clock.advance(Duration::from_millis(500));
+    // The second waited for that very environment; the first takes its room when it is done.
+    for call in [running, second, first] {
+        answered(&house, call).await;
+    }
+    assert_eq!(house.telemetry.count_of(Metric::MachineFull), 0);
+}
+
+#[tokio::test]
+async fn a_call_that_waits_survives_the_update_of_its_function() {
+    let (house, running) = full_for_half_a_second().await;
+    let waiting = call(&house, "b");
+    house.breathe().await;
+    let zip = testkit::packages::zip_of(&[("app.py", 0o644, b"new")]);
+    let caller = engine::access::Caller::Anyone;
+    house.functions.update_function_code(&caller, &house.target("b"), zip, None, false).await.unwrap();
+    house.settled("b").await;
+    house.clock.advance(Duration::from_millis(500));
+    answered(&house, running).await;
+    answered(&house, waiting).await;
+}
+
+#[tokio::test]
+async fn an_environment_that_is_slow_to_end_holds_nobody_beyond_the_wait() {
+    let house = house(Bounds { environments_max: 1, ..Bounds::default() });
+    house.create("a").await;
+    house.create("b").await;
+    house.sandbox.script([Step::StopTakes(Duration::from_secs(5))]);
+    invoke(&house, "a").await;
+    let reason = ThrottleReason::ConcurrentInvocationLimitExceeded;
+    assert_eq!(full(house.clone()).await, Err(Refusal::Throttled { reason }));
+    assert_eq!((house.sandbox.alive(), house.environments.count()), (1, 1), "its room is not free before it is gone");
+    house.clock.advance(Duration::from_secs(4));
+    house.breathe().await;
+    assert_eq!((house.sandbox.alive(), house.environments.count()), (0, 0), "it ended without its caller");
+    invoke(&house, "b").await;
+}
+
+#[tokio::test]
+async fn a_caller_who_leaves_does_not_keep_an_environment_from_ending() {
+    let house = house(Bounds { environments_max: 1, ..Bounds::default() });
+    house.create("a").await;
+    house.create("b").await;
+    house.sandbox.script([Step::StopTakes(Duration::from_millis(500))]);
+    invoke(&house, "a").await;
+    let leaving = call(&house, "b");
+    house.breathe().await;
+    leaving.abort();
+    house.clock.advance(Duration::from_millis(499));
+    house.breathe().await;
+    assert_eq!((house.sandbox.alive(), house.environments.count()), (1, 1), "it is still ending");
+    house.clock.advance(Duration::from_millis(1));
+    house.breathe().await;
+    assert_eq!((house.sandbox.alive(), house.environments.count()), (0, 0));
 }
 
 #[tokio::test]

@@ -249,3 +249,27 @@ async fn a_caller_who_leaves_does_not_end_the_function() {
     assert_eq!(house.invoker.running(), 0);
     assert!(house.telemetry.lines().pop().unwrap().ends_with("Status: timeout"));
 }
+
+#[tokio::test]
+async fn draining_waits_for_those_whose_callers_have_left() {
+    let house = with_function().await;
+    house.invoker.drained().await;
+    house.sandbox.script([Step::Hangs, Step::Hangs]);
+    for _ in 0..2 {
+        let call = house.invoke(house.ask("fn", "{}"));
+        tokio::pin!(call);
+        assert!(tokio::time::timeout(Duration::ZERO, &mut call).await.is_err());
+        house.breathe().await;
+        house.clock.advance(Duration::from_secs(1));
+    }
+    let drained = house.invoker.drained();
+    tokio::pin!(drained);
+    // The first of the two ends after two more seconds, the second after three.
+    for _ in 0..2 {
+        house.breathe().await;
+        assert!(tokio::time::timeout(Duration::ZERO, &mut drained).await.is_err(), "it drains");
+        house.clock.advance(Duration::from_secs(1));
+    }
+    house.breathe().await;
+    assert!(tokio::time::timeout(Duration::ZERO, &mut drained).await.is_ok(), "it is drained");
+}
