@@ -90,7 +90,8 @@ impl Home {
     /// function called `function` (recorded: `test_function_name_and_qualifier_validation`).
     ///
     /// # Errors
-    /// The name does not have that form, the region is another one, or name and parameter disagree on the qualifier.
+    /// The name does not have that form, the region or partition is another one, or name and parameter disagree on the
+    /// qualifier.
     pub fn read(&self, given: &str, qualifier: Option<&str>) -> Result<Target, Refusal> {
         let malformed = || Refusal::MalformedFunctionName { value: given.into() };
         let mut parts = given.split(':').peekable();
@@ -126,8 +127,9 @@ impl Home {
         if let Some(account) = account {
             arn.account = account.into();
         }
-        if let Some(partition) = partition {
-            arn.partition = partition.into();
+        // Accounts live in one partition each, so that whose function this is, it is not ours.
+        if partition.is_some_and(|partition| *partition != *self.partition) {
+            return Err(Refusal::OtherAccount);
         }
         Ok(Target { arn, qualifier })
     }
@@ -210,6 +212,18 @@ mod tests {
         for malformed in ["arn:aws:ec2:us-east-1:000000000000:function:fn", "a:b:c:d", "fn:", ""] {
             check(malformed, None, Err(Refusal::MalformedFunctionName { value: malformed.into() }));
         }
+    }
+
+    #[test]
+    fn another_partition_is_another_account() {
+        for partition in ["aws-cn", "aws-us-gov", "awsome"] {
+            let arn = format!("arn:{partition}:lambda:us-east-1:000000000000:function:fn");
+            check(&arn, None, Err(Refusal::OtherAccount));
+            // Name and parameter are judged before.
+            check(&format!("{arn}:1"), Some("2"), Err(Refusal::QualifierMismatch));
+        }
+        let region = Refusal::UnreachableRegion { asked: "cn-north-1".into(), here: "us-east-1".into() };
+        check("arn:aws-cn:lambda:cn-north-1:000000000000:function:fn", None, Err(region));
     }
 
     #[test]
