@@ -194,6 +194,8 @@ pub enum Refusal {
         /// The constraint in AWS's words.
         constraint: String,
     },
+    /// A log level for logs that are text.
+    LogLevelWithText,
     /// `Marker` is not one of ours.
     InvalidMarker,
     /// The payload is not JSON; `reason` is the parser's text.

@@ -17,18 +17,26 @@ pub enum Support {
 
 /// The operations that are built, at least in part. `dispatch` names every operation; this names what it does of them.
 const BUILT: [(Operation, Support); 8] = [
-    (Operation::ListFunctions, Support::Partly("FunctionVersion ALL lists $LATEST only: there are no versions yet")),
+    (
+        Operation::ListFunctions,
+        Support::Partly("FunctionVersion ALL lists $LATEST only: there are no versions yet; MasterRegion"),
+    ),
     (
         Operation::CreateFunction,
         Support::Partly(
-            "container images, code from S3, Publish, Layers, DeadLetterConfig, EphemeralStorage beyond 512 MB, JSON logs, Active tracing, FileSystemConfigs, SnapStart, KMSKeyArn, code signing",
+            "container images, code from S3 (S3Bucket, S3Key, S3ObjectVersion, S3ObjectStorageMode), Publish, PublishTo, Layers, DeadLetterConfig, EphemeralStorage beyond 512 MB, JSON logs, Active tracing, FileSystemConfigs, SnapStart, KMSKeyArn, SourceKMSKeyArn, code signing, TenancyConfig, CapacityProviderConfig, DurableConfig, RuntimeConfig, AcceleratorConfig",
         ),
     ),
-    (Operation::UpdateFunctionCode, Support::Partly("container images, code from S3, Publish")),
+    (
+        Operation::UpdateFunctionCode,
+        Support::Partly(
+            "container images, code from S3 (S3Bucket, S3Key, S3ObjectVersion, S3ObjectStorageMode), Publish, PublishTo, SourceKMSKeyArn",
+        ),
+    ),
     (
         Operation::UpdateFunctionConfiguration,
         Support::Partly(
-            "Layers, DeadLetterConfig, EphemeralStorage beyond 512 MB, JSON logs, Active tracing, FileSystemConfigs, SnapStart, KMSKeyArn",
+            "Layers, DeadLetterConfig, EphemeralStorage beyond 512 MB, JSON logs, Active tracing, FileSystemConfigs, SnapStart, KMSKeyArn, ImageConfig, CapacityProviderConfig, DurableConfig, RuntimeConfig, AcceleratorConfig",
         ),
     ),
     (

@@ -148,6 +148,10 @@ impl From<Refusal> for Told {
             Refusal::OutOfRange { value: _, at, constraint } => {
                 invalid(format!("'{at}' value failed to satisfy constraint: {constraint}"))
             }
+            Refusal::LogLevelWithText => invalid(
+                "LogLevel is not supported when LogFormat is set to \"Text\". Remove LogLevel from your request or change the LogFormat to \"JSON\" and try again."
+                    .to_owned(),
+            ),
             Refusal::InvalidMarker => {
                 invalid("Invalid Marker: it is not one that an earlier page returned.".to_owned())
             }

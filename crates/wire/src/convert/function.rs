@@ -29,6 +29,19 @@ impl NotBuilt {
     }
 }
 
+/// The model lets an empty ARN pass; it asks for nothing.
+fn is_given(arn: Option<&str>) -> bool {
+    arn.is_some_and(|arn| !arn.is_empty())
+}
+
+/// Reads ListFunctions: whether everything in it is built.
+///
+/// # Errors
+/// It names something that is not.
+pub(crate) fn check_listing(asked: &types::ListFunctionsRequest) -> Result<(), Refusal> {
+    NotBuilt("ListFunctions").check(&[(asked.master_region.is_some(), "MasterRegion")])
+}
+
 /// Reads CreateFunction: the function, and the zip.
 ///
 /// # Errors
@@ -38,14 +51,25 @@ pub(crate) fn new_function(home: &Home, asked: types::CreateFunctionRequest) -> 
     if target.qualifier.is_some() {
         return Err(Refusal::MalformedFunctionName { value: asked.function_name });
     }
-    let code = &asked.code;
+    // Named one by one, so that a new one is not overlooked.
+    let types::FunctionCode {
+        zip_file,
+        s3_bucket,
+        s3_key,
+        s3_object_version,
+        s3_object_storage_mode,
+        image_uri,
+        source_kms_key_arn,
+    } = asked.code;
     NotBuilt("CreateFunction").check(&[
-        (asked.package_type == Some(types::PackageType::Image) || code.image_uri.is_some(), "PackageType Image"),
-        (code.s3_bucket.is_some() || code.s3_key.is_some(), "code from S3"),
-        (code.source_kms_key_arn.is_some(), "SourceKMSKeyArn"),
+        (asked.package_type == Some(types::PackageType::Image) || image_uri.is_some(), "PackageType Image"),
+        (s3_bucket.is_some() || s3_key.is_some(), "code from S3"),
+        (s3_object_version.is_some(), "S3ObjectVersion"),
+        (s3_object_storage_mode.is_some(), "S3ObjectStorageMode"),
+        (is_given(source_kms_key_arn.as_deref()), "SourceKMSKeyArn"),
         (asked.publish == Some(true) || asked.publish_to.is_some(), "Publish"),
         (asked.image_config.is_some(), "ImageConfig"),
-        (asked.kms_key_arn.is_some(), "KMSKeyArn"),
+        (is_given(asked.kms_key_arn.as_deref()), "KMSKeyArn"),
         (asked.code_signing_config_arn.is_some(), "CodeSigningConfigArn"),
         (asked.tenancy_config.is_some(), "TenancyConfig"),
         (asked.capacity_provider_config.is_some(), "CapacityProviderConfig"),
@@ -88,7 +112,7 @@ pub(crate) fn new_function(home: &Home, asked: types::CreateFunctionRequest) -> 
         network: None,
     };
     let configuration = settings.over(&blank)?;
-    let zip = asked.code.zip_file.ok_or(Refusal::CodeMissing)?.0;
+    let zip = zip_file.ok_or(Refusal::CodeMissing)?.0;
     let tags = asked.tags.unwrap_or_default().into_iter().collect();
     Ok((NewFunction { arn: target.arn, configuration, tags }, zip))
 }
@@ -101,7 +125,9 @@ pub(crate) fn new_code(asked: &types::UpdateFunctionCodeRequest) -> Result<Bytes
     NotBuilt("UpdateFunctionCode").check(&[
         (asked.image_uri.is_some(), "ImageUri"),
         (asked.s3_bucket.is_some() || asked.s3_key.is_some(), "code from S3"),
-        (asked.source_kms_key_arn.is_some(), "SourceKMSKeyArn"),
+        (asked.s3_object_version.is_some(), "S3ObjectVersion"),
+        (asked.s3_object_storage_mode.is_some(), "S3ObjectStorageMode"),
+        (is_given(asked.source_kms_key_arn.as_deref()), "SourceKMSKeyArn"),
         (asked.publish == Some(true) || asked.publish_to.is_some(), "Publish"),
     ])?;
     check_architectures(asked.architectures.as_deref())?;
@@ -115,7 +141,7 @@ pub(crate) fn new_code(asked: &types::UpdateFunctionCodeRequest) -> Result<Bytes
 pub(crate) fn edit(asked: types::UpdateFunctionConfigurationRequest) -> Result<Edit, Refusal> {
     NotBuilt("UpdateFunctionConfiguration").check(&[
         (asked.image_config.is_some(), "ImageConfig"),
-        (asked.kms_key_arn.is_some(), "KMSKeyArn"),
+        (is_given(asked.kms_key_arn.as_deref()), "KMSKeyArn"),
         (asked.capacity_provider_config.is_some(), "CapacityProviderConfig"),
         (asked.durable_config.is_some(), "DurableConfig"),
         (asked.runtime_config.is_some(), "RuntimeConfig"),
@@ -183,9 +209,14 @@ impl Settings {
                 "SnapStart",
             ),
             (logging.is_some_and(|config| config.log_format == Some(types::LogFormat::Json)), "LogFormat JSON"),
-            (logging.is_some_and(|config| config.application_log_level.is_some()), "ApplicationLogLevel"),
-            (logging.is_some_and(|config| config.system_log_level.is_some()), "SystemLogLevel"),
-        ])
+        ])?;
+        // As long as there is no other format than text there are no levels either.
+        match logging {
+            Some(config) if config.application_log_level.is_some() || config.system_log_level.is_some() => {
+                Err(Refusal::LogLevelWithText)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A configuration with these settings in place of its own.
@@ -306,5 +337,94 @@ pub(crate) fn configuration(
             log_group: Some(function.log_group()),
         }),
         ..types::FunctionConfiguration::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// A request with one more member.
+    fn with(request: &Value, member: &str, value: Value) -> Value {
+        let mut request = request.clone();
+        request[member] = value;
+        request
+    }
+
+    #[track_caller]
+    fn create(request: Value) -> Result<(), Refusal> {
+        let home = Home { partition: "aws".into(), region: "us-east-1".into(), account: "000000000000".into() };
+        new_function(&home, serde_json::from_value(request).unwrap()).map(drop)
+    }
+
+    #[track_caller]
+    fn update_code(request: Value) -> Result<(), Refusal> {
+        new_code(&serde_json::from_value(request).unwrap()).map(drop)
+    }
+
+    #[track_caller]
+    fn update_configuration(request: Value) -> Result<(), Refusal> {
+        edit(serde_json::from_value(request).unwrap()).map(drop)
+    }
+
+    fn creation() -> Value {
+        json!({
+            "FunctionName": "fn", "Runtime": "python3.12", "Handler": "app.handler",
+            "Role": "arn:aws:iam::000000000000:role/r", "Code": { "ZipFile": "UEs=" },
+        })
+    }
+
+    fn not_built(what: &str) -> Result<(), Refusal> {
+        Err(Refusal::NotBuilt { what: what.to_owned() })
+    }
+
+    #[test]
+    fn what_is_not_built_is_named_also_beside_what_is() {
+        assert_eq!(create(creation()), Ok(()));
+        let code = json!({ "FunctionName": "fn", "ZipFile": "UEs=" });
+        assert_eq!(update_code(code.clone()), Ok(()));
+        for (member, value, named) in [
+            ("S3Bucket", "bucket", "code from S3"),
+            ("S3Key", "key", "code from S3"),
+            ("S3ObjectVersion", "1", "S3ObjectVersion"),
+            ("S3ObjectStorageMode", "REFERENCE", "S3ObjectStorageMode"),
+            ("SourceKMSKeyArn", "arn:aws:kms:us-east-1:000000000000:key/k", "SourceKMSKeyArn"),
+        ] {
+            let created = create(with(&creation(), "Code", with(&json!({ "ZipFile": "UEs=" }), member, value.into())));
+            assert_eq!(created, not_built(&format!("CreateFunction with {named}")));
+            let updated = update_code(with(&code, member, value.into()));
+            assert_eq!(updated, not_built(&format!("UpdateFunctionCode with {named}")));
+        }
+        let listing = serde_json::from_value(json!({ "MasterRegion": "ALL", "FunctionVersion": "ALL" })).unwrap();
+        assert_eq!(check_listing(&listing), not_built("ListFunctions with MasterRegion"));
+    }
+
+    #[test]
+    fn what_asks_for_nothing_passes() {
+        assert_eq!(create(with(&creation(), "KMSKeyArn", "".into())), Ok(()));
+        assert_eq!(create(with(&creation(), "Code", json!({ "ZipFile": "UEs=", "SourceKMSKeyArn": "" }))), Ok(()));
+        assert_eq!(update_code(json!({ "FunctionName": "fn", "ZipFile": "UEs=", "SourceKMSKeyArn": "" })), Ok(()));
+        assert_eq!(update_configuration(json!({ "FunctionName": "fn", "KMSKeyArn": "" })), Ok(()));
+        let key = json!({ "FunctionName": "fn", "KMSKeyArn": "arn:aws:kms:us-east-1:000000000000:key/k" });
+        assert_eq!(update_configuration(key), not_built("UpdateFunctionConfiguration with KMSKeyArn"));
+    }
+
+    #[test]
+    fn text_has_no_log_levels() {
+        // AWS developer guide, monitoring-cloudwatchlogs-log-level: levels are for JSON.
+        for logging in [
+            json!({ "ApplicationLogLevel": "INFO" }),
+            json!({ "SystemLogLevel": "WARN" }),
+            json!({ "LogFormat": "Text", "SystemLogLevel": "WARN" }),
+        ] {
+            assert_eq!(create(with(&creation(), "LoggingConfig", logging.clone())), Err(Refusal::LogLevelWithText));
+            let update = json!({ "FunctionName": "fn", "LoggingConfig": logging });
+            assert_eq!(update_configuration(update), Err(Refusal::LogLevelWithText));
+        }
+        let logging = json!({ "LogFormat": "JSON", "SystemLogLevel": "WARN" });
+        let created = create(with(&creation(), "LoggingConfig", logging));
+        assert_eq!(created, not_built("CreateFunction with LogFormat JSON"));
     }
 }

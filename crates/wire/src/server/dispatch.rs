@@ -199,6 +199,7 @@ impl Operations {
 
     fn list_functions(&self, call: &Call<'_>) -> Answer {
         let asked = call.read::<op::ListFunctions>()?;
+        function::check_listing(&asked)?;
         // MaxItems beyond what a page holds is cut, not refused (API reference, ListFunctions).
         let page_max = limits::PAGE_ITEMS as usize;
         let items_max = asked.max_items.and_then(|items| usize::try_from(items).ok()).unwrap_or(page_max).min(page_max);
