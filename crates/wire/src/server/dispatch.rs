@@ -8,6 +8,7 @@ use domain::{Refusal, limits};
 use engine::access::{Action, Caller};
 use engine::functions::Functions;
 use engine::invoker::Invoker;
+use engine::tasks;
 use http::Response;
 
 use super::request::{self, Parts, Rejected};
@@ -36,9 +37,30 @@ pub(super) struct Call<'a> {
     pub(super) caller: Caller,
 }
 
+/// Bodies from this size on are read on a thread of their own: as JSON with code in it they may take a second.
+const READ_OFF_THREAD_BYTES: usize = 128 * 1024;
+
 impl Call<'_> {
     fn read<O: ApiOperation>(&self) -> Result<O::Input, Told> {
         Ok(request::read::<O>(&self.parts)?)
+    }
+
+    /// As [`Call::read`], for operations whose input is in the body.
+    async fn read_body<O: ApiOperation<Input: Send> + 'static>(&self) -> Result<O::Input, Told> {
+        self.off_thread_if_large(request::read::<O>).await
+    }
+
+    async fn off_thread_if_large<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Parts<'_>) -> Result<T, Rejected> + Send + 'static,
+    ) -> Result<T, Told> {
+        if self.body.len() < READ_OFF_THREAD_BYTES {
+            return Ok(read(&self.parts)?);
+        }
+        let (labels, headers, body) = (self.parts.labels.to_owned(), self.parts.headers.clone(), self.body.clone());
+        let query = self.parts.query.map(str::to_owned);
+        let read = move || read(&Parts { labels: &labels, query: query.as_deref(), headers: &headers, body: &body });
+        Ok(tasks::off_thread("reading a request", read).await.map_err(domain::Error::from)??)
     }
 }
 
@@ -150,7 +172,7 @@ impl Operations {
             | Operation::UpdateFunctionEventInvokeConfig
             | Operation::UpdateFunctionUrlConfig => {
                 // Judged like any other request first, so that a client sees its own mistakes.
-                request::document(operation, &call.parts)?;
+                call.off_thread_if_large(move |parts| request::document(operation, parts)).await?;
                 Err(Refusal::NotBuilt { what: operation.name().to_owned() }.into())
             }
         }
@@ -165,7 +187,7 @@ impl Operations {
     }
 
     async fn create_function(&self, call: &Call<'_>) -> Answer {
-        let (new, zip) = function::new_function(&self.home, call.read::<op::CreateFunction>()?)?;
+        let (new, zip) = function::new_function(&self.home, call.read_body::<op::CreateFunction>().await?)?;
         let created = self.functions.create_function(&call.caller, new, zip).await?;
         write::<op::CreateFunction>(&function::configuration(&self.home, &created, None, Detail::Whole))
     }
@@ -216,7 +238,7 @@ impl Operations {
     }
 
     async fn update_function_code(&self, call: &Call<'_>) -> Answer {
-        let asked = call.read::<op::UpdateFunctionCode>()?;
+        let asked = call.read_body::<op::UpdateFunctionCode>().await?;
         let target = self.home.read(&asked.function_name, None)?;
         let zip = function::new_code(&asked)?;
         let dry_run = asked.dry_run == Some(true);
@@ -226,7 +248,7 @@ impl Operations {
     }
 
     async fn update_function_configuration(&self, call: &Call<'_>) -> Answer {
-        let asked = call.read::<op::UpdateFunctionConfiguration>()?;
+        let asked = call.read_body::<op::UpdateFunctionConfiguration>().await?;
         let target = self.home.read(&asked.function_name, None)?;
         let expected = asked.revision_id.clone();
         let edit = function::edit(asked)?;
@@ -258,4 +280,26 @@ impl Operations {
 fn read_marker(marker: &str) -> Option<FunctionName> {
     let name = data_encoding::BASE64.decode(marker.as_bytes()).ok()?;
     FunctionName::parse(std::str::from_utf8(&name).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::router::Labels;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_large_body_holds_nobody_up() {
+        let (here, headers, labels) = (std::thread::current().id(), http::HeaderMap::new(), Labels::default());
+        for (bytes, is_here) in [(READ_OFF_THREAD_BYTES - 1, true), (READ_OFF_THREAD_BYTES, false)] {
+            let body = Bytes::from(vec![b' '; bytes]);
+            let parts = Parts { labels: &labels, query: Some("a=b"), headers: &headers, body: &body };
+            let request_id = RequestId(uuid::Uuid::nil());
+            let call = Call { parts, body: body.clone(), request_id, authority: "h", caller: Caller::Anyone };
+            let read = call.off_thread_if_large(move |parts| {
+                assert_eq!((parts.query, parts.body.len()), (Some("a=b"), bytes));
+                Ok(std::thread::current().id())
+            });
+            assert_eq!(read.await.unwrap() == here, is_here, "{bytes} bytes");
+        }
+    }
 }

@@ -23,6 +23,11 @@ pub struct Route<'p> {
 pub struct Labels<'p>(Vec<(&'static str, Cow<'p, str>)>);
 
 impl Labels<'_> {
+    /// The same, apart from the path they were read from.
+    pub fn to_owned(&self) -> Labels<'static> {
+        Labels(self.0.iter().map(|(label, value)| (*label, Cow::Owned(value.clone().into_owned()))).collect())
+    }
+
     /// The value of that label.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(label, _)| *label == name).map(|(_, value)| value.as_ref())
