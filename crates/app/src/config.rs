@@ -87,11 +87,11 @@ settings! {
     isolation_min, "isolation-min", "LAMBD_ISOLATION_MIN", "LEVEL": String = |_| "process".to_owned();
     /// Concurrent executions of the account, as on AWS
     account_concurrency, "account-concurrency", "LAMBD_ACCOUNT_CONCURRENCY", "N": u32 = |_| domain::limits::ACCOUNT_CONCURRENCY;
-    /// Execution environments that this machine bears
+    /// Execution environments that this machine bears, 1 to 100,000
     environments_max, "environments-max", "LAMBD_ENVIRONMENTS_MAX", "N": usize = |_| 2_000;
-    /// Seconds that an idle execution environment is kept
+    /// Seconds that an idle execution environment is kept, at most 604,800
     keep_warm_seconds, "keep-warm-seconds", "LAMBD_KEEP_WARM_SECONDS", "SECONDS": u64 = |_| 600;
-    /// Seconds that running invocations get to finish after SIGTERM or Ctrl-C
+    /// Seconds that running invocations get to finish after SIGTERM or Ctrl-C, at most 86,400
     drain_seconds, "drain-seconds", "LAMBD_DRAIN_SECONDS", "SECONDS": u64 = |_| 30;
     /// Print the functions' execution logs to standard error
     function_logs, "function-logs", "LAMBD_FUNCTION_LOGS", "BOOL": bool = |places| places.function_logs;
@@ -100,6 +100,13 @@ settings! {
     /// How it logs
     log_format, "log-format", "LAMBD_LOG_FORMAT", "FORMAT": LogFormat = |_| LogFormat::Text;
 }
+
+/// More than the processes that Linux has by default.
+const ENVIRONMENTS_MAX: u64 = 100_000;
+/// A week.
+const KEEP_WARM_SECONDS_MAX: u64 = 604_800;
+/// A day.
+const DRAIN_SECONDS_MAX: u64 = 86_400;
 
 /// How the engine's own log looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, clap::ValueEnum)]
@@ -193,6 +200,16 @@ impl Settings {
                      callers are not asked who they are yet; use an address such as 127.0.0.1:{}",
                     address.port()
                 );
+            }
+        }
+        let environments_max = u64::try_from(self.environments_max).unwrap_or(u64::MAX);
+        for (flag, value, least, most) in [
+            ("environments-max", environments_max, 1, ENVIRONMENTS_MAX),
+            ("keep-warm-seconds", self.keep_warm_seconds, 0, KEEP_WARM_SECONDS_MAX),
+            ("drain-seconds", self.drain_seconds, 0, DRAIN_SECONDS_MAX),
+        ] {
+            if !(least..=most).contains(&value) {
+                bail!("--{flag} takes {least} to {most}, not {value}");
             }
         }
         for name in self.runtimes.keys() {

@@ -122,6 +122,13 @@ fn what_makes_no_sense_is_refused_with_its_place_and_a_way_out() {
         ),
         (vec!["serve", "--account-id", "12"], 1, vec!["--account-id takes twelve digits, not \"12\""]),
         (vec!["serve", "--region", "here"], 1, vec!["--region takes a region such as us-east-1, not \"here\""]),
+        (vec!["serve", "--environments-max", "0"], 1, vec!["--environments-max takes 1 to 100000, not 0"]),
+        (
+            vec!["serve", "--keep-warm-seconds", "9223372036854775807"],
+            1,
+            vec!["--keep-warm-seconds takes 0 to 604800, not 9223372036854775807"],
+        ),
+        (vec!["serve", "--drain-seconds", "86401"], 1, vec!["--drain-seconds takes 0 to 86400, not 86401"]),
         (vec!["serve", "--log", "a=b=c"], 1, vec!["--log \"a=b=c\" is no filter: "]),
         (
             vec!["serve", "--data-dir", "file"],
