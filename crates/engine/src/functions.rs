@@ -254,23 +254,28 @@ impl Functions {
     /// # Errors
     /// The disk failed.
     pub async fn sweep_packages(&self) -> Result<(), Fault> {
-        // Held, so that no function appears with code that is about to be removed.
-        let _change = self.catalog.change().await;
+        let removal = {
+            // Held, so that no function appears with code that is about to go; no longer than that.
+            let _change = self.catalog.change().await;
+            self.packages.retain(self.used_packages()).await?
+        };
+        removal.await
+    }
+
+    fn used_packages(&self) -> Vec<Digest> {
         let mut used: Vec<Digest> = Vec::new();
         for entry in self.catalog.all().values() {
             used.extend([entry.function.package.digest, entry.serving.function.package.digest]);
         }
-        {
-            let mut retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
-            retired.retain(|serving| match serving.upgrade() {
-                Some(serving) => {
-                    used.push(serving.function.package.digest);
-                    true
-                }
-                None => false,
-            });
-        }
-        self.packages.retain(used).await
+        let mut retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
+        retired.retain(|serving| match serving.upgrade() {
+            Some(serving) => {
+                used.push(serving.function.package.digest);
+                true
+            }
+            None => false,
+        });
+        used
     }
 
     async fn check_runtime(&self, configuration: &Configuration) -> Result<(), Refusal> {

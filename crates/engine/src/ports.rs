@@ -43,9 +43,13 @@ pub trait Packages: Send + Sync {
     fn zip(&self, digest: Digest) -> Wait<'_, Result<Option<Bytes>, Fault>>;
     /// The folder with the unpacked code, to be mounted or used as `/var/task`.
     fn folder(&self, digest: Digest) -> PathBuf;
-    /// Removes every package that is neither in `used`, nor part of a record, nor held.
-    fn retain(&self, used: Vec<Digest>) -> Wait<'_, Result<(), Fault>>;
+    /// Puts out of sight every package that is neither in `used`, nor part of a record, nor held.
+    fn retain(&self, used: Vec<Digest>) -> Wait<'_, Result<Removal, Fault>>;
 }
+
+/// Removes for good what [`Packages::retain`] put out of sight, which may take long. What it does not get to goes at the
+/// next start.
+pub type Removal = Wait<'static, Result<(), Fault>>;
 
 /// A package that stays as long as this is held, also before the record of a function names it.
 pub struct Kept {

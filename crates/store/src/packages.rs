@@ -16,7 +16,7 @@ use bytes::Bytes;
 use domain::error::Refusal;
 use domain::function::{Digest, Function, Package};
 use domain::{Error, Fault, limits};
-use engine::ports::{Kept, Packages, Wait};
+use engine::ports::{Kept, Packages, Removal, Wait};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{OwnedMutexGuard, Semaphore};
 
@@ -64,27 +64,42 @@ impl Packages for Store {
     }
 
     /// Besides what is in `used`, it spares what a function on disk is made of, and what somebody holds (see `holds`).
-    fn retain(&self, used: Vec<Digest>) -> Wait<'_, Result<(), Fault>> {
+    fn retain(&self, used: Vec<Digest>) -> Wait<'_, Result<Removal, Fault>> {
         Box::pin(async move {
             self.writer.check()?;
             let used: HashSet<Digest> = used.into_iter().collect();
             let shelf = self.shelf.clone();
             let found = blocking("listing the packages", move || shelf.list()).await??;
             let unused: Vec<Digest> = found.into_iter().filter(|digest| !used.contains(digest)).collect();
+            let mut doomed: Vec<PathBuf> = Vec::new();
             for digest in unused {
                 let door = Door::open(&self.shelf, digest).await;
                 let (shelf, database) = (self.shelf.clone(), self.database.clone());
-                blocking("removing a package", move || {
+                let put_aside = blocking("putting a package out of sight", move || {
                     let _door = door;
                     // In this order: whoever holds a package lets go only after the row that names it is committed.
                     if shelf.holds.is_held(digest) || is_used(&database, digest)? {
-                        return Ok(());
+                        return Ok(Vec::new());
                     }
-                    shelf.remove(digest).map_err(|error| Fault::new(format!("removing package {digest:?}"), error))
-                })
-                .await??;
+                    shelf.put_aside(digest).map_err(|error| Fault::new(format!("removing package {digest:?}"), error))
+                });
+                doomed.extend(put_aside.await??);
             }
-            Ok(())
+            let shelf = self.shelf.clone();
+            let removal: Removal = Box::pin(async move {
+                if doomed.is_empty() {
+                    return Ok(());
+                }
+                blocking("removing packages", move || {
+                    // Kept so long, and with it the folder from the next engine, which sweeps there, too.
+                    let _shelf = shelf;
+                    doomed.iter().try_for_each(|path| {
+                        remove(path).map_err(|error| Fault::new(format!("removing {}", path.display()), error))
+                    })
+                })
+                .await?
+            });
+            Ok(removal)
         })
     }
 }
@@ -208,8 +223,11 @@ impl Shelf {
     }
 
     fn stage(&self) -> Staged {
-        let serial = self.serial.fetch_add(1, Ordering::Relaxed);
-        Staged { path: self.staging.join(serial.to_string()), is_placed: false }
+        Staged { path: self.staging_path(), is_placed: false }
+    }
+
+    fn staging_path(&self) -> PathBuf {
+        self.staging.join(self.serial.fetch_add(1, Ordering::Relaxed).to_string())
     }
 
     fn zip(&self, digest: Digest) -> Result<Option<Bytes>, Fault> {
@@ -225,18 +243,20 @@ impl Shelf {
         Ok(Some(zip.into()))
     }
 
-    /// The folder first and out of sight at once; a crash between leaves a zip, which is found unused the next time.
-    fn remove(&self, digest: Digest) -> io::Result<()> {
-        let doomed = self.stage();
+    /// Takes a package's name from it, the folder's first: a crash between leaves a zip, which is found unused the next
+    /// time. What has no name any more is where the returned paths say.
+    fn put_aside(&self, digest: Digest) -> io::Result<Vec<PathBuf>> {
+        let mut doomed = Vec::new();
         for (path, parent) in [(self.code_path(digest), &self.code), (self.zip_path(digest), &self.zips)] {
-            match fs::rename(&path, &doomed.path) {
-                Ok(()) => remove(&doomed.path)?,
+            let aside = self.staging_path();
+            match fs::rename(&path, &aside) {
+                Ok(()) => doomed.push(aside),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
             folder::sync(parent)?;
         }
-        Ok(())
+        Ok(doomed)
     }
 
     fn list(&self) -> Result<HashSet<Digest>, Fault> {

@@ -139,6 +139,10 @@ pub async fn records_contract(records: &dyn Records) {
     assert!(records.remove(name("one"), revision(1)).await.expect("removes"));
 }
 
+async fn tidy(packages: &dyn Packages, used: Vec<Digest>) {
+    packages.retain(used).await.expect("tidies").await.expect("removes");
+}
+
 /// The contract of [`Packages`] beside the [`Records`] that use them; both empty, and empty again afterwards.
 pub async fn packages_contract(records: &dyn Records, packages: &dyn Packages) {
     let zip = zip_of(&[("bootstrap", 0o755, b"#!/bin/sh\n"), ("lib/data", 0o644, b"data")]);
@@ -169,7 +173,7 @@ pub async fn packages_contract(records: &dyn Records, packages: &dyn Packages) {
 
     // Between keeping and the record that needs it, nobody else's tidying removes it, as long as one hold is left.
     drop(same_hold);
-    packages.retain(Vec::new()).await.expect("tidies");
+    tidy(packages, Vec::new()).await;
     assert_eq!(packages.zip(kept.digest).await.expect("reads"), Some(zip.clone()));
 
     // Nor while a function is made of it, or somebody says that it is used.
@@ -178,25 +182,28 @@ pub async fn packages_contract(records: &dyn Records, packages: &dyn Packages) {
     assert!(records.insert(made("two", 1, kept)).await.expect("inserts"));
     assert!(records.replace(revision(1), made("one", 2, other)).await.expect("replaces"));
     drop((hold, other_hold));
-    packages.retain(Vec::new()).await.expect("tidies");
+    tidy(packages, Vec::new()).await;
     assert!(packages.folder(kept.digest).is_dir() && packages.folder(other.digest).is_dir());
     assert!(records.remove(name("two"), revision(1)).await.expect("removes"));
-    packages.retain(vec![kept.digest]).await.expect("tidies");
+    tidy(packages, vec![kept.digest]).await;
     assert!(packages.zip(kept.digest).await.expect("reads").is_some());
 
-    // Then it goes, and only it.
-    packages.retain(Vec::new()).await.expect("tidies");
+    // Then it goes, and only it: out of sight first, so that it can be kept again while it is being removed.
+    let removal = packages.retain(Vec::new()).await.expect("tidies");
     assert_eq!(packages.zip(kept.digest).await.expect("answers"), None);
     assert!(!packages.folder(kept.digest).exists());
     assert_eq!(packages.zip(other.digest).await.expect("reads"), Some(other_zip));
 
     // What went can come back, and a creation that was refused holds nothing.
-    let again = packages.keep(zip).await.expect("keeps");
+    let again = packages.keep(zip.clone()).await.expect("keeps");
     assert_eq!(again.package, kept);
+    removal.await.expect("removes");
+    assert_eq!(packages.zip(kept.digest).await.expect("reads"), Some(zip));
+    assert!(packages.folder(kept.digest).is_dir());
     assert!(!records.insert(made("one", 3, kept)).await.expect("answers"));
     drop(again);
     assert!(records.remove(name("one"), revision(2)).await.expect("removes"));
-    packages.retain(Vec::new()).await.expect("tidies");
+    tidy(packages, Vec::new()).await;
     for digest in [kept.digest, other.digest] {
         assert_eq!(packages.zip(digest).await.expect("answers"), None);
         assert!(!packages.folder(digest).exists());

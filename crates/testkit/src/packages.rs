@@ -3,15 +3,17 @@
 use std::collections::HashMap;
 use std::io::{Cursor, Write};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 use domain::error::Refusal;
 use domain::function::{Digest, Package};
 use domain::{Error, Fault, limits};
-use engine::ports::{Kept, Packages, Wait};
+use engine::ports::{Kept, Packages, Removal, Wait};
 use sha2::Digest as _;
 use tempfile::TempDir;
+use tokio::sync::watch;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
@@ -35,6 +37,10 @@ pub struct MemoryPackages {
     /// One entry for each hold there is.
     held: Arc<Mutex<Vec<Digest>>>,
     code: TempDir,
+    /// How many folders have been put out of sight.
+    doomed: AtomicUsize,
+    /// Whether nothing is removed for good.
+    is_slow: watch::Sender<bool>,
     records: Arc<MemoryRecords>,
 }
 
@@ -42,7 +48,13 @@ impl MemoryPackages {
     /// Packages of the functions in `records`, which it spares.
     pub fn beside(records: Arc<MemoryRecords>) -> Self {
         let code = tempfile::tempdir().expect("a temporary folder can be made");
-        Self { zips: Mutex::default(), held: Arc::default(), code, records }
+        let (doomed, is_slow) = (AtomicUsize::default(), watch::Sender::default());
+        Self { zips: Mutex::default(), held: Arc::default(), code, doomed, is_slow, records }
+    }
+
+    /// From now on, until told otherwise, removing for good takes forever.
+    pub fn set_slow(&self, is_slow: bool) {
+        self.is_slow.send_replace(is_slow);
     }
 
     fn zips(&self) -> MutexGuard<'_, HashMap<Digest, Bytes>> {
@@ -90,19 +102,32 @@ impl Packages for MemoryPackages {
         self.code.path().join(digest.hex())
     }
 
-    fn retain(&self, used: Vec<Digest>) -> Wait<'_, Result<(), Fault>> {
+    fn retain(&self, used: Vec<Digest>) -> Wait<'_, Result<Removal, Fault>> {
         Box::pin(async move {
             let mut zips = self.zips();
             let held = self.held.lock().expect("nothing that holds it panics").clone();
             let needed =
                 |digest: &Digest| used.contains(digest) || held.contains(digest) || self.records.needs(*digest);
             let unused: Vec<Digest> = zips.keys().copied().filter(|digest| !needed(digest)).collect();
+            let mut doomed = Vec::new();
             for digest in unused {
                 zips.remove(&digest);
-                let gone = std::fs::remove_dir_all(self.folder(digest));
-                gone.map_err(|error| Fault::new("removing a folder", error))?;
+                let number = self.doomed.fetch_add(1, Ordering::Relaxed);
+                let folder = self.code.path().join(format!("doomed-{number}"));
+                let renamed = std::fs::rename(self.folder(digest), &folder);
+                renamed.map_err(|error| Fault::new("renaming a folder", error))?;
+                doomed.push(folder);
             }
-            Ok(())
+            let mut is_slow = self.is_slow.subscribe();
+            let removal: Removal = Box::pin(async move {
+                let _ = is_slow.wait_for(|is_slow| !is_slow).await;
+                for folder in doomed {
+                    let gone = std::fs::remove_dir_all(folder);
+                    gone.map_err(|error| Fault::new("removing a folder", error))?;
+                }
+                Ok(())
+            });
+            Ok(removal)
         })
     }
 }

@@ -237,3 +237,23 @@ async fn an_activation_that_failed_is_tried_again() {
     house.breathe().await;
     assert_eq!((state(), house.clock.sleepers()), (State::Active, 0));
 }
+
+#[tokio::test]
+async fn removing_old_code_holds_up_no_change() {
+    let records = Arc::new(MemoryRecords::new());
+    let packages = Arc::new(MemoryPackages::beside(records.clone()));
+    let house = Arc::new(House::over(records, packages.clone(), Bounds::default()));
+    house.create("old").await;
+    house.functions.delete_function(&Caller::Anyone, &house.target("old")).await.unwrap();
+    packages.set_slow(true);
+    let functions = house.functions.clone();
+    let sweep = engine::tasks::spawn("sweeping", async move { functions.sweep_packages().await });
+    house.breathe().await;
+    let creator = house.clone();
+    engine::tasks::spawn("creating", async move { creator.create("new").await }).detach();
+    house.breathe().await;
+    let shown = house.functions.get_function(&Caller::Anyone, Action::GetFunction, &house.target("new"));
+    assert_eq!(shown.unwrap().state, State::Active);
+    packages.set_slow(false);
+    sweep.result().await.unwrap().unwrap();
+}

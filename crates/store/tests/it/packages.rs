@@ -22,6 +22,10 @@ fn keep(store: &Store, content: &str) -> Package {
     run(store.keep(zip_of(&[("f", 0o644, content.as_bytes())]))).unwrap().package
 }
 
+async fn tidy(store: &Store) {
+    store.retain(Vec::new()).await.unwrap().await.unwrap();
+}
+
 fn insert(store: &Store, text: &str, package: Package) {
     assert!(run(store.insert(Arc::new(Function { package, ..function(text, 1) }))).unwrap());
 }
@@ -34,13 +38,13 @@ fn a_restart_keeps_packages_and_ends_holds() {
     let hold = run(store.keep(zip_of(&[("f", 0o644, b"unused")]))).unwrap();
     let unused = hold.package;
     insert(&store, "fn", used);
-    run(store.retain(Vec::new())).unwrap();
+    run(tidy(&store));
     assert!(run(store.zip(unused.digest)).unwrap().is_some(), "kept, and perhaps about to be used");
     drop((hold, store));
 
     let store = open(dir.path());
     assert_eq!(fs::read_to_string(store.folder(used.digest).join("f")).unwrap(), "used");
-    run(store.retain(Vec::new())).unwrap();
+    run(tidy(&store));
     assert!(run(store.zip(used.digest)).unwrap().is_some());
     assert_eq!(run(store.zip(unused.digest)).unwrap(), None);
     assert!(!store.folder(unused.digest).exists());
@@ -131,12 +135,34 @@ fn tidying_never_takes_what_is_being_kept() {
                 let read = std::fs::read_to_string(store.folder(package.digest).join("f"));
                 assert_eq!(read.ok().as_deref(), Some(content.as_str()), "function {at} lost its code");
                 assert!(store.remove(name, revision).await.unwrap());
-                store.retain(Vec::new()).await.unwrap();
+                tidy(&store).await;
             });
         }
         tasks.join_all().await;
-        store.retain(Vec::new()).await.unwrap();
+        tidy(&store).await;
     });
     assert_eq!(fs::read_dir(dir.path().join("code")).unwrap().count(), 0);
     assert_eq!(fs::read_dir(dir.path().join("packages/sha256")).unwrap().count(), 0);
+}
+
+#[test]
+fn what_nobody_uses_is_out_of_sight_before_it_is_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let aside = || fs::read_dir(dir.path().join("packages/tmp")).unwrap().count();
+    let store = open(dir.path());
+    let package = keep(&store, "unused");
+    let removal = run(store.retain(Vec::new())).unwrap();
+    assert!(!store.folder(package.digest).exists());
+    assert_eq!((run(store.zip(package.digest)).unwrap(), aside()), (None, 2), "its folder and its zip");
+    // Kept again meanwhile, it stays.
+    assert_eq!(keep(&store, "unused"), package);
+    run(removal).unwrap();
+    assert_eq!(fs::read_to_string(store.folder(package.digest).join("f")).unwrap(), "unused");
+    assert_eq!(aside(), 0);
+    // What is never removed goes at the next start.
+    drop(run(store.retain(Vec::new())).unwrap());
+    assert_eq!(aside(), 2);
+    drop(store);
+    drop(open(dir.path()));
+    assert_eq!(aside(), 0);
 }

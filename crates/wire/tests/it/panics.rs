@@ -7,7 +7,7 @@ use bytes::Bytes;
 use domain::arn::Home;
 use domain::function::Digest;
 use domain::{Error, Fault};
-use engine::ports::{Kept, Packages, Wait};
+use engine::ports::{Kept, Packages, Removal, Wait};
 use testkit::dice::LoadedDice;
 use testkit::house::{Bounds, House};
 use testkit::records::MemoryRecords;
@@ -31,7 +31,7 @@ impl Packages for Broken {
         panic!("a bug")
     }
 
-    fn retain(&self, _: Vec<Digest>) -> Wait<'_, Result<(), Fault>> {
+    fn retain(&self, _: Vec<Digest>) -> Wait<'_, Result<Removal, Fault>> {
         panic!("a bug")
     }
 }
