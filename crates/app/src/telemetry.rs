@@ -1,8 +1,5 @@
 //! Counters for `/metrics`, and the functions' log lines on standard error where they are wanted.
 
-use std::io::Write as _;
-use std::sync::{Mutex, PoisonError};
-
 use domain::names::FunctionName;
 use engine::ports::{LogSource, Metric, Telemetry};
 use jiff::Timestamp;
@@ -13,6 +10,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use crate::stderr::Stderr;
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Meters {
@@ -22,8 +21,8 @@ pub(crate) struct Meters {
     throttles: Family<Function, Counter>,
     cold_starts: Family<Function, Counter>,
     machine_full: Family<Function, Counter>,
-    /// Lines not yet written; `None` where nobody wants them.
-    lines: Option<Mutex<Vec<u8>>>,
+    /// Where functions' log lines go; `None` where nobody wants them.
+    lines: Option<Stderr>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -42,12 +41,9 @@ enum Level {
     process,
 }
 
-/// Lines are written together, and at once when this many bytes have come together.
-const LINES_BYTES: usize = 64 * 1024;
-
 impl Meters {
-    /// Everything at zero.
-    pub(crate) fn new(print_lines: bool) -> Self {
+    /// Everything at zero; functions' log lines go to `lines`.
+    pub(crate) fn new(lines: Option<Stderr>) -> Self {
         let mut registry = Registry::with_prefix("lambd");
         let (invocations, errors, throttles, cold_starts, machine_full) = Default::default();
         let isolation: Family<Isolation, Gauge> = Family::default();
@@ -61,7 +57,6 @@ impl Meters {
         counter("throttles", "Invocations refused for the account's concurrency", &throttles);
         counter("cold_starts", "Execution environments started", &cold_starts);
         counter("machine_full", "Invocations refused because the machine was full", &machine_full);
-        let lines = print_lines.then(Mutex::default);
         Self { registry, invocations, errors, throttles, cold_starts, machine_full, lines }
     }
 
@@ -71,37 +66,13 @@ impl Meters {
         encode(&mut text, &self.registry).expect("a String takes everything");
         text
     }
-
-    /// Writes out the lines that have come together.
-    pub(crate) fn flush(&self) {
-        if let Some(lines) = &self.lines {
-            let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
-            write_out(&mut lines);
-        }
-    }
-}
-
-/// When standard error is closed there is nobody left to tell.
-fn write_out(lines: &mut Vec<u8>) {
-    if !lines.is_empty() {
-        let _ = std::io::stderr().lock().write_all(lines);
-        lines.clear();
-    }
 }
 
 impl Telemetry for Meters {
     fn log(&self, source: &LogSource, _: Timestamp, line: &[u8]) {
         let Some(lines) = &self.lines else { return };
-        let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.extend_from_slice(source.function.as_str().as_bytes());
-        lines.extend_from_slice(b" | ");
-        lines.extend_from_slice(line);
-        if !line.ends_with(b"\n") {
-            lines.push(b'\n');
-        }
-        if lines.len() >= LINES_BYTES {
-            write_out(&mut lines);
-        }
+        let end: &[u8] = if line.ends_with(b"\n") { b"" } else { b"\n" };
+        lines.line(&[source.function.as_str().as_bytes(), b" | ", line, end]);
     }
 
     fn count(&self, metric: Metric, function: &FunctionName) {
