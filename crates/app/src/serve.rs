@@ -99,7 +99,7 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
     let admission = Admission::new(Limits { account: settings.account_concurrency });
     let invoker = Invoker::new(
         home.clone(),
-        (catalog, admission, environments.clone()),
+        (catalog.clone(), admission, environments.clone()),
         (sandbox.clone(), telemetry),
         (clock.clone(), dice.clone()),
     );
@@ -109,7 +109,8 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
     let (stop, stopping) = watch::channel(false);
     let admin = tasks::spawn("the admin listener", admin::serve(admin_listener, meters.clone(), stopped(&stopping)));
     let api = tasks::spawn("the API", api.serve(listener, stopped(&stopping)));
-    tasks::spawn("housekeeping", keep_house(environments, functions.clone(), clock.clone())).detach();
+    tasks::spawn("housekeeping", keep_house((catalog, environments, functions.clone()), meters, clock.clone()))
+        .detach();
     tasks::spawn("writing function logs", write_logs(stderr, clock.clone())).detach();
     // From here on an end is an orderly one.
     let mut signals = Signals::watch()?;
@@ -185,10 +186,15 @@ fn stopped(stopping: &watch::Receiver<bool>) -> Pin<Box<dyn Future<Output = ()> 
     })
 }
 
-async fn keep_house(environments: Arc<Environments>, functions: Arc<Functions>, clock: Arc<dyn Clock>) {
+async fn keep_house(
+    (catalog, environments, functions): (Arc<Catalog>, Arc<Environments>, Arc<Functions>),
+    meters: Arc<Meters>,
+    clock: Arc<dyn Clock>,
+) {
     loop {
         clock.wake_at(clock.elapsed() + HOUSEKEEPING).await;
         environments.reap();
+        meters.forget(|name| catalog.get(name).is_none());
         if let Err(fault) = functions.sweep_packages().await {
             tracing::warn!("code that nothing uses stays on disk: {}", fault.chain());
         }

@@ -1,5 +1,8 @@
 //! Counters for `/metrics`, and the functions' log lines on standard error where they are wanted.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
 use domain::names::FunctionName;
 use engine::ports::{LogSource, Metric, Telemetry};
 use jiff::Timestamp;
@@ -21,6 +24,8 @@ pub(crate) struct Meters {
     throttles: Family<Function, Counter>,
     cold_starts: Family<Function, Counter>,
     machine_full: Family<Function, Counter>,
+    /// Of which functions there are counters.
+    counted: Mutex<BTreeSet<FunctionName>>,
     /// Where functions' log lines go; `None` where nobody wants them.
     lines: Option<Stderr>,
 }
@@ -57,7 +62,23 @@ impl Meters {
         counter("throttles", "Invocations refused for the account's concurrency", &throttles);
         counter("cold_starts", "Execution environments started", &cold_starts);
         counter("machine_full", "Invocations refused because the machine was full", &machine_full);
-        Self { registry, invocations, errors, throttles, cold_starts, machine_full, lines }
+        let counted = Mutex::default();
+        Self { registry, invocations, errors, throttles, cold_starts, machine_full, counted, lines }
+    }
+
+    /// Forgets the counters of functions that are gone, so that they do not become ever more.
+    pub(crate) fn forget(&self, is_gone: impl Fn(&FunctionName) -> bool) {
+        let families = [&self.invocations, &self.errors, &self.throttles, &self.cold_starts, &self.machine_full];
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner).retain(|function| {
+            if is_gone(function) {
+                let labels = Function { function: function.to_string() };
+                for family in families {
+                    family.remove(&labels);
+                }
+                return false;
+            }
+            true
+        });
     }
 
     /// The text behind `/metrics`.
@@ -83,6 +104,39 @@ impl Telemetry for Meters {
             Metric::ColdStarts => &self.cold_starts,
             Metric::MachineFull => &self.machine_full,
         };
-        family.get_or_create(&Function { function: function.to_string() }).inc();
+        let labels = Function { function: function.to_string() };
+        if let Some(counter) = family.get(&labels) {
+            counter.inc();
+            return;
+        }
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner).insert(function.clone());
+        family.get_or_create(&labels).inc();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_that_are_gone_are_not_counted_for_ever() {
+        let meters = Meters::new(None);
+        let [stays, goes] = ["stays", "goes"].map(|name| FunctionName::parse(name).unwrap());
+        for metric in [Metric::Invocations, Metric::Errors, Metric::Throttles, Metric::ColdStarts, Metric::MachineFull]
+        {
+            meters.count(metric, &stays);
+            meters.count(metric, &goes);
+            meters.count(metric, &goes);
+        }
+        assert_eq!(meters.text().matches("{function=\"goes\"} 2\n").count(), 5, "{}", meters.text());
+        meters.forget(|name| *name == goes);
+        let text = meters.text();
+        assert!(!text.contains("goes"), "{text}");
+        assert_eq!(text.matches("{function=\"stays\"} 1\n").count(), 5, "{text}");
+        // One of the same name begins anew.
+        meters.count(Metric::Invocations, &goes);
+        assert!(meters.text().contains("lambd_invocations_total{function=\"goes\"} 1\n"));
+        meters.forget(|name| *name == goes);
+        assert!(!meters.text().contains("goes"));
     }
 }
