@@ -107,7 +107,10 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
 
     let api = wire::server::Api::new(home.clone(), (functions.clone(), invoker.clone()), (clock.clone(), dice));
     let (stop, stopping) = watch::channel(false);
-    let admin = tasks::spawn("the admin listener", admin::serve(admin_listener, meters.clone(), stopped(&stopping)));
+    let admin = tasks::spawn(
+        "the admin listener",
+        admin::serve(admin_listener, (meters.clone(), clock.clone()), stopped(&stopping)),
+    );
     let api = tasks::spawn("the API", api.serve(listener, stopped(&stopping)));
     tasks::spawn("housekeeping", keep_house((catalog, environments, functions.clone()), meters, clock.clone()))
         .detach();
