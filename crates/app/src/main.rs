@@ -5,6 +5,7 @@ mod chance;
 mod cli;
 mod config;
 mod serve;
+mod stderr;
 mod telemetry;
 mod up;
 

@@ -24,6 +24,7 @@ use tokio::sync::watch;
 use crate::admin;
 use crate::chance::{SystemClock, SystemDice};
 use crate::config::{LogFormat, Settings};
+use crate::stderr::Stderr;
 use crate::telemetry::Meters;
 use crate::up::Up;
 
@@ -34,27 +35,29 @@ const HOUSEKEEPING: Duration = Duration::from_secs(5);
 /// How long work on other threads may go on after the end.
 const LAST_WAIT: Duration = Duration::from_secs(1);
 /// How often function logs are written out.
-const LOG_FLUSH: Duration = Duration::from_millis(100);
+const LOG_PAUSE: Duration = Duration::from_millis(100);
 
 /// Runs the engine until it is told to stop; with a folder, deploys the functions below it as well.
 ///
 /// # Errors
 /// Something that it needs cannot be had; nothing is served then.
 pub(crate) fn run(settings: Settings, folder: Option<PathBuf>) -> Result<()> {
-    log_to_stderr(&settings)?;
+    let stderr = Stderr::start().context("starting the thread that writes standard error")?;
+    log_to_stderr(&settings, &stderr)?;
     raise_file_limit();
     // One thread: waking another core costs more than any piece of an invocation (docs/decisions/one-thread.md).
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("starting the asynchronous runtime")?;
-    let served = runtime.block_on(serve(settings, folder));
+    let served = runtime.block_on(serve(settings, folder, stderr.clone()));
     // Whoever looks at files or asks an interpreter on another thread may be at it for long, and nothing depends on it.
     runtime.shutdown_timeout(LAST_WAIT);
+    stderr.end();
     served
 }
 
-async fn serve(settings: Settings, folder: Option<PathBuf>) -> Result<()> {
+async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let dice: Arc<dyn Dice> = Arc::new(SystemDice::default());
     let home = Home {
@@ -73,7 +76,7 @@ async fn serve(settings: Settings, folder: Option<PathBuf>) -> Result<()> {
     let linux = Arc::new(sandbox::Linux::start(sandbox_settings(&settings)?, clock.clone()).await?);
     report_isolation(&linux.report().await);
     let sandbox: Arc<dyn Sandbox> = linux.clone();
-    let meters = Arc::new(Meters::new(settings.function_logs));
+    let meters = Arc::new(Meters::new(settings.function_logs.then(|| stderr.clone())));
     let telemetry: Arc<dyn Telemetry> = meters.clone();
 
     let catalog = Arc::new(Catalog::default());
@@ -96,7 +99,7 @@ async fn serve(settings: Settings, folder: Option<PathBuf>) -> Result<()> {
     let admission = Admission::new(Limits { account: settings.account_concurrency });
     let invoker = Invoker::new(
         home.clone(),
-        (catalog, admission, environments.clone()),
+        (catalog.clone(), admission, environments.clone()),
         (sandbox.clone(), telemetry),
         (clock.clone(), dice.clone()),
     );
@@ -104,10 +107,14 @@ async fn serve(settings: Settings, folder: Option<PathBuf>) -> Result<()> {
 
     let api = wire::server::Api::new(home.clone(), (functions.clone(), invoker.clone()), (clock.clone(), dice));
     let (stop, stopping) = watch::channel(false);
-    let admin = tasks::spawn("the admin listener", admin::serve(admin_listener, meters.clone(), stopped(&stopping)));
+    let admin = tasks::spawn(
+        "the admin listener",
+        admin::serve(admin_listener, (meters.clone(), clock.clone()), stopped(&stopping)),
+    );
     let api = tasks::spawn("the API", api.serve(listener, stopped(&stopping)));
-    tasks::spawn("housekeeping", keep_house(environments, functions.clone(), clock.clone())).detach();
-    tasks::spawn("writing function logs", flush_logs(meters.clone(), clock.clone())).detach();
+    tasks::spawn("housekeeping", keep_house((catalog, environments, functions.clone()), meters, clock.clone()))
+        .detach();
+    tasks::spawn("writing function logs", write_logs(stderr, clock.clone())).detach();
     // From here on an end is an orderly one.
     let mut signals = Signals::watch()?;
     say(&format!("api {endpoint}"))?;
@@ -134,7 +141,6 @@ async fn serve(settings: Settings, folder: Option<PathBuf>) -> Result<()> {
         () = signals.next() => tracing::warn!("told to stop again: invocations that still run are ended"),
     }
     linux.stop().await;
-    meters.flush();
     Ok(())
 }
 
@@ -183,20 +189,25 @@ fn stopped(stopping: &watch::Receiver<bool>) -> Pin<Box<dyn Future<Output = ()> 
     })
 }
 
-async fn keep_house(environments: Arc<Environments>, functions: Arc<Functions>, clock: Arc<dyn Clock>) {
+async fn keep_house(
+    (catalog, environments, functions): (Arc<Catalog>, Arc<Environments>, Arc<Functions>),
+    meters: Arc<Meters>,
+    clock: Arc<dyn Clock>,
+) {
     loop {
         clock.wake_at(clock.elapsed() + HOUSEKEEPING).await;
         environments.reap();
+        meters.forget(|name| catalog.get(name).is_none());
         if let Err(fault) = functions.sweep_packages().await {
             tracing::warn!("code that nothing uses stays on disk: {}", fault.chain());
         }
     }
 }
 
-async fn flush_logs(meters: Arc<Meters>, clock: Arc<dyn Clock>) {
+async fn write_logs(stderr: Stderr, clock: Arc<dyn Clock>) {
     loop {
-        clock.wake_at(clock.elapsed() + LOG_FLUSH).await;
-        meters.flush();
+        clock.wake_at(clock.elapsed() + LOG_PAUSE).await;
+        stderr.write_out();
     }
 }
 
@@ -239,12 +250,13 @@ fn say(line: &str) -> Result<()> {
     writeln!(out, "lambd: {line}").and_then(|()| out.flush()).context("writing to standard output")
 }
 
-fn log_to_stderr(settings: &Settings) -> Result<()> {
+fn log_to_stderr(settings: &Settings, stderr: &Stderr) -> Result<()> {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_new(&settings.log)
         // Its source says the same again.
         .map_err(|mistake| anyhow::anyhow!("--log {:?} is no filter: {mistake}", settings.log))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let stderr = stderr.clone();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(move || stderr.clone()).with_target(false);
     match settings.log_format {
         LogFormat::Text => log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init(),
         LogFormat::Json => log.json().init(),

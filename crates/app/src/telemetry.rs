@@ -1,6 +1,6 @@
 //! Counters for `/metrics`, and the functions' log lines on standard error where they are wanted.
 
-use std::io::Write as _;
+use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use domain::names::FunctionName;
@@ -13,6 +13,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use crate::stderr::Stderr;
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Meters {
@@ -22,8 +24,10 @@ pub(crate) struct Meters {
     throttles: Family<Function, Counter>,
     cold_starts: Family<Function, Counter>,
     machine_full: Family<Function, Counter>,
-    /// Lines not yet written; `None` where nobody wants them.
-    lines: Option<Mutex<Vec<u8>>>,
+    /// Of which functions there are counters.
+    counted: Mutex<BTreeSet<FunctionName>>,
+    /// Where functions' log lines go; `None` where nobody wants them.
+    lines: Option<Stderr>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -42,12 +46,9 @@ enum Level {
     process,
 }
 
-/// Lines are written together, and at once when this many bytes have come together.
-const LINES_BYTES: usize = 64 * 1024;
-
 impl Meters {
-    /// Everything at zero.
-    pub(crate) fn new(print_lines: bool) -> Self {
+    /// Everything at zero; functions' log lines go to `lines`.
+    pub(crate) fn new(lines: Option<Stderr>) -> Self {
         let mut registry = Registry::with_prefix("lambd");
         let (invocations, errors, throttles, cold_starts, machine_full) = Default::default();
         let isolation: Family<Isolation, Gauge> = Family::default();
@@ -61,8 +62,23 @@ impl Meters {
         counter("throttles", "Invocations refused for the account's concurrency", &throttles);
         counter("cold_starts", "Execution environments started", &cold_starts);
         counter("machine_full", "Invocations refused because the machine was full", &machine_full);
-        let lines = print_lines.then(Mutex::default);
-        Self { registry, invocations, errors, throttles, cold_starts, machine_full, lines }
+        let counted = Mutex::default();
+        Self { registry, invocations, errors, throttles, cold_starts, machine_full, counted, lines }
+    }
+
+    /// Forgets the counters of functions that are gone, so that they do not become ever more.
+    pub(crate) fn forget(&self, is_gone: impl Fn(&FunctionName) -> bool) {
+        let families = [&self.invocations, &self.errors, &self.throttles, &self.cold_starts, &self.machine_full];
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner).retain(|function| {
+            if is_gone(function) {
+                let labels = Function { function: function.to_string() };
+                for family in families {
+                    family.remove(&labels);
+                }
+                return false;
+            }
+            true
+        });
     }
 
     /// The text behind `/metrics`.
@@ -71,37 +87,13 @@ impl Meters {
         encode(&mut text, &self.registry).expect("a String takes everything");
         text
     }
-
-    /// Writes out the lines that have come together.
-    pub(crate) fn flush(&self) {
-        if let Some(lines) = &self.lines {
-            let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
-            write_out(&mut lines);
-        }
-    }
-}
-
-/// When standard error is closed there is nobody left to tell.
-fn write_out(lines: &mut Vec<u8>) {
-    if !lines.is_empty() {
-        let _ = std::io::stderr().lock().write_all(lines);
-        lines.clear();
-    }
 }
 
 impl Telemetry for Meters {
     fn log(&self, source: &LogSource, _: Timestamp, line: &[u8]) {
         let Some(lines) = &self.lines else { return };
-        let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.extend_from_slice(source.function.as_str().as_bytes());
-        lines.extend_from_slice(b" | ");
-        lines.extend_from_slice(line);
-        if !line.ends_with(b"\n") {
-            lines.push(b'\n');
-        }
-        if lines.len() >= LINES_BYTES {
-            write_out(&mut lines);
-        }
+        let end: &[u8] = if line.ends_with(b"\n") { b"" } else { b"\n" };
+        lines.line(&[source.function.as_str().as_bytes(), b" | ", line, end]);
     }
 
     fn count(&self, metric: Metric, function: &FunctionName) {
@@ -112,6 +104,39 @@ impl Telemetry for Meters {
             Metric::ColdStarts => &self.cold_starts,
             Metric::MachineFull => &self.machine_full,
         };
-        family.get_or_create(&Function { function: function.to_string() }).inc();
+        let labels = Function { function: function.to_string() };
+        if let Some(counter) = family.get(&labels) {
+            counter.inc();
+            return;
+        }
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner).insert(function.clone());
+        family.get_or_create(&labels).inc();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_that_are_gone_are_not_counted_for_ever() {
+        let meters = Meters::new(None);
+        let [stays, goes] = ["stays", "goes"].map(|name| FunctionName::parse(name).unwrap());
+        for metric in [Metric::Invocations, Metric::Errors, Metric::Throttles, Metric::ColdStarts, Metric::MachineFull]
+        {
+            meters.count(metric, &stays);
+            meters.count(metric, &goes);
+            meters.count(metric, &goes);
+        }
+        assert_eq!(meters.text().matches("{function=\"goes\"} 2\n").count(), 5, "{}", meters.text());
+        meters.forget(|name| *name == goes);
+        let text = meters.text();
+        assert!(!text.contains("goes"), "{text}");
+        assert_eq!(text.matches("{function=\"stays\"} 1\n").count(), 5, "{text}");
+        // One of the same name begins anew.
+        meters.count(Metric::Invocations, &goes);
+        assert!(meters.text().contains("lambd_invocations_total{function=\"goes\"} 1\n"));
+        meters.forget(|name| *name == goes);
+        assert!(!meters.text().contains("goes"));
     }
 }
