@@ -53,7 +53,7 @@ pub(crate) fn run(settings: Settings, folder: Option<PathBuf>) -> Result<()> {
     let served = runtime.block_on(serve(settings, folder, stderr.clone()));
     // Whoever looks at files or asks an interpreter on another thread may be at it for long, and nothing depends on it.
     runtime.shutdown_timeout(LAST_WAIT);
-    stderr.end();
+    stderr.finish();
     served
 }
 
@@ -114,9 +114,11 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
     let api = tasks::spawn("the API", api.serve(listener, stopped(&stopping)));
     tasks::spawn("housekeeping", keep_house((catalog, environments, functions.clone()), meters, clock.clone()))
         .detach();
-    tasks::spawn("writing function logs", write_logs(stderr, clock.clone())).detach();
+    tasks::spawn("writing function logs", write_logs(stderr.clone(), clock.clone())).detach();
     // From here on an end is an orderly one.
     let mut signals = Signals::watch()?;
+    // Whoever has read that we are ready finds in the log what was said before.
+    stderr.finish();
     say(&format!("api {endpoint}"))?;
     say(&format!("admin {admin_endpoint}"))?;
     if let Some(folder) = folder {

@@ -10,8 +10,8 @@ use std::time::Duration;
 const WAITING_BYTES_MAX: usize = 1024 * 1024;
 /// From so many bytes on they are written without being told to.
 const WAITING_BYTES_ENOUGH: usize = 64 * 1024;
-/// How long the end waits for what is not yet written.
-const LAST_WAIT: Duration = Duration::from_secs(1);
+/// How long anybody waits for what is not yet written.
+const FINISH_WAIT: Duration = Duration::from_secs(1);
 
 /// See the module. Clones write to the same.
 #[derive(Clone, Debug, Default)]
@@ -79,10 +79,10 @@ impl Stderr {
     }
 
     /// Has what waits written, and waits for it, though not for long: whoever does not read misses it.
-    pub(crate) fn end(&self) {
+    pub(crate) fn finish(&self) {
         self.write_out();
         let unwritten = |state: &mut State| state.is_writing || !state.is_empty();
-        drop(self.0.changed.wait_timeout_while(self.0.lock(), LAST_WAIT, unwritten));
+        drop(self.0.changed.wait_timeout_while(self.0.lock(), FINISH_WAIT, unwritten));
     }
 }
 
@@ -181,7 +181,7 @@ mod tests {
             assert_eq!(seen.recv().unwrap().len(), expected);
         }
         drop(let_go);
-        stderr.end();
+        stderr.finish();
     }
 
     #[test]
@@ -192,7 +192,7 @@ mod tests {
         for _ in 0..9 {
             let_go.send(()).unwrap();
         }
-        stderr.end();
+        stderr.finish();
         drop((stderr, let_go));
         let written: Vec<u8> = seen.try_iter().flatten().collect();
         let text = String::from_utf8(written).unwrap();
