@@ -426,7 +426,8 @@ mod tests {
 
     #[track_caller]
     fn update_configuration(request: Value) -> Result<(), Refusal> {
-        edit(serde_json::from_value(request).unwrap()).map(drop)
+        let current = Configuration::new(Runtime::parse("python3.12").unwrap(), "h".to_owned(), "r".to_owned());
+        edit(serde_json::from_value(request).unwrap())?(&current).map(drop)
     }
 
     fn creation() -> Value {
