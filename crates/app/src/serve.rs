@@ -15,7 +15,8 @@ use engine::catalog::Catalog;
 use engine::environments::{self, Environments};
 use engine::functions::Functions;
 use engine::invoker::Invoker;
-use engine::ports::{Clock, Dice, Packages, Records, Sandbox, Telemetry};
+use engine::layers::Layers;
+use engine::ports::{Clock, Dice, LayerRecords, Objects, Packages, Records, Sandbox, Telemetry};
 use engine::tasks;
 use tokio::net::TcpListener;
 use tokio::signal::unix;
@@ -72,7 +73,10 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
 
     let store = Arc::new(store::Store::open(&settings.data_dir, home.clone())?);
     let records: Arc<dyn Records> = store.clone();
-    let packages: Arc<dyn Packages> = store;
+    let packages: Arc<dyn Packages> = store.clone();
+    let layer_records: Arc<dyn LayerRecords> = store;
+    let objects: Arc<dyn Objects> =
+        Arc::new(courier::ObjectStore::new(settings.endpoints.get("s3").cloned(), settings.region.clone()));
     let linux = Arc::new(sandbox::Linux::start(sandbox_settings(&settings)?, clock.clone()).await?);
     report_isolation(&linux.report().await);
     let sandbox: Arc<dyn Sandbox> = linux.clone();
@@ -84,16 +88,21 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
         environments::Settings {
             environments_max: settings.environments_max,
             keep_warm: Duration::from_secs(settings.keep_warm_seconds),
-            variables: vec![("AWS_ENDPOINT_URL".to_owned(), endpoint.clone())],
+            variables: std::iter::once(("AWS_ENDPOINT_URL".to_owned(), endpoint.clone()))
+                .chain(settings.endpoint_variables())
+                .collect(),
         },
         catalog.clone(),
         (sandbox.clone(), packages.clone(), telemetry.clone()),
         (clock.clone(), dice.clone()),
     ));
+    let layers =
+        Layers::new(home.clone(), (layer_records, packages.clone(), objects), (clock.clone(), dice.clone()));
     let functions = Functions::new(
         home.clone(),
         catalog.clone(),
         (records, packages, sandbox.clone()),
+        layers.clone(),
         (clock.clone(), dice.clone()),
     );
     let admission = Admission::new(Limits { account: settings.account_concurrency });
@@ -103,9 +112,10 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
         (sandbox.clone(), telemetry),
         (clock.clone(), dice.clone()),
     );
+    layers.load().await.map_err(|fault| anyhow::anyhow!(fault.chain()))?;
     functions.load().await.map_err(|fault| anyhow::anyhow!(fault.chain()))?;
 
-    let api = wire::server::Api::new(home.clone(), (functions.clone(), invoker.clone()), (clock.clone(), dice));
+    let api = wire::server::Api::new(home.clone(), (functions.clone(), layers, invoker.clone()), (clock.clone(), dice));
     let (stop, stopping) = watch::channel(false);
     let admin = tasks::spawn(
         "the admin listener",

@@ -184,6 +184,10 @@ impl Environments {
             id,
             runtime: function.configuration.runtime,
             code: self.packages.folder(function.package.digest),
+            layers: {
+                let layers = function.configuration.layers.iter();
+                layers.map(|layer| self.packages.folder(layer.package.digest)).collect()
+            },
             memory_mb: function.configuration.memory_mb,
             storage_mb: function.configuration.storage_mb,
             variables: user.over(self.settings.variables.clone()),

@@ -18,7 +18,8 @@ use tokio::sync::{mpsc, oneshot};
 use crate::folders;
 use crate::launcher::client::{Init, LaunchError, Lifetime, Spawner};
 use crate::launcher::protocol::{Order, Places, Told};
-use crate::launcher::view_keep;
+use crate::launcher::{OVERLAY, view_keep};
+use crate::layers::Merged;
 use crate::memory::RuntimeMemory;
 use crate::output::OutputPipe;
 use crate::runtime_api::{self, conversation::Conversation, conversation::Settling};
@@ -26,6 +27,9 @@ use crate::runtimes::Interpreter;
 use crate::sandbox::Shared;
 use crate::start::{self, Paths};
 
+/// Bytes of the paths of layers that can be laid over one another: mount(2) takes a page, in which each byte may need an
+/// escape.
+const OVERLAY_BYTES_MAX: usize = 3_500;
 /// How long a runtime that has reported a failed initialisation may take to exit by itself.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How long an init may take to end everything before it is killed itself.
@@ -58,6 +62,8 @@ pub(crate) enum EnvironmentError {
     Resources { doing: &'static str, source: std::io::Error },
     #[error(transparent)]
     Launch(#[from] LaunchError),
+    #[error("put the layers together")]
+    Layers { source: Fault },
     #[error("{remedy}")]
     Interpreter { remedy: String },
 }
@@ -71,6 +77,8 @@ struct Place {
     listener: Task<()>,
     paths: Paths,
     has_namespace: bool,
+    /// What its `/opt` is made of, where that was made for it.
+    _layers: Option<Arc<Merged>>,
 }
 
 /// What an init says in answer to an order.
@@ -163,22 +171,34 @@ impl Environment {
         let code = std::path::absolute(&self.spec.code)
             .map_err(|source| EnvironmentError::Folder { path: self.spec.code.clone(), source })?;
         let kept = interpreter.map(kept).unwrap_or_default();
-        let places = Places { code: code.clone(), clients: client.clone(), storage: self.storage(), kept };
+        let mut places =
+            Places { code: code.clone(), clients: client.clone(), storage: self.storage(), layers: Vec::new(), kept };
         let mut spawner = self.shared.spawner().await?;
-        let init = match spawner.prepare(places.clone()).await {
-            // It, or the init, was killed meanwhile.
-            Err(LaunchError::Socket { .. } | LaunchError::Ended { .. }) => {
-                spawner = self.shared.spawner().await?;
-                spawner.prepare(places).await?
+        let mut merged = self.lay_out_layers(&mut places, spawner.refused.is_none()).await?;
+        let mut is_first = true;
+        let init = loop {
+            match spawner.prepare(places.clone()).await {
+                // It, or the init, was killed meanwhile.
+                Err(LaunchError::Socket { .. } | LaunchError::Ended { .. }) if is_first => {
+                    spawner = self.shared.spawner().await?;
+                }
+                Err(LaunchError::Unprepared { step, source }) if step == OVERLAY && merged.is_none() => {
+                    if !self.shared.overlay_refused.swap(true, Ordering::Relaxed) {
+                        tracing::info!(%source, "the kernel lays no folders over one another; layers are merged instead");
+                    }
+                    merged = self.lay_out_layers(&mut places, false).await?;
+                    continue;
+                }
+                prepared => break prepared?,
             }
-            prepared => prepared?,
+            is_first = false;
         };
         let init = Arc::new(init);
         let has_namespace = spawner.refused.is_none();
         let paths = if has_namespace {
             Paths::own()
         } else {
-            Paths { task: code, runtime: client, storage: Some(self.storage()) }
+            Paths { task: code, runtime: client, storage: Some(self.storage()), opt: places.layers.pop() }
         };
         let number = self.places.fetch_add(1, Ordering::Relaxed);
         let (tell, replies) = mpsc::channel(4);
@@ -186,7 +206,32 @@ impl Environment {
             "listening to an environment",
             listen(init.clone(), spawner.lifetime(), tell, (self.current.clone(), number), has_namespace),
         );
-        Ok(Place { number, init, spawner, replies, listener, paths, has_namespace })
+        Ok(Place { number, init, spawner, replies, listener, paths, has_namespace, _layers: merged })
+    }
+
+    /// Says in which folders the layers are: each in its own where the kernel lays them over one another, else all in
+    /// one, which is merged of several.
+    async fn lay_out_layers(
+        &self,
+        places: &mut Places,
+        can_overlay: bool,
+    ) -> Result<Option<Arc<Merged>>, EnvironmentError> {
+        let absolute = |path: &PathBuf| {
+            std::path::absolute(path).map_err(|source| EnvironmentError::Folder { path: path.clone(), source })
+        };
+        places.layers = self.spec.layers.iter().map(absolute).collect::<Result<_, _>>()?;
+        let bytes: usize = places.layers.iter().map(|path| path.as_os_str().len() * 2).sum();
+        let can_overlay = can_overlay
+            && bytes < OVERLAY_BYTES_MAX
+            && !self.shared.overlay_refused.load(Ordering::Relaxed);
+        if places.layers.len() < 2 || can_overlay {
+            return Ok(None);
+        }
+        let shared = &self.shared;
+        let merged = shared.merging.of(&places.layers, &shared.folders.environments).await;
+        let merged = merged.map_err(|source| EnvironmentError::Layers { source })?;
+        places.layers = vec![merged.path.clone()];
+        Ok(Some(merged))
     }
 
     /// Starts a runtime process in place of the one before.

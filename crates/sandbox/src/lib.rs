@@ -9,6 +9,7 @@ pub mod clients;
 mod environment;
 mod folders;
 pub mod launcher;
+mod layers;
 mod memory;
 mod output;
 mod report;

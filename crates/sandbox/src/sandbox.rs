@@ -2,6 +2,7 @@
 //!
 //! Never here: the life of one environment.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, MutexGuard, PoisonError, Weak};
 
 use domain::Fault;
@@ -14,6 +15,7 @@ use crate::environment::{Environment, STOP_LIMIT};
 use crate::folders::{self, Folders, FoldersError};
 use crate::launcher::client::{LaunchError, Spawner};
 use crate::launcher::protocol::{Configuration, Refused};
+use crate::layers::Merging;
 use crate::memory::MachineMemory;
 use crate::report::{self, FoundRuntime, Report, View};
 use crate::runtimes::{Runtimes, Search, Version};
@@ -62,6 +64,9 @@ pub(crate) struct Shared {
     pub clock: Arc<dyn Clock>,
     pub folders: Folders,
     pub runtimes: Runtimes,
+    pub merging: Merging,
+    /// Whether the kernel has refused to lay folders over one another.
+    pub overlay_refused: AtomicBool,
     spawner: Mutex<Arc<Spawner>>,
     /// All that live, and some that do no more; `None` when the sandbox is stopped.
     environments: std::sync::Mutex<Option<Vec<Weak<Environment>>>>,
@@ -108,6 +113,8 @@ impl Linux {
                 clock,
                 folders,
                 runtimes,
+                merging: Merging::default(),
+                overlay_refused: AtomicBool::new(false),
                 spawner,
                 environments: std::sync::Mutex::new(Some(Vec::new())),
                 memory,

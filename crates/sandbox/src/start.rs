@@ -23,14 +23,19 @@ pub(crate) struct Paths {
     pub runtime: PathBuf,
     /// `/tmp`, where that is not what it is called.
     pub storage: Option<PathBuf>,
+    /// `/opt`; `None` where there is none of its own.
+    pub opt: Option<PathBuf>,
 }
 
 impl Paths {
     /// As on AWS.
     pub(crate) fn own() -> Self {
-        Self { task: "/var/task".into(), runtime: "/var/runtime".into(), storage: None }
+        Self { task: "/var/task".into(), runtime: "/var/runtime".into(), storage: None, opt: Some("/opt".into()) }
     }
 }
+
+/// Names the folder of the layers where that is not `/opt`.
+const OPT: &str = "LAMBD_OPT";
 
 /// Where AWS looks for the program of an OS-only runtime (AWS developer guide, runtimes-custom).
 const BOOTSTRAPS: &str = "[/var/task/bootstrap /opt/bootstrap]";
@@ -44,10 +49,9 @@ pub(crate) fn no_bootstrap() -> String {
 /// written (observed on AWS: `exec format error`).
 pub(crate) fn not_executed(program: &Path, paths: &Paths, errno: i32) -> String {
     // On real folders the program has another name than on AWS; the text names it as AWS would.
-    let shown = match program.strip_prefix(&paths.task) {
-        Ok(rest) => Path::new("/var/task").join(rest),
-        Err(_) => program.to_owned(),
-    };
+    let below = |folder: &Path, name: &str| program.strip_prefix(folder).ok().map(|rest| Path::new(name).join(rest));
+    let in_opt = || paths.opt.as_deref().and_then(|opt| below(opt, "/opt"));
+    let shown = below(&paths.task, "/var/task").or_else(in_opt).unwrap_or_else(|| program.to_owned());
     let reason = match errno {
         libc::ENOEXEC => "exec format error".to_owned(),
         libc::EACCES => "permission denied".to_owned(),
@@ -72,9 +76,7 @@ pub(crate) fn start(
     let (programs, arguments) = match interpreter {
         None => {
             let mut programs = vec![paths.task.join("bootstrap")];
-            if paths.storage.is_none() {
-                programs.push("/opt/bootstrap".into());
-            }
+            programs.extend(paths.opt.as_ref().map(|opt| opt.join("bootstrap")));
             (programs, Vec::new())
         }
         Some(interpreter) => {
@@ -119,13 +121,14 @@ fn client_arguments(spec: &EnvironmentSpec, interpreter: &Interpreter, paths: &P
 fn defaults(spec: &EnvironmentSpec, interpreter: Option<&Interpreter>, paths: &Paths) -> Vec<(String, String)> {
     let task = paths.task.display();
     let runtime = paths.runtime.display();
+    let opt = paths.opt.as_deref().unwrap_or(Path::new("/opt")).display();
     let mut all = vec![
         ("LANG", "en_US.UTF-8".to_owned()),
         ("TZ", ":UTC".to_owned()),
-        ("PATH", path(interpreter)),
+        ("PATH", path(interpreter, &format!("{opt}/bin"))),
         (
             "LD_LIBRARY_PATH",
-            format!("/var/lang/lib:/lib64:/usr/lib64:{runtime}:{runtime}/lib:{task}:{task}/lib:/opt/lib"),
+            format!("/var/lang/lib:/lib64:/usr/lib64:{runtime}:{runtime}/lib:{task}:{task}/lib:{opt}/lib"),
         ),
         ("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR".to_owned()),
         // AWS's own address is link-local and nobody's here; this one is where a daemon listens by default.
@@ -151,7 +154,7 @@ fn defaults(spec: &EnvironmentSpec, interpreter: Option<&Interpreter>, paths: &P
         Family::Node => {
             let major = spec.runtime.version();
             let path = format!(
-                "/opt/nodejs/node{major}/node_modules:/opt/nodejs/node_modules:{runtime}/node_modules:{runtime}:{task}"
+                "{opt}/nodejs/node{major}/node_modules:{opt}/nodejs/node_modules:{runtime}/node_modules:{runtime}:{task}"
             );
             all.push(("NODE_PATH", with_packages(path)));
         }
@@ -164,8 +167,8 @@ fn defaults(spec: &EnvironmentSpec, interpreter: Option<&Interpreter>, paths: &P
 }
 
 /// AWS's, the interpreter's own folder where it is none of these, and where this host may have further programs.
-fn path(interpreter: Option<&Interpreter>) -> String {
-    let mut folders = vec!["/var/lang/bin", "/usr/local/bin", "/usr/bin/", "/bin", "/opt/bin"];
+fn path(interpreter: Option<&Interpreter>, opt: &str) -> String {
+    let mut folders = vec!["/var/lang/bin", "/usr/local/bin", "/usr/bin/", "/bin", opt];
     let own = interpreter.and_then(|interpreter| interpreter.command.parent()).and_then(Path::to_str);
     if let Some(own) = own
         && !folders.iter().any(|folder| folder.trim_end_matches('/') == own)
@@ -182,5 +185,9 @@ fn platform(spec: &EnvironmentSpec, paths: &Paths, runtime_api: &str) -> Vec<(St
     all.push(("AWS_LAMBDA_RUNTIME_API".to_owned(), runtime_api.to_owned()));
     all.push(("LAMBDA_TASK_ROOT".to_owned(), paths.task.display().to_string()));
     all.push(("LAMBDA_RUNTIME_DIR".to_owned(), paths.runtime.display().to_string()));
+    // Where it has another name than on AWS, whoever looks into a layer by its path must be told.
+    if let Some(opt) = paths.opt.as_deref().filter(|opt| *opt != Path::new("/opt")) {
+        all.push((OPT.to_owned(), opt.display().to_string()));
+    }
     all
 }

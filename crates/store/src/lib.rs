@@ -1,4 +1,4 @@
-//! What is kept on disk: functions in SQLite, code packages as files named by their content.
+//! What is kept on disk: functions and layers in SQLite, code packages as files named by their content.
 //!
 //! Under the data folder: `state.lock`, `state.db` (with `-wal` and `-shm`), `packages/sha256/HEX.zip`,
 //! `packages/tmp/` for what is being written, and `code/HEX/`, the packages unpacked. A call that returned is on disk:
@@ -8,6 +8,7 @@ mod error;
 mod folder;
 mod functions;
 mod holds;
+mod layers;
 mod packages;
 mod schema;
 mod unpack;
@@ -25,7 +26,7 @@ use crate::holds::Holds;
 use crate::packages::Shelf;
 use crate::writer::Writer;
 
-/// The engine's state, in one folder that is its own. Implements `Records` and `Packages`.
+/// The engine's state, in one folder that is its own. Implements `Records`, `LayerRecords` and `Packages`.
 #[derive(Debug)]
 pub struct Store {
     // Before the shelf, which holds the folder's lock: the database is closed when the lock goes.

@@ -41,7 +41,10 @@ impl MemoryRecords {
 
     /// Whether a package is part of a function.
     pub(crate) fn needs(&self, package: Digest) -> bool {
-        self.inner().functions.values().any(|function| function.package.digest == package)
+        self.inner().functions.values().any(|function| {
+            let mut layers = function.configuration.layers.iter();
+            function.package.digest == package || layers.any(|layer| layer.package.digest == package)
+        })
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {

@@ -16,7 +16,7 @@ pub enum Support {
 }
 
 /// The operations that are built, at least in part. `dispatch` names every operation; this names what it does of them.
-const BUILT: [(Operation, Support); 8] = [
+const BUILT: [(Operation, Support); 17] = [
     (
         Operation::ListFunctions,
         Support::Partly("FunctionVersion ALL lists $LATEST only: there are no versions yet; MasterRegion"),
@@ -24,19 +24,19 @@ const BUILT: [(Operation, Support); 8] = [
     (
         Operation::CreateFunction,
         Support::Partly(
-            "container images, code from S3 (S3Bucket, S3Key, S3ObjectVersion, S3ObjectStorageMode), Publish, PublishTo, Layers, SnapStart, KMSKeyArn, SourceKMSKeyArn, code signing, TenancyConfig, CapacityProviderConfig, DurableConfig, RuntimeConfig, AcceleratorConfig",
+            "container images, S3ObjectStorageMode, Publish, PublishTo, SnapStart, KMSKeyArn, SourceKMSKeyArn, code signing, TenancyConfig, CapacityProviderConfig, DurableConfig, RuntimeConfig, AcceleratorConfig",
         ),
     ),
     (
         Operation::UpdateFunctionCode,
         Support::Partly(
-            "container images, code from S3 (S3Bucket, S3Key, S3ObjectVersion, S3ObjectStorageMode), Publish, PublishTo, SourceKMSKeyArn",
+            "container images, S3ObjectStorageMode, Publish, PublishTo, SourceKMSKeyArn",
         ),
     ),
     (
         Operation::UpdateFunctionConfiguration,
         Support::Partly(
-            "Layers, SnapStart, KMSKeyArn, ImageConfig, CapacityProviderConfig, DurableConfig, RuntimeConfig, AcceleratorConfig",
+            "SnapStart, KMSKeyArn, ImageConfig, CapacityProviderConfig, DurableConfig, RuntimeConfig, AcceleratorConfig",
         ),
     ),
     (
@@ -48,6 +48,15 @@ const BUILT: [(Operation, Support); 8] = [
     (Operation::GetFunction, Support::Works),
     (Operation::GetFunctionConfiguration, Support::Works),
     (Operation::DeleteFunction, Support::Works),
+    (Operation::PublishLayerVersion, Support::Partly("S3ObjectStorageMode")),
+    (Operation::GetLayerVersion, Support::Works),
+    (Operation::GetLayerVersionByArn, Support::Works),
+    (Operation::ListLayers, Support::Works),
+    (Operation::ListLayerVersions, Support::Works),
+    (Operation::DeleteLayerVersion, Support::Works),
+    (Operation::AddLayerVersionPermission, Support::Works),
+    (Operation::RemoveLayerVersionPermission, Support::Works),
+    (Operation::GetLayerVersionPolicy, Support::Works),
 ];
 
 /// How far `operation` is built.
@@ -56,7 +65,7 @@ pub fn support(operation: Operation) -> Support {
 }
 
 /// What the reference page of `aws lambda invoke` promises, one by one.
-const FEATURES: [(&str, Support); 19] = [
+const FEATURES: [(&str, Support); 21] = [
     ("functions named by name, partial ARN and ARN", Support::Works),
     ("qualifiers", Support::Partly("versions and aliases: only `$LATEST` exists")),
     ("`RequestResponse`: the connection is held until the function answers or times out", Support::Works),
@@ -73,7 +82,9 @@ const FEATURES: [(&str, Support); 19] = [
     ("Runtime API", Support::Partly("response streaming")),
     ("runtimes", Support::Partly("Java, Ruby and .NET: use `provided.al2023` with a bootstrap of your own")),
     ("isolation", Support::Partly("level `process`, which isolates nothing; the levels above it")),
-    ("layers, extensions, container images", Support::NotYet),
+    ("layers", Support::Partly("layers of other accounts, AWS's own included: publish a copy here")),
+    ("code and layers from S3, or from what speaks its language", Support::Works),
+    ("extensions, container images", Support::NotYet),
     ("response streaming, function URLs", Support::NotYet),
     ("durable functions, tenants, capacity providers", Support::NotYet),
 ];

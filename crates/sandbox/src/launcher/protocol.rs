@@ -58,6 +58,8 @@ pub(crate) struct Places {
     pub clients: PathBuf,
     /// Becomes `/tmp`.
     pub storage: PathBuf,
+    /// Become `/opt` together, read-only; a later one covers an earlier one.
+    pub layers: Vec<PathBuf>,
     /// Folders of the host that the view would hide and the runtime needs: kept where they are, read-only.
     pub kept: Vec<PathBuf>,
 }
@@ -228,11 +230,12 @@ impl Message for Request {
                 out.path(mount_point);
                 out.tag(u8::from(*own_paths));
             }
-            Self::Prepare(Places { code, clients, storage, kept }) => {
+            Self::Prepare(Places { code, clients, storage, layers, kept }) => {
                 out.tag(1);
                 out.path(code);
                 out.path(clients);
                 out.path(storage);
+                out.list(layers, |out, path| out.path(path));
                 out.list(kept, |out, path| out.path(path));
             }
         }
@@ -245,6 +248,7 @@ impl Message for Request {
                 code: from.path()?,
                 clients: from.path()?,
                 storage: from.path()?,
+                layers: from.list(Reader::path)?,
                 kept: from.list(Reader::path)?,
             }),
             _ => return None,
@@ -394,6 +398,7 @@ mod tests {
             code: path.clone(),
             clients: "/c".into(),
             storage: "/s".into(),
+            layers: vec!["/l/2".into(), "/l/1".into()],
             kept: vec![path.clone(), "/opt/x".into()],
         }));
         let refused = || Some(Refused { step: "unshare".into(), errno: 1 });

@@ -160,6 +160,7 @@ impl Host {
             id: EnvironmentId(Uuid::from_u128(1)),
             runtime: Runtime::parse("provided.al2023").unwrap(),
             code: self.code(),
+            layers: Vec::new(),
             memory_mb: 128,
             storage_mb: 512,
             variables: Variables::default(),

@@ -8,6 +8,7 @@ use domain::{Refusal, limits};
 use engine::access::{Action, Caller};
 use engine::functions::Functions;
 use engine::invoker::Invoker;
+use engine::layers::Layers;
 use engine::tasks;
 use http::Response;
 
@@ -24,6 +25,7 @@ use crate::model::ApiOperation;
 pub(super) struct Operations {
     pub(super) home: domain::arn::Home,
     pub(super) functions: std::sync::Arc<Functions>,
+    pub(super) layers: std::sync::Arc<Layers>,
     pub(super) invoker: std::sync::Arc<Invoker>,
 }
 
@@ -41,12 +43,12 @@ pub(super) struct Call<'a> {
 const READ_OFF_THREAD_BYTES: usize = 128 * 1024;
 
 impl Call<'_> {
-    fn read<O: ApiOperation>(&self) -> Result<O::Input, Told> {
+    pub(super) fn read<O: ApiOperation>(&self) -> Result<O::Input, Told> {
         Ok(request::read::<O>(&self.parts)?)
     }
 
     /// As [`Call::read`], for operations whose input is in the body.
-    async fn read_body<O: ApiOperation<Input: Send> + 'static>(&self) -> Result<O::Input, Told> {
+    pub(super) async fn read_body<O: ApiOperation<Input: Send> + 'static>(&self) -> Result<O::Input, Told> {
         self.off_thread_if_large(request::read::<O>).await
     }
 
@@ -70,9 +72,9 @@ impl From<Rejected> for Told {
     }
 }
 
-type Answer = Result<Response<Bytes>, Told>;
+pub(super) type Answer = Result<Response<Bytes>, Told>;
 
-fn write<O: ApiOperation>(output: &O::Output) -> Answer {
+pub(super) fn write<O: ApiOperation>(output: &O::Output) -> Answer {
     response::write::<O>(output)
         .map_err(|unwritable| domain::Error::from(domain::Fault::new("writing an answer", unwritable)).into())
 }
@@ -88,8 +90,16 @@ impl Operations {
             Operation::UpdateFunctionCode => self.update_function_code(&call).await,
             Operation::UpdateFunctionConfiguration => self.update_function_configuration(&call).await,
             Operation::DeleteFunction => self.delete_function(&call).await,
-            Operation::AddLayerVersionPermission
-            | Operation::AddPermission
+            Operation::PublishLayerVersion => self.publish_layer_version(&call).await,
+            Operation::GetLayerVersion => self.get_layer_version(&call),
+            Operation::GetLayerVersionByArn => self.get_layer_version_by_arn(&call),
+            Operation::ListLayers => self.list_layers(&call),
+            Operation::ListLayerVersions => self.list_layer_versions(&call),
+            Operation::DeleteLayerVersion => self.delete_layer_version(&call).await,
+            Operation::AddLayerVersionPermission => self.add_layer_version_permission(&call).await,
+            Operation::RemoveLayerVersionPermission => self.remove_layer_version_permission(&call).await,
+            Operation::GetLayerVersionPolicy => self.get_layer_version_policy(&call),
+            Operation::AddPermission
             | Operation::CheckpointDurableExecution
             | Operation::CreateAlias
             | Operation::CreateCapacityProvider
@@ -105,7 +115,6 @@ impl Operations {
             | Operation::DeleteFunctionConcurrency
             | Operation::DeleteFunctionEventInvokeConfig
             | Operation::DeleteFunctionUrlConfig
-            | Operation::DeleteLayerVersion
             | Operation::DeleteProvisionedConcurrencyConfig
             | Operation::DeleteResourcePolicy
             | Operation::GetAccountSettings
@@ -122,9 +131,6 @@ impl Operations {
             | Operation::GetFunctionRecursionConfig
             | Operation::GetFunctionScalingConfig
             | Operation::GetFunctionUrlConfig
-            | Operation::GetLayerVersion
-            | Operation::GetLayerVersionByArn
-            | Operation::GetLayerVersionPolicy
             | Operation::GetPolicy
             | Operation::GetProvisionedConcurrencyConfig
             | Operation::GetResourcePolicy
@@ -140,13 +146,10 @@ impl Operations {
             | Operation::ListFunctionUrlConfigs
             | Operation::ListFunctionVersionsByCapacityProvider
             | Operation::ListFunctionsByCodeSigningConfig
-            | Operation::ListLayerVersions
-            | Operation::ListLayers
             | Operation::ListProvisionedConcurrencyConfigs
             | Operation::ListTags
             | Operation::ListVersionsByFunction
             | Operation::PauseDurableExecution
-            | Operation::PublishLayerVersion
             | Operation::PublishVersion
             | Operation::PutFunctionCodeSigningConfig
             | Operation::PutFunctionConcurrency
@@ -156,7 +159,6 @@ impl Operations {
             | Operation::PutProvisionedConcurrencyConfig
             | Operation::PutResourcePolicy
             | Operation::PutRuntimeManagementConfig
-            | Operation::RemoveLayerVersionPermission
             | Operation::RemovePermission
             | Operation::ResumeDurableExecution
             | Operation::SendDurableExecutionCallbackFailure
@@ -187,8 +189,8 @@ impl Operations {
     }
 
     async fn create_function(&self, call: &Call<'_>) -> Answer {
-        let (new, zip) = function::new_function(&self.home, call.read_body::<op::CreateFunction>().await?)?;
-        let created = self.functions.create_function(&call.caller, new, zip).await?;
+        let (new, contents) = function::new_function(&self.home, call.read_body::<op::CreateFunction>().await?)?;
+        let created = self.functions.create_function(&call.caller, new, contents).await?;
         write::<op::CreateFunction>(&function::configuration(&self.home, &created, None, Detail::Whole))
     }
 
@@ -240,10 +242,10 @@ impl Operations {
     async fn update_function_code(&self, call: &Call<'_>) -> Answer {
         let asked = call.read_body::<op::UpdateFunctionCode>().await?;
         let target = self.home.read(&asked.function_name, None)?;
-        let zip = function::new_code(&asked)?;
+        let code = function::new_code(&asked)?;
         let dry_run = asked.dry_run == Some(true);
         let expected = asked.revision_id.as_deref();
-        let updated = self.functions.update_function_code(&call.caller, &target, zip, expected, dry_run).await?;
+        let updated = self.functions.update_function_code(&call.caller, &target, code, expected, dry_run).await?;
         write::<op::UpdateFunctionCode>(&function::configuration(&self.home, &updated, None, Detail::Whole))
     }
 
