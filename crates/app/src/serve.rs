@@ -96,8 +96,7 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
         (sandbox.clone(), packages.clone(), telemetry.clone()),
         (clock.clone(), dice.clone()),
     ));
-    let layers =
-        Layers::new(home.clone(), (layer_records, packages.clone(), objects), (clock.clone(), dice.clone()));
+    let layers = Layers::new(home.clone(), (layer_records, packages.clone(), objects), (clock.clone(), dice.clone()));
     let functions = Functions::new(
         home.clone(),
         catalog.clone(),

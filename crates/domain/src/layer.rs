@@ -118,7 +118,8 @@ impl Home {
 
 fn read(given: &str) -> Option<(LayerArn, Option<u64>)> {
     let parts: Vec<&str> = given.split(':').collect();
-    let (["arn", partition, "lambda", region, account, "layer", name], version) = parts.split_first_chunk::<7>()? else {
+    let (["arn", partition, "lambda", region, account, "layer", name], version) = parts.split_first_chunk::<7>()?
+    else {
         return None;
     };
     let version = match version {
@@ -297,9 +298,7 @@ impl LayerStatement {
 pub fn check_beside(used: &[(LayerArn, u64)], layer: &LayerArn, number: u64) -> Result<(), Refusal> {
     match used.iter().find(|(other, _)| other == layer) {
         None => Ok(()),
-        Some((_, other)) => {
-            Err(Refusal::LayerTwice { first: layer.version(*other), second: layer.version(number) })
-        }
+        Some((_, other)) => Err(Refusal::LayerTwice { first: layer.version(*other), second: layer.version(number) }),
     }
 }
 
@@ -382,6 +381,9 @@ mod tests {
         let left = LayerPolicy::without(Some(&two), "s1", Some(&revision(2).to_string()), revision(3)).unwrap();
         assert_eq!(left.as_ref().map(|policy| policy.statements[0].id.as_str()), Some("s2"));
         assert_eq!(LayerPolicy::without(left.as_ref(), "s2", None, revision(4)), Ok(None));
-        assert_eq!(LayerPolicy::without(None, "s", None, revision(4)), Err(Refusal::StatementUnknown { id: "s".into() }));
+        assert_eq!(
+            LayerPolicy::without(None, "s", None, revision(4)),
+            Err(Refusal::StatementUnknown { id: "s".into() })
+        );
     }
 }

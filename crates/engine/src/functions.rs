@@ -46,10 +46,13 @@ pub struct Page {
     pub next: Option<FunctionName>,
 }
 
+/// What becomes of the settings of a function.
+pub type SettingsEdit = Box<dyn FnOnce(&Configuration) -> Result<Configuration, Refusal> + Send>;
+
 /// What UpdateFunctionConfiguration does to a configuration.
 pub struct Edit {
     /// To all but the layers.
-    pub settings: Box<dyn FnOnce(&Configuration) -> Result<Configuration, Refusal> + Send>,
+    pub settings: SettingsEdit,
     /// The ARNs of the layer versions that take the place of the present ones.
     pub layers: Option<Vec<String>>,
 }

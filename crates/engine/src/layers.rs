@@ -31,7 +31,7 @@ pub struct Layers {
     objects: Arc<dyn Objects>,
     clock: Arc<dyn Clock>,
     dice: Arc<dyn Dice>,
-    layers: ArcSwap<BTreeMap<LayerName, Arc<Layer>>>,
+    by_name: ArcSwap<BTreeMap<LayerName, Arc<Layer>>>,
     /// Held by whoever changes something, from the look at what is there to the showing of what is new.
     changing: Mutex<()>,
 }
@@ -70,7 +70,7 @@ pub type VersionsPage = (Vec<Arc<LayerVersion>>, Option<u64>);
 pub struct Held {
     /// In order.
     pub uses: Vec<LayerUse>,
-    _kept: Vec<Kept>,
+    kept: Vec<Kept>,
 }
 
 impl Layers {
@@ -80,8 +80,8 @@ impl Layers {
         (records, packages, objects): (Arc<dyn LayerRecords>, Arc<dyn Packages>, Arc<dyn Objects>),
         (clock, dice): (Arc<dyn Clock>, Arc<dyn Dice>),
     ) -> Arc<Self> {
-        let (layers, changing) = (ArcSwap::default(), Mutex::default());
-        Arc::new(Self { home, records, packages, objects, clock, dice, layers, changing })
+        let (by_name, changing) = (ArcSwap::default(), Mutex::default());
+        Arc::new(Self { home, records, packages, objects, clock, dice, by_name, changing })
     }
 
     /// Shows what is on disk.
@@ -90,7 +90,7 @@ impl Layers {
     /// The records cannot be read.
     pub async fn load(&self) -> Result<(), Fault> {
         let all = self.records.load_layers().await?;
-        self.layers.store(Arc::new(all.into_iter().map(|layer| (layer.arn.name.clone(), Arc::new(layer))).collect()));
+        self.by_name.store(Arc::new(all.into_iter().map(|layer| (layer.arn.name.clone(), Arc::new(layer))).collect()));
         Ok(())
     }
 
@@ -115,7 +115,7 @@ impl Layers {
         whole("publishing a layer version", async move {
             let kept = kept;
             let _changing = layers.changing.lock().await;
-            let before = layers.layers.load().get(&arn.name).cloned();
+            let before = layers.by_name.load().get(&arn.name).cloned();
             let mut layer = before.map_or_else(|| Layer::new(arn.clone()), |layer| Layer::clone(&layer));
             let NewVersion { layer: _, description, license, runtimes, architectures } = new;
             let version = Arc::new(LayerVersion {
@@ -182,7 +182,7 @@ impl Layers {
         items_max: usize,
     ) -> Result<LayersPage, Refusal> {
         access::check_account(caller, Action::ListLayers)?;
-        let layers = self.layers.load();
+        let layers = self.by_name.load();
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let behind = layers.range::<LayerName, _>((from, Bound::Unbounded));
         let found = behind.filter_map(|(_, layer)| layer.newest_for(filter.runtime, filter.architecture));
@@ -266,8 +266,9 @@ impl Layers {
         id: String,
         expected: Option<String>,
     ) -> Result<(), Error> {
-        let remove =
-            move |before: Option<&LayerPolicy>, revision| LayerPolicy::without(before, &id, expected.as_deref(), revision);
+        let remove = move |before: Option<&LayerPolicy>, revision| {
+            LayerPolicy::without(before, &id, expected.as_deref(), revision)
+        };
         self.change_policy(caller, Action::RemoveLayerVersionPermission, (layer, number), remove).await.map(drop)
     }
 
@@ -308,14 +309,12 @@ impl Layers {
             layer::check_beside(&seen, &layer, number)?;
             if !version.architectures.is_empty() && !version.is_for(None, Some(ARCHITECTURE)) {
                 let asked = version.architectures.join(", ");
-                return Err(
-                    Refusal::LayerOfOtherArchitecture { arn: version.arn(), asked, here: ARCHITECTURE }.into()
-                );
+                return Err(Refusal::LayerOfOtherArchitecture { arn: version.arn(), asked, here: ARCHITECTURE }.into());
             }
             // Deleted and swept since the line before: it is as unknown as a moment later.
             let kept = self.packages.hold(version.package).await?.ok_or_else(unknown)?;
             held.uses.push(LayerUse { arn: version.arn(), package: version.package });
-            held._kept.push(kept);
+            held.kept.push(kept);
             seen.push((layer, number));
         }
         Ok(held)
@@ -347,7 +346,7 @@ impl Layers {
 
     /// What the versions are made of; functions may need more.
     pub fn used_packages(&self) -> Vec<Digest> {
-        let layers = self.layers.load();
+        let layers = self.by_name.load();
         layers.values().flat_map(|layer| layer.versions.values()).map(|version| version.package.digest).collect()
     }
 
@@ -378,7 +377,7 @@ impl Layers {
 
     /// A layer of this region; of another there is none here.
     fn layer(&self, arn: &LayerArn) -> Option<Arc<Layer>> {
-        self.layers.load().get(&arn.name).filter(|layer| layer.arn == *arn).cloned()
+        self.by_name.load().get(&arn.name).filter(|layer| layer.arn == *arn).cloned()
     }
 
     fn find(&self, arn: &LayerArn, number: u64) -> Option<Arc<LayerVersion>> {
@@ -394,9 +393,9 @@ impl Layers {
     }
 
     fn show(&self, layer: Layer) {
-        let mut all = BTreeMap::clone(&self.layers.load());
+        let mut all = BTreeMap::clone(&self.by_name.load());
         all.insert(layer.arn.name.clone(), Arc::new(layer));
-        self.layers.store(Arc::new(all));
+        self.by_name.store(Arc::new(all));
     }
 }
 

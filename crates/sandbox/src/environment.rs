@@ -221,9 +221,8 @@ impl Environment {
         };
         places.layers = self.spec.layers.iter().map(absolute).collect::<Result<_, _>>()?;
         let bytes: usize = places.layers.iter().map(|path| path.as_os_str().len() * 2).sum();
-        let can_overlay = can_overlay
-            && bytes < OVERLAY_BYTES_MAX
-            && !self.shared.overlay_refused.load(Ordering::Relaxed);
+        let can_overlay =
+            can_overlay && bytes < OVERLAY_BYTES_MAX && !self.shared.overlay_refused.load(Ordering::Relaxed);
         if places.layers.len() < 2 || can_overlay {
             return Ok(None);
         }

@@ -138,15 +138,11 @@ impl LayerRecords for Store {
     }
 
     fn insert_layer_version(&self, version: Arc<LayerVersion>) -> Wait<'_, Result<bool, Fault>> {
-        Box::pin(
-            async move { self.writer.write(Change::Layer(LayerChange::Insert(self.layer_row(&version)?))).await },
-        )
+        Box::pin(async move { self.writer.write(Change::Layer(LayerChange::Insert(self.layer_row(&version)?))).await })
     }
 
     fn replace_layer_version(&self, version: Arc<LayerVersion>) -> Wait<'_, Result<bool, Fault>> {
-        Box::pin(
-            async move { self.writer.write(Change::Layer(LayerChange::Replace(self.layer_row(&version)?))).await },
-        )
+        Box::pin(async move { self.writer.write(Change::Layer(LayerChange::Replace(self.layer_row(&version)?))).await })
     }
 
     fn remove_layer_version(&self, name: LayerName, number: u64) -> Wait<'_, Result<bool, Fault>> {
@@ -179,7 +175,8 @@ fn read_all(database: &Path, home: &Home) -> Result<Vec<Layer>, Fault> {
     let mut rows = select.query([]).map_err(failed)?;
     while let Some(row) = rows.next().map_err(failed)? {
         let (text, last): (String, i64) = (row.get(0).map_err(failed)?, row.get(1).map_err(failed)?);
-        let name = LayerName::parse(&text).ok_or_else(|| Fault::bare(format!("a layer in the database is called {text:?}")))?;
+        let name = LayerName::parse(&text)
+            .ok_or_else(|| Fault::bare(format!("a layer in the database is called {text:?}")))?;
         layers.insert(text, Layer { last: last.unsigned_abs(), ..Layer::new(home.layer_arn(&name)) });
     }
     let mut select = connection
@@ -282,7 +279,8 @@ mod tests {
         assert_eq!(version.arn(), "arn:aws:lambda:us-east-1:000000000000:layer:l:3");
         let written = serde_json::to_value(LayerVersionRow::of(&version)).unwrap();
         assert_eq!(written, serde_json::from_str::<serde_json::Value>(FIRST).unwrap());
-        let refused = |package, format, document: &str| read(&layer, 3, package, format, document).unwrap_err().to_string();
+        let refused =
+            |package, format, document: &str| read(&layer, 3, package, format, document).unwrap_err().to_string();
         assert_eq!(refused(&digest, 2, FIRST), "its format is 2; this version reads 1");
         assert_eq!(refused("zz", 1, FIRST), "its package is \"zz\"");
         assert_eq!(refused(&digest, 1, "{"), "its document is not of format 1");

@@ -11,11 +11,11 @@ use domain::function::{
     Change, Configuration, Digest, FileSystem, Function, LayerUse, LogFormat, LogLevel, Logging, Network, NewFunction,
     Package, Tracing,
 };
+use domain::layer::{Layer, LayerName, LayerPolicy, LayerStatement, LayerVersion};
 use domain::limits;
 use domain::names::{FunctionName, RevisionId};
 use domain::runtime::Runtime;
 use domain::variables::Variables;
-use domain::layer::{Layer, LayerName, LayerPolicy, LayerStatement, LayerVersion};
 use engine::ports::{LayerRecords, Packages, Records};
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -254,7 +254,8 @@ pub async fn layer_records_contract(records: &dyn LayerRecords) {
     assert!(loaded_layers(records).await.is_empty(), "the contract starts with nothing");
 
     // Numbers go up by one; any other changes nothing.
-    let insert = async |version: &LayerVersion| records.insert_layer_version(Arc::new(version.clone())).await.expect("answers");
+    let insert =
+        async |version: &LayerVersion| records.insert_layer_version(Arc::new(version.clone())).await.expect("answers");
     let first = layer_version("one", 1);
     for (number, is_next) in [(0, false), (2, false), (1, true), (1, false), (3, false)] {
         assert_eq!(insert(&layer_version("one", number)).await, is_next, "number {number}");

@@ -53,9 +53,9 @@ impl LayerRecords for MemoryLayers {
     }
 
     fn remove_layer_version(&self, name: LayerName, number: u64) -> Wait<'_, Result<bool, Fault>> {
-        Box::pin(async move {
-            Ok(self.layers().get_mut(&name).and_then(|layer| layer.versions.remove(&number)).is_some())
-        })
+        Box::pin(
+            async move { Ok(self.layers().get_mut(&name).and_then(|layer| layer.versions.remove(&number)).is_some()) },
+        )
     }
 }
 

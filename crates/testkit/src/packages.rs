@@ -132,11 +132,10 @@ impl Packages for MemoryPackages {
         Box::pin(async move {
             let mut zips = self.zips();
             let held = self.held.lock().expect("nothing that holds it panics").clone();
-            let needed =
-                |digest: &Digest| {
-                    let is_recorded = self.records.needs(*digest) || self.layers.needs(*digest);
-                    is_recorded || used.contains(digest) || held.contains(digest)
-                };
+            let needed = |digest: &Digest| {
+                let is_recorded = self.records.needs(*digest) || self.layers.needs(*digest);
+                is_recorded || used.contains(digest) || held.contains(digest)
+            };
             let unused: Vec<Digest> = zips.keys().copied().filter(|digest| !needed(digest)).collect();
             let mut doomed = Vec::new();
             for digest in unused {

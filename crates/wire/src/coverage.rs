@@ -29,9 +29,7 @@ const BUILT: [(Operation, Support); 17] = [
     ),
     (
         Operation::UpdateFunctionCode,
-        Support::Partly(
-            "container images, S3ObjectStorageMode, Publish, PublishTo, SourceKMSKeyArn",
-        ),
+        Support::Partly("container images, S3ObjectStorageMode, Publish, PublishTo, SourceKMSKeyArn"),
     ),
     (
         Operation::UpdateFunctionConfiguration,

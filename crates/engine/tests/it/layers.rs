@@ -244,7 +244,8 @@ async fn policies_are_kept_with_their_version() {
     // Each about 240 bytes.
     let mut refused = None;
     for number in 0..200 {
-        let added = layers.add_layer_version_permission(&caller, (&name, 1), statement(&number.to_string()), None).await;
+        let added =
+            layers.add_layer_version_permission(&caller, (&name, 1), statement(&number.to_string()), None).await;
         if let Err(error) = added {
             refused = Some(refusal(Err::<(), _>(error)));
             break;
@@ -272,7 +273,8 @@ async fn code_comes_from_an_object_store() {
     }
     let made = create(object("bucket", "key.zip")).await.unwrap();
     assert_eq!(made.package.zip_bytes, zip.len() as u64);
-    let version = shop.house.layers.publish_layer_version(&Caller::Anyone, new_version("l"), object("bucket", "key.zip"));
+    let version =
+        shop.house.layers.publish_layer_version(&Caller::Anyone, new_version("l"), object("bucket", "key.zip"));
     assert_eq!(version.await.unwrap().package, made.package);
     shop.house.settled("fn").await;
     let target = shop.house.target("fn");

@@ -132,7 +132,8 @@ fn choose_kind(configuration: &Configuration) -> Option<Refused> {
 fn trial(right: Right, mount_point: &Path) -> Result<(), Refused> {
     view::establish(right, mount_point)?;
     let folder = mount_point.parent().unwrap_or(mount_point).to_owned();
-    let places = Places { code: folder.clone(), clients: folder.clone(), storage: folder, layers: Vec::new(), kept: Vec::new() };
+    let places =
+        Places { code: folder.clone(), clients: folder.clone(), storage: folder, layers: Vec::new(), kept: Vec::new() };
     apart("clone(CLONE_NEWNS|CLONE_NEWPID)", sys::OWN_MOUNTS_AND_PIDS, || view::enter(mount_point, &places))
 }
 

@@ -101,9 +101,7 @@ impl Operations {
         let asked = call.read::<op::RemoveLayerVersionPermission>()?;
         let (layer, number) = layer::version(&self.home, &asked.layer_name, asked.version_number)?;
         let of = (&layer, number);
-        self.layers
-            .remove_layer_version_permission(&call.caller, of, asked.statement_id, asked.revision_id)
-            .await?;
+        self.layers.remove_layer_version_permission(&call.caller, of, asked.statement_id, asked.revision_id).await?;
         write::<op::RemoveLayerVersionPermission>(&())
     }
 
