@@ -69,10 +69,87 @@ pub struct Configuration {
     pub storage_mb: u32,
     /// `None` where never given: the answer then has no `Environment` at all.
     pub variables: Option<Variables>,
-    /// Overrides `/aws/lambda/NAME`.
-    pub log_group: Option<String>,
+    /// How its execution log is written.
+    pub logging: Logging,
+    /// The ARN of the dead-letter queue or topic.
+    pub dead_letter: Option<String>,
+    /// Which invocations are traced.
+    pub tracing: Tracing,
+    /// What lies in `/opt`, in this order; a later one covers an earlier one.
+    pub layers: Vec<LayerUse>,
     /// Changes nothing here; kept as given and shown.
     pub network: Option<Network>,
+    /// Changes nothing here; kept as given and shown.
+    pub file_systems: Vec<FileSystem>,
+}
+
+/// `LoggingConfig`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Logging {
+    /// Text or JSON.
+    pub format: LogFormat,
+    /// The least level of the function's own lines that is kept, where the format is JSON.
+    pub application_level: Option<LogLevel>,
+    /// The least level of the platform's lines that is kept, where the format is JSON.
+    pub system_level: Option<LogLevel>,
+    /// Overrides `/aws/lambda/NAME`.
+    pub group: Option<String>,
+}
+
+/// The form of an execution log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Lines as they come.
+    #[default]
+    Text,
+    /// One JSON object for each line.
+    Json,
+}
+
+/// Levels of log lines, the least first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Application only.
+    Trace,
+    /// Debugging.
+    Debug,
+    /// The default of both kinds.
+    Info,
+    /// Warnings.
+    Warn,
+    /// Application only.
+    Error,
+    /// Application only.
+    Fatal,
+}
+
+/// `TracingConfig`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tracing {
+    /// Traced where the caller says so.
+    #[default]
+    PassThrough,
+    /// Sampled by Lambda where the caller says nothing.
+    Active,
+}
+
+/// A layer version as a function uses it: resolved when it was configured, so that it stays although the layer goes
+/// (AWS developer guide, chapter-layers).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LayerUse {
+    /// The ARN of the layer version.
+    pub arn: String,
+    /// Its contents.
+    pub package: Package,
+}
+
+/// `FileSystemConfig`, as given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileSystem {
+    /// The ARN of the access point.
+    pub arn: String,
+    /// Where it would be mounted.
+    pub mount_path: String,
 }
 
 /// `VpcConfig`, as given.
@@ -87,6 +164,26 @@ pub struct Network {
 }
 
 impl Configuration {
+    /// A configuration with AWS's defaults for everything else (API reference, CreateFunction).
+    pub fn new(runtime: Runtime, handler: String, role: String) -> Self {
+        Self {
+            runtime,
+            handler,
+            role,
+            description: String::new(),
+            timeout_seconds: limits::TIMEOUT_SECONDS_DEFAULT,
+            memory_mb: limits::MEMORY_MB_DEFAULT,
+            storage_mb: limits::STORAGE_MB_DEFAULT,
+            variables: None,
+            logging: Logging::default(),
+            dead_letter: None,
+            tracing: Tracing::default(),
+            layers: Vec::new(),
+            network: None,
+            file_systems: Vec::new(),
+        }
+    }
+
     /// The time that one invocation may take.
     pub fn timeout(&self) -> Duration {
         Duration::from_secs(self.timeout_seconds.into())
@@ -253,7 +350,7 @@ impl Function {
 
     /// The log group its environments write to.
     pub fn log_group(&self) -> String {
-        self.configuration.log_group.clone().unwrap_or_else(|| format!("/aws/lambda/{}", self.arn.name))
+        self.configuration.logging.group.clone().unwrap_or_else(|| format!("/aws/lambda/{}", self.arn.name))
     }
 }
 
@@ -277,18 +374,11 @@ pub(crate) mod tests {
         let home = Home { partition: "aws".into(), region: "us-east-1".into(), account: "000000000000".into() };
         NewFunction {
             arn: home.function_arn(&FunctionName::parse("fn").unwrap()),
-            configuration: Configuration {
-                runtime: Runtime::parse("python3.12").unwrap(),
-                handler: "app.handler".into(),
-                role: "arn:aws:iam::000000000000:role/r".into(),
-                description: String::new(),
-                timeout_seconds: 3,
-                memory_mb: 128,
-                storage_mb: 512,
-                variables: None,
-                log_group: None,
-                network: None,
-            },
+            configuration: Configuration::new(
+                Runtime::parse("python3.12").unwrap(),
+                "app.handler".into(),
+                "arn:aws:iam::000000000000:role/r".into(),
+            ),
             tags: Vec::new(),
         }
         .with(Package { digest: Digest([7; 32]), zip_bytes: 10 }, revision(1), Timestamp::UNIX_EPOCH)

@@ -9,7 +9,10 @@ use std::sync::Arc;
 use domain::Fault;
 use domain::arn::Home;
 use domain::error::Refusal;
-use domain::function::{Configuration, Digest, Function, LastUpdate, Network, Package, State};
+use domain::function::{
+    Configuration, Digest, FileSystem, Function, LastUpdate, LayerUse, LogFormat, LogLevel, Logging, Network, Package,
+    State, Tracing,
+};
 use domain::names::{FunctionName, RevisionId};
 use domain::runtime::Runtime;
 use domain::variables::Variables;
@@ -22,7 +25,8 @@ use crate::writer::{Change, Row};
 use crate::{Store, blocking, schema};
 
 /// The form of [`FunctionRow`]. A change of the type needs the next number here, and a reading of the one before.
-const FORMAT: u32 = 1;
+/// Format 2 added what has a default here, so that both are read as one.
+const FORMAT: u32 = 2;
 
 /// A function as the column `document` has it; name, revision and package have columns of their own.
 #[derive(Debug, Serialize, Deserialize)]
@@ -37,6 +41,20 @@ struct FunctionRow {
     storage_mb: u32,
     variables: Option<Vec<(String, String)>>,
     log_group: Option<String>,
+    #[serde(default)]
+    log_format: LogFormatRow,
+    #[serde(default)]
+    application_log_level: Option<LogLevelRow>,
+    #[serde(default)]
+    system_log_level: Option<LogLevelRow>,
+    #[serde(default)]
+    dead_letter: Option<String>,
+    #[serde(default)]
+    tracing: TracingRow,
+    #[serde(default)]
+    layers: Vec<LayerRow>,
+    #[serde(default)]
+    file_systems: Vec<FileSystemRow>,
     network: Option<NetworkRow>,
     zip_bytes: u64,
     tags: Vec<(String, String)>,
@@ -54,24 +72,65 @@ struct NetworkRow {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-enum StateRow {
-    Pending,
-    Active,
+#[serde(deny_unknown_fields)]
+struct LayerRow {
+    arn: String,
+    package: String,
+    zip_bytes: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-enum LastUpdateRow {
-    InProgress,
-    Successful,
+#[serde(deny_unknown_fields)]
+struct FileSystemRow {
+    arn: String,
+    mount_path: String,
+}
+
+/// A type of this file for each enumeration of the domain that is kept, converted both ways.
+macro_rules! row_enum {
+    ($row:ident, $of:ident { $($name:ident),* $(,)? }) => {
+        #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+        enum $row { $($name),* }
+
+        impl From<$row> for $of {
+            fn from(row: $row) -> Self {
+                match row { $($row::$name => Self::$name),* }
+            }
+        }
+
+        impl From<$of> for $row {
+            fn from(value: $of) -> Self {
+                match value { $($of::$name => Self::$name),* }
+            }
+        }
+    };
+}
+
+row_enum!(StateRow, State { Pending, Active });
+row_enum!(LastUpdateRow, LastUpdate { InProgress, Successful });
+row_enum!(LogFormatRow, LogFormat { Text, Json });
+row_enum!(LogLevelRow, LogLevel { Trace, Debug, Info, Warn, Error, Fatal });
+row_enum!(TracingRow, Tracing { PassThrough, Active });
+
+impl Default for LogFormatRow {
+    fn default() -> Self {
+        LogFormat::default().into()
+    }
+}
+
+impl Default for TracingRow {
+    fn default() -> Self {
+        Tracing::default().into()
+    }
 }
 
 /// Why a row is no function.
 #[derive(Debug, thiserror::Error)]
 enum RowError {
-    #[error("its format is {0}; this version reads {FORMAT}")]
+    #[error("its format is {0}; this version reads 1 to {FORMAT}")]
     Format(u32),
-    #[error("its document is not of format {FORMAT}")]
-    Document(#[source] serde_json::Error),
+    #[error("its document is not of format {0}")]
+    Document(u32, #[source] serde_json::Error),
     #[error("its {0} is {1:?}")]
     Field(&'static str, String),
     #[error("its {0} is not accepted by this version: {1:?}")]
@@ -153,16 +212,24 @@ fn read(
     format: u32,
     document: &str,
 ) -> Result<Function, RowError> {
-    if format != FORMAT {
+    if !(1..=FORMAT).contains(&format) {
         return Err(RowError::Format(format));
     }
     let field = |field, value: &str| RowError::Field(field, value.to_owned());
-    let row: FunctionRow = serde_json::from_str(document).map_err(RowError::Document)?;
+    let row: FunctionRow = serde_json::from_str(document).map_err(|error| RowError::Document(format, error))?;
     let name = FunctionName::parse(name).ok_or_else(|| field("name", name))?;
     let revision = Uuid::parse_str(revision).map_err(|_| field("revision", revision))?;
     let digest = Digest::from_hex(package).ok_or_else(|| field("package", package))?;
     let modified_at: Timestamp = row.modified_at.parse().map_err(|_| field("modified_at", &row.modified_at))?;
     let variables = row.variables.map(Variables::new).transpose();
+    let layers: Result<Vec<LayerUse>, RowError> = row
+        .layers
+        .into_iter()
+        .map(|LayerRow { arn, package, zip_bytes }| {
+            let digest = Digest::from_hex(&package).ok_or_else(|| field("layer", &package))?;
+            Ok(LayerUse { arn, package: Package { digest, zip_bytes } })
+        })
+        .collect();
     Ok(Function {
         arn: home.function_arn(&name),
         configuration: Configuration {
@@ -174,7 +241,20 @@ fn read(
             memory_mb: row.memory_mb,
             storage_mb: row.storage_mb,
             variables: variables.map_err(|refusal| RowError::Refused("environment", refusal))?,
-            log_group: row.log_group,
+            logging: Logging {
+                format: row.log_format.into(),
+                application_level: row.application_log_level.map(Into::into),
+                system_level: row.system_log_level.map(Into::into),
+                group: row.log_group,
+            },
+            dead_letter: row.dead_letter,
+            tracing: row.tracing.into(),
+            layers: layers?,
+            file_systems: row
+                .file_systems
+                .into_iter()
+                .map(|FileSystemRow { arn, mount_path }| FileSystem { arn, mount_path })
+                .collect(),
             network: row.network.map(|NetworkRow { subnets, security_groups, ipv6 }| Network {
                 subnets,
                 security_groups,
@@ -183,14 +263,8 @@ fn read(
         },
         package: Package { digest, zip_bytes: row.zip_bytes },
         tags: row.tags,
-        state: match row.state {
-            StateRow::Pending => State::Pending,
-            StateRow::Active => State::Active,
-        },
-        last_update: row.last_update.map(|update| match update {
-            LastUpdateRow::InProgress => LastUpdate::InProgress,
-            LastUpdateRow::Successful => LastUpdate::Successful,
-        }),
+        state: row.state.into(),
+        last_update: row.last_update.map(Into::into),
         revision: RevisionId(revision),
         modified_at,
     })
@@ -209,8 +283,12 @@ impl FunctionRow {
             memory_mb,
             storage_mb,
             variables,
-            log_group,
+            logging: Logging { format, application_level, system_level, group },
+            dead_letter,
+            tracing,
+            layers,
             network,
+            file_systems,
         } = configuration;
         Self {
             runtime: runtime.identifier().to_owned(),
@@ -221,7 +299,27 @@ impl FunctionRow {
             memory_mb: *memory_mb,
             storage_mb: *storage_mb,
             variables: variables.as_ref().map(|variables| variables.pairs().to_vec()),
-            log_group: log_group.clone(),
+            log_group: group.clone(),
+            log_format: (*format).into(),
+            application_log_level: application_level.map(Into::into),
+            system_log_level: system_level.map(Into::into),
+            dead_letter: dead_letter.clone(),
+            tracing: (*tracing).into(),
+            layers: layers
+                .iter()
+                .map(|LayerUse { arn, package: Package { digest, zip_bytes } }| LayerRow {
+                    arn: arn.clone(),
+                    package: digest.hex(),
+                    zip_bytes: *zip_bytes,
+                })
+                .collect(),
+            file_systems: file_systems
+                .iter()
+                .map(|FileSystem { arn, mount_path }| FileSystemRow {
+                    arn: arn.clone(),
+                    mount_path: mount_path.clone(),
+                })
+                .collect(),
             network: network.as_ref().map(|Network { subnets, security_groups, ipv6 }| NetworkRow {
                 subnets: subnets.clone(),
                 security_groups: security_groups.clone(),
@@ -229,14 +327,8 @@ impl FunctionRow {
             }),
             zip_bytes: package.zip_bytes,
             tags: tags.clone(),
-            state: match state {
-                State::Pending => StateRow::Pending,
-                State::Active => StateRow::Active,
-            },
-            last_update: last_update.map(|update| match update {
-                LastUpdate::InProgress => LastUpdateRow::InProgress,
-                LastUpdate::Successful => LastUpdateRow::Successful,
-            }),
+            state: (*state).into(),
+            last_update: last_update.map(Into::into),
             modified_at: modified_at.to_string(),
         }
     }
@@ -266,15 +358,20 @@ mod tests {
         assert_eq!(function.arn.to_string(), "arn:aws:lambda:us-east-1:000000000000:function:fn");
         assert_eq!(function.modified_at.to_string(), "2026-11-22T12:34:56.789Z");
         assert_eq!(function.package, Package { digest: Digest([7; 32]), zip_bytes: 10 });
+        // All that format 1 had is written as it was; what came later has its default.
         let written = serde_json::to_value(FunctionRow::of(&function)).unwrap();
-        assert_eq!(written, serde_json::from_str::<serde_json::Value>(FIRST).unwrap());
+        let first: serde_json::Map<String, serde_json::Value> = serde_json::from_str(FIRST).unwrap();
+        for (field, value) in first {
+            assert_eq!(written[&field], value, "{field}");
+        }
+        assert_eq!(function.configuration.logging, Logging::default());
     }
 
     #[test]
     fn a_row_that_cannot_be_read_says_what_of_it() {
         let digest = "07".repeat(32);
         let refused = |format, document: &str| check(&digest, format, document).unwrap_err();
-        assert_eq!(refused(2, FIRST), "reading function fn: its format is 2; this version reads 1");
+        assert_eq!(refused(3, FIRST), "reading function fn: its format is 3; this version reads 1 to 2");
         assert!(refused(1, "{").starts_with("reading function fn: its document is not of format 1: EOF"));
         assert!(refused(1, &FIRST.replace("\"tags\"", "\"labels\"")).contains("unknown field `labels`"));
         assert!(refused(1, &FIRST.replace("python3.12", "python2.7")).contains("its runtime is not accepted"));

@@ -7,7 +7,10 @@ use bytes::Bytes;
 use domain::Error;
 use domain::arn::Home;
 use domain::error::Refusal;
-use domain::function::{Change, Configuration, Digest, Function, Network, NewFunction, Package};
+use domain::function::{
+    Change, Configuration, Digest, FileSystem, Function, LayerUse, LogFormat, LogLevel, Logging, Network, NewFunction,
+    Package, Tracing,
+};
 use domain::limits;
 use domain::names::{FunctionName, RevisionId};
 use domain::runtime::Runtime;
@@ -52,8 +55,20 @@ pub fn function(text: &str, at: u128) -> Function {
             memory_mb: 129,
             storage_mb: 513,
             variables: Some(Variables::new(variables).expect("allowed")),
-            log_group: Some("/other".into()),
+            logging: Logging {
+                format: LogFormat::Json,
+                application_level: Some(LogLevel::Fatal),
+                system_level: Some(LogLevel::Debug),
+                group: Some("/other".into()),
+            },
+            dead_letter: Some("arn:aws:sqs:us-east-1:000000000000:q".into()),
+            tracing: Tracing::Active,
+            layers: vec![LayerUse {
+                arn: "arn:aws:lambda:us-east-1:000000000000:layer:l:1".into(),
+                package: package(11),
+            }],
             network: Some(Network { subnets: vec!["s".into()], security_groups: vec!["g".into()], ipv6: true }),
+            file_systems: vec![FileSystem { arn: "arn:a".into(), mount_path: "/mnt/a".into() }],
         },
         tags: vec![("z".into(), "1".into()), ("a".into(), "2".into())],
     }
@@ -81,7 +96,10 @@ pub async fn records_contract(records: &dyn Records) {
     // What is absent stays absent, and apart from what is empty.
     let mut bare = function("two", 1);
     bare.configuration.variables = None;
-    bare.configuration.log_group = None;
+    bare.configuration.logging = Logging::default();
+    bare.configuration.dead_letter = None;
+    bare.configuration.layers.clear();
+    bare.configuration.file_systems.clear();
     bare.configuration.network = None;
     bare.tags.clear();
     let mut empty = function("three", 1);

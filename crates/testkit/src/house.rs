@@ -99,18 +99,11 @@ impl House {
     pub fn new_function(&self, name: &str) -> NewFunction {
         NewFunction {
             arn: self.home.function_arn(&FunctionName::parse(name).expect("a test names functions rightly")),
-            configuration: Configuration {
-                runtime: Runtime::parse("python3.12").expect("a current runtime"),
-                handler: "app.handler".to_owned(),
-                role: "arn:aws:iam::000000000000:role/r".to_owned(),
-                description: String::new(),
-                timeout_seconds: 3,
-                memory_mb: 128,
-                storage_mb: 512,
-                variables: None,
-                log_group: None,
-                network: None,
-            },
+            configuration: Configuration::new(
+                Runtime::parse("python3.12").expect("a current runtime"),
+                "app.handler".to_owned(),
+                "arn:aws:iam::000000000000:role/r".to_owned(),
+            ),
             tags: Vec::new(),
         }
     }

@@ -24,7 +24,7 @@ const BUILT: [(Operation, Support); 8] = [
     (
         Operation::CreateFunction,
         Support::Partly(
-            "container images, code from S3 (S3Bucket, S3Key, S3ObjectVersion, S3ObjectStorageMode), Publish, PublishTo, Layers, DeadLetterConfig, EphemeralStorage beyond 512 MB, JSON logs, Active tracing, FileSystemConfigs, SnapStart, KMSKeyArn, SourceKMSKeyArn, code signing, TenancyConfig, CapacityProviderConfig, DurableConfig, RuntimeConfig, AcceleratorConfig",
+            "container images, code from S3 (S3Bucket, S3Key, S3ObjectVersion, S3ObjectStorageMode), Publish, PublishTo, Layers, SnapStart, KMSKeyArn, SourceKMSKeyArn, code signing, TenancyConfig, CapacityProviderConfig, DurableConfig, RuntimeConfig, AcceleratorConfig",
         ),
     ),
     (
@@ -36,7 +36,7 @@ const BUILT: [(Operation, Support); 8] = [
     (
         Operation::UpdateFunctionConfiguration,
         Support::Partly(
-            "Layers, DeadLetterConfig, EphemeralStorage beyond 512 MB, JSON logs, Active tracing, FileSystemConfigs, SnapStart, KMSKeyArn, ImageConfig, CapacityProviderConfig, DurableConfig, RuntimeConfig, AcceleratorConfig",
+            "Layers, SnapStart, KMSKeyArn, ImageConfig, CapacityProviderConfig, DurableConfig, RuntimeConfig, AcceleratorConfig",
         ),
     ),
     (

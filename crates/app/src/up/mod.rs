@@ -408,18 +408,12 @@ impl Up {
             .then(|| Variables::new(described.environment.clone().into_iter().collect()))
             .transpose()
             .map_err(told)?;
-        let configuration = Configuration {
-            runtime,
-            handler: folder.handler.clone(),
-            role: format!("arn:{}:iam::{}:role/lambd-up", self.home.partition, self.home.account),
-            description: described.description.clone().unwrap_or_default(),
-            timeout_seconds: described.timeout.unwrap_or(limits::TIMEOUT_SECONDS_DEFAULT),
-            memory_mb: described.memory.unwrap_or(limits::MEMORY_MB_DEFAULT),
-            storage_mb: limits::STORAGE_MB_DEFAULT,
-            variables,
-            log_group: None,
-            network: None,
-        };
+        let role = format!("arn:{}:iam::{}:role/lambd-up", self.home.partition, self.home.account);
+        let mut configuration = Configuration::new(runtime, folder.handler.clone(), role);
+        configuration.description = described.description.clone().unwrap_or_default();
+        configuration.timeout_seconds = described.timeout.unwrap_or(configuration.timeout_seconds);
+        configuration.memory_mb = described.memory.unwrap_or(configuration.memory_mb);
+        configuration.variables = variables;
         if configuration.timeout_seconds == 0 || configuration.memory_mb < limits::MEMORY_MB_DEFAULT {
             bail!(
                 "timeout takes 1 to {} seconds, memory {} to {} MB",

@@ -3,8 +3,9 @@
 use bytes::Bytes;
 use domain::Refusal;
 use domain::arn::Home;
-use domain::function::{Configuration, Function, LastUpdate, Network, NewFunction, State};
-use domain::limits;
+use domain::function::{
+    Configuration, FileSystem, Function, LastUpdate, LogFormat, LogLevel, Logging, Network, NewFunction, State, Tracing,
+};
 use domain::names::Qualifier;
 use domain::runtime::Runtime;
 use domain::variables::Variables;
@@ -42,6 +43,29 @@ pub(crate) fn check_listing(asked: &types::ListFunctionsRequest) -> Result<(), R
     NotBuilt("ListFunctions").check(&[(asked.master_region.is_some(), "MasterRegion")])
 }
 
+/// The members that CreateFunction and UpdateFunctionConfiguration both have, of either request.
+macro_rules! settings {
+    ($role:ident, $asked:ident) => {
+        Settings {
+            role: $role,
+            handler: $asked.handler,
+            runtime: $asked.runtime,
+            description: $asked.description,
+            timeout: $asked.timeout,
+            memory_size: $asked.memory_size,
+            vpc_config: $asked.vpc_config,
+            environment: $asked.environment,
+            dead_letter_config: $asked.dead_letter_config,
+            tracing_config: $asked.tracing_config,
+            layers: $asked.layers,
+            file_system_configs: $asked.file_system_configs,
+            ephemeral_storage: $asked.ephemeral_storage,
+            snap_start: $asked.snap_start,
+            logging_config: $asked.logging_config,
+        }
+    };
+}
+
 /// Reads CreateFunction: the function, and the zip.
 ///
 /// # Errors
@@ -77,40 +101,14 @@ pub(crate) fn new_function(home: &Home, asked: types::CreateFunctionRequest) -> 
         (asked.runtime_config.is_some(), "RuntimeConfig"),
         (asked.accelerator_config.is_some(), "AcceleratorConfig"),
     ])?;
-    let settings = Settings {
-        role: Some(asked.role),
-        handler: asked.handler,
-        runtime: asked.runtime,
-        description: asked.description,
-        timeout: asked.timeout,
-        memory_size: asked.memory_size,
-        vpc_config: asked.vpc_config,
-        environment: asked.environment,
-        dead_letter_config: asked.dead_letter_config,
-        tracing_config: asked.tracing_config,
-        layers: asked.layers,
-        file_system_configs: asked.file_system_configs,
-        ephemeral_storage: asked.ephemeral_storage,
-        snap_start: asked.snap_start,
-        logging_config: asked.logging_config,
-    };
+    let role = Some(asked.role);
+    let settings = settings!(role, asked);
     settings.check_built("CreateFunction")?;
     check_architectures(asked.architectures.as_deref())?;
     let (Some(runtime), Some(handler)) = (&settings.runtime, &settings.handler) else {
         return Err(Refusal::RuntimeAndHandlerMissing);
     };
-    let blank = Configuration {
-        runtime: Runtime::parse(runtime)?,
-        handler: handler.clone(),
-        role: String::new(),
-        description: String::new(),
-        timeout_seconds: limits::TIMEOUT_SECONDS_DEFAULT,
-        memory_mb: limits::MEMORY_MB_DEFAULT,
-        storage_mb: limits::STORAGE_MB_DEFAULT,
-        variables: None,
-        log_group: None,
-        network: None,
-    };
+    let blank = Configuration::new(Runtime::parse(runtime)?, handler.clone(), String::new());
     let configuration = settings.over(&blank)?;
     let zip = zip_file.ok_or(Refusal::CodeMissing)?.0;
     let tags = asked.tags.unwrap_or_default().into_iter().collect();
@@ -147,23 +145,8 @@ pub(crate) fn edit(asked: types::UpdateFunctionConfigurationRequest) -> Result<E
         (asked.runtime_config.is_some(), "RuntimeConfig"),
         (asked.accelerator_config.is_some(), "AcceleratorConfig"),
     ])?;
-    let settings = Settings {
-        role: asked.role,
-        handler: asked.handler,
-        runtime: asked.runtime,
-        description: asked.description,
-        timeout: asked.timeout,
-        memory_size: asked.memory_size,
-        vpc_config: asked.vpc_config,
-        environment: asked.environment,
-        dead_letter_config: asked.dead_letter_config,
-        tracing_config: asked.tracing_config,
-        layers: asked.layers,
-        file_system_configs: asked.file_system_configs,
-        ephemeral_storage: asked.ephemeral_storage,
-        snap_start: asked.snap_start,
-        logging_config: asked.logging_config,
-    };
+    let role = asked.role;
+    let settings = settings!(role, asked);
     settings.check_built("UpdateFunctionConfiguration")?;
     Ok(Box::new(move |current| settings.over(current)))
 }
@@ -190,33 +173,13 @@ struct Settings {
 impl Settings {
     /// Refuses what would change how the function runs and is not built yet; values that ask for nothing pass.
     fn check_built(&self, operation: &'static str) -> Result<(), Refusal> {
-        let target = self.dead_letter_config.as_ref().and_then(|config| config.target_arn.as_deref());
-        let logging = self.logging_config.as_ref();
-        let storage = i32::try_from(limits::STORAGE_MB_DEFAULT).unwrap_or(i32::MAX);
+        let snap_start = self.snap_start.as_ref().and_then(|config| config.apply_on.as_ref());
+        let file_systems = self.file_system_configs.as_deref().unwrap_or_default();
         NotBuilt(operation).check(&[
-            (target.is_some_and(|target| !target.is_empty()), "DeadLetterConfig"),
             (self.layers.as_ref().is_some_and(|layers| !layers.is_empty()), "Layers"),
-            (self.file_system_configs.as_ref().is_some_and(|configs| !configs.is_empty()), "FileSystemConfigs"),
-            (self.ephemeral_storage.as_ref().is_some_and(|asked| asked.size != storage), "EphemeralStorage"),
-            (
-                self.tracing_config.as_ref().is_some_and(|config| config.mode == Some(types::TracingMode::Active)),
-                "TracingConfig Active",
-            ),
-            (
-                self.snap_start
-                    .as_ref()
-                    .is_some_and(|config| config.apply_on == Some(types::SnapStartApplyOn::PublishedVersions)),
-                "SnapStart",
-            ),
-            (logging.is_some_and(|config| config.log_format == Some(types::LogFormat::Json)), "LogFormat JSON"),
-        ])?;
-        // As long as there is no other format than text there are no levels either.
-        match logging {
-            Some(config) if config.application_log_level.is_some() || config.system_log_level.is_some() => {
-                Err(Refusal::LogLevelWithText)
-            }
-            _ => Ok(()),
-        }
+            (file_systems.iter().any(|config| config.s3_files_config.is_some()), "FileSystemConfigs.S3FilesConfig"),
+            (snap_start == Some(&types::SnapStartApplyOn::PublishedVersions), "SnapStart"),
+        ])
     }
 
     /// A configuration with these settings in place of its own.
@@ -229,8 +192,7 @@ impl Settings {
             next.variables = Some(Variables::new(environment.variables.unwrap_or_default().into_iter().collect())?);
         }
         if let Some(config) = self.logging_config {
-            // Setting only the group leaves the format, and the other way round (recorded: TestLoggingConfig).
-            next.log_group = config.log_group.or(next.log_group);
+            next.logging = logging(config, next.logging)?;
         }
         if let Some(config) = self.vpc_config {
             let network = Network {
@@ -239,6 +201,24 @@ impl Settings {
                 ipv6: config.ipv6_allowed_for_dual_stack.unwrap_or(false),
             };
             next.network = Some(network).filter(|network| *network != Network::default());
+        }
+        if let Some(config) = self.dead_letter_config {
+            // An empty ARN takes it away (API reference, DeadLetterConfig).
+            next.dead_letter = config.target_arn.filter(|arn| !arn.is_empty());
+        }
+        if let Some(mode) = self.tracing_config.and_then(|config| config.mode) {
+            next.tracing = match mode {
+                types::TracingMode::Active => Tracing::Active,
+                types::TracingMode::PassThrough => Tracing::PassThrough,
+            };
+        }
+        if let Some(configs) = self.file_system_configs {
+            let file_system =
+                |config: types::FileSystemConfig| FileSystem { arn: config.arn, mount_path: config.local_mount_path };
+            next.file_systems = configs.into_iter().map(file_system).collect();
+        }
+        if let Some(asked) = self.ephemeral_storage {
+            next.storage_mb = asked.size.try_into().unwrap_or(next.storage_mb);
         }
         next.role = self.role.unwrap_or(next.role);
         next.handler = self.handler.unwrap_or(next.handler);
@@ -249,6 +229,67 @@ impl Settings {
     }
 }
 
+/// What is given replaces what there is, member by member (recorded: `TestLoggingConfig`).
+fn logging(asked: types::LoggingConfig, current: Logging) -> Result<Logging, Refusal> {
+    let format = match asked.log_format {
+        None => current.format,
+        Some(types::LogFormat::Json) => LogFormat::Json,
+        Some(types::LogFormat::Text) => LogFormat::Text,
+    };
+    let group = asked.log_group.or(current.group);
+    if format == LogFormat::Text {
+        // AWS developer guide, monitoring-cloudwatchlogs-log-level: levels are for JSON.
+        if asked.application_log_level.is_some() || asked.system_log_level.is_some() {
+            return Err(Refusal::LogLevelWithText);
+        }
+        return Ok(Logging { format, application_level: None, system_level: None, group });
+    }
+    let application = asked.application_log_level.map(|level| match level {
+        types::ApplicationLogLevel::Trace => LogLevel::Trace,
+        types::ApplicationLogLevel::Debug => LogLevel::Debug,
+        types::ApplicationLogLevel::Info => LogLevel::Info,
+        types::ApplicationLogLevel::Warn => LogLevel::Warn,
+        types::ApplicationLogLevel::Error => LogLevel::Error,
+        types::ApplicationLogLevel::Fatal => LogLevel::Fatal,
+    });
+    let system = asked.system_log_level.map(|level| match level {
+        types::SystemLogLevel::Debug => LogLevel::Debug,
+        types::SystemLogLevel::Info => LogLevel::Info,
+        types::SystemLogLevel::Warn => LogLevel::Warn,
+    });
+    let or_info = |asked: Option<LogLevel>, current: Option<LogLevel>| asked.or(current).or(Some(LogLevel::Info));
+    Ok(Logging {
+        format,
+        application_level: or_info(application, current.application_level),
+        system_level: or_info(system, current.system_level),
+        group,
+    })
+}
+
+fn show_logging(function: &Function) -> types::LoggingConfig {
+    let logging = &function.configuration.logging;
+    types::LoggingConfig {
+        log_format: Some(match logging.format {
+            LogFormat::Text => types::LogFormat::Text,
+            LogFormat::Json => types::LogFormat::Json,
+        }),
+        application_log_level: logging.application_level.map(|level| match level {
+            LogLevel::Trace => types::ApplicationLogLevel::Trace,
+            LogLevel::Debug => types::ApplicationLogLevel::Debug,
+            LogLevel::Info => types::ApplicationLogLevel::Info,
+            LogLevel::Warn => types::ApplicationLogLevel::Warn,
+            LogLevel::Error => types::ApplicationLogLevel::Error,
+            LogLevel::Fatal => types::ApplicationLogLevel::Fatal,
+        }),
+        system_log_level: logging.system_level.map(|level| match level {
+            LogLevel::Trace | LogLevel::Debug => types::SystemLogLevel::Debug,
+            LogLevel::Info => types::SystemLogLevel::Info,
+            LogLevel::Warn | LogLevel::Error | LogLevel::Fatal => types::SystemLogLevel::Warn,
+        }),
+        log_group: Some(function.log_group()),
+    }
+}
+
 fn check_architectures(asked: Option<&[types::Architecture]>) -> Result<(), Refusal> {
     match asked.and_then(|asked| asked.first()) {
         Some(asked) if *asked != ARCHITECTURE => {
@@ -256,6 +297,11 @@ fn check_architectures(asked: Option<&[types::Architecture]>) -> Result<(), Refu
         }
         Some(_) | None => Ok(()),
     }
+}
+
+/// A list that the answer has only where something is in it.
+fn listed<T, U>(items: &[T], show: impl FnMut(&T) -> U) -> Option<Vec<U>> {
+    (!items.is_empty()).then(|| items.iter().map(show).collect())
 }
 
 /// How much of a function an answer shows.
@@ -304,7 +350,12 @@ pub(crate) fn configuration(
             variables: Some(variables.pairs().iter().cloned().collect()),
             error: None,
         }),
-        tracing_config: Some(types::TracingConfigResponse { mode: Some(types::TracingMode::PassThrough) }),
+        tracing_config: Some(types::TracingConfigResponse {
+            mode: Some(match configuration.tracing {
+                Tracing::PassThrough => types::TracingMode::PassThrough,
+                Tracing::Active => types::TracingMode::Active,
+            }),
+        }),
         revision_id: Some(function.revision.to_string()),
         state: (detail == Detail::Whole).then_some(match function.state {
             State::Pending => types::State::Pending,
@@ -330,11 +381,20 @@ pub(crate) fn configuration(
             runtime_version_arn: Some(runtime_version_arn(home, configuration.runtime)),
             error: None,
         }),
-        logging_config: Some(types::LoggingConfig {
-            log_format: Some(types::LogFormat::Text),
-            application_log_level: None,
-            system_log_level: None,
-            log_group: Some(function.log_group()),
+        logging_config: Some(show_logging(function)),
+        dead_letter_config: configuration
+            .dead_letter
+            .as_ref()
+            .map(|arn| types::DeadLetterConfig { target_arn: text(arn) }),
+        layers: listed(&configuration.layers, |layer| types::Layer {
+            arn: text(&layer.arn),
+            code_size: layer.package.zip_bytes.try_into().ok(),
+            ..types::Layer::default()
+        }),
+        file_system_configs: listed(&configuration.file_systems, |file_system| types::FileSystemConfig {
+            arn: file_system.arn.clone(),
+            local_mount_path: file_system.mount_path.clone(),
+            s3_files_config: None,
         }),
         ..types::FunctionConfiguration::default()
     }
@@ -366,7 +426,8 @@ mod tests {
 
     #[track_caller]
     fn update_configuration(request: Value) -> Result<(), Refusal> {
-        edit(serde_json::from_value(request).unwrap()).map(drop)
+        let current = Configuration::new(Runtime::parse("python3.12").unwrap(), "h".to_owned(), "r".to_owned());
+        edit(serde_json::from_value(request).unwrap())?(&current).map(drop)
     }
 
     fn creation() -> Value {
@@ -424,7 +485,6 @@ mod tests {
             assert_eq!(update_configuration(update), Err(Refusal::LogLevelWithText));
         }
         let logging = json!({ "LogFormat": "JSON", "SystemLogLevel": "WARN" });
-        let created = create(with(&creation(), "LoggingConfig", logging));
-        assert_eq!(created, not_built("CreateFunction with LogFormat JSON"));
+        assert_eq!(create(with(&creation(), "LoggingConfig", logging)), Ok(()));
     }
 }
