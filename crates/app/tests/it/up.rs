@@ -442,6 +442,15 @@ fn a_data_folder_among_the_functions_is_not_taken_for_one() {
 }
 
 #[test]
+fn a_folder_without_functions_is_told_and_watched() {
+    let functions = Functions::new();
+    let engine = functions.up(&[]);
+    let at = engine.wait_for_line(0, &["no function is below functions yet", "lambd.toml"]);
+    write(&root(&engine).join("greet/app.py"), "def handler(event, context):\n    return 1\n");
+    engine.wait_for_line(at, &["greet"]);
+}
+
+#[test]
 fn a_folder_that_is_not_there_is_refused() {
     let place = tempfile::tempdir().unwrap();
     let ran = clean(Command::new(env!("CARGO_BIN_EXE_lambd")))
