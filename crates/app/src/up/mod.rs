@@ -112,17 +112,24 @@ impl Up {
             ));
         }
         let identity = identity(&self.root);
+        if !self.clone().look(identity).await {
+            say(&format!(
+                "no function is below {} yet: one is a folder with a lambd.toml, an executable bootstrap, or a Python or \
+                 JavaScript file that has a handler",
+                self.root.display()
+            ));
+        }
         loop {
-            self.clone().look(identity).await;
             match &watcher {
                 Ok(_) => self.changed.notified().await,
                 Err(_) => self.clock.wake_at(self.clock.elapsed() + LOOK_EVERY).await,
             }
+            self.clone().look(identity).await;
         }
     }
 
-    /// Looks at every folder once and deploys those that are not what was last deployed.
-    async fn look(self: Arc<Self>, root: Option<(u64, u64)>) {
+    /// Looks at every folder once and deploys those that are not what was last deployed; tells whether there may be any.
+    async fn look(self: Arc<Self>, root: Option<(u64, u64)>) -> bool {
         let up = self.clone();
         let looked = tasks::off_thread("looking for functions", move || {
             let found = folder::find(&up.root, &up.data_dir);
@@ -133,7 +140,7 @@ impl Up {
             let files: Vec<Files> = files.collect();
             (found, files)
         });
-        let Ok((mut found, files)) = looked.await else { return };
+        let Ok((mut found, files)) = looked.await else { return true };
         if identity(&self.root) != root {
             // Unmounted, moved away, or put there anew: what is missing in it says nothing.
             let why = "it is not the folder that it was; start `lambd up` again to deploy from it".to_owned();
@@ -141,7 +148,7 @@ impl Up {
         }
         self.tell_unreadable(&found.unreadable);
         if found.unreadable.iter().any(|unreadable| unreadable.path == self.root) {
-            return;
+            return true;
         }
         self.leave_out_namesakes(&mut found);
         self.delete_missing(&found).await;
@@ -156,6 +163,7 @@ impl Up {
             }
             !is_gone || place.deploying.is_some()
         });
+        !still_there.is_empty()
     }
 
     fn files(&self, folder: &Folder) -> Files {
@@ -385,15 +393,7 @@ impl Up {
             Wanted::Newest(family) => {
                 let mut runtimes: Vec<Runtime> =
                     Runtime::all().filter(|runtime| runtime.identifier().starts_with(family)).collect();
-                let number = |runtime: &Runtime| -> Vec<u32> {
-                    // `3.12`, `20.x`, `al2023`.
-                    runtime
-                        .version()
-                        .split(|c: char| !c.is_ascii_digit())
-                        .filter_map(|part| part.parse().ok())
-                        .collect()
-                };
-                runtimes.sort_by_key(|runtime| std::cmp::Reverse(number(runtime)));
+                runtimes.sort_by_key(|runtime| std::cmp::Reverse(runtime.version_numbers()));
                 let mut remedy = format!("there is no {family} runtime");
                 for runtime in runtimes {
                     match self.sandbox.supports(runtime).await {
