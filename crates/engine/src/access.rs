@@ -33,6 +33,20 @@ pub enum Action {
     DeleteFunction,
     /// `lambda:InvokeFunction`
     InvokeFunction,
+    /// `lambda:PublishVersion`
+    PublishVersion,
+    /// `lambda:ListVersionsByFunction`
+    ListVersionsByFunction,
+    /// `lambda:CreateAlias`
+    CreateAlias,
+    /// `lambda:GetAlias`
+    GetAlias,
+    /// `lambda:ListAliases`
+    ListAliases,
+    /// `lambda:UpdateAlias`
+    UpdateAlias,
+    /// `lambda:DeleteAlias`
+    DeleteAlias,
     /// `lambda:PublishLayerVersion`
     PublishLayerVersion,
     /// `lambda:GetLayerVersion`

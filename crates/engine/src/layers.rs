@@ -17,6 +17,7 @@ use tokio::sync::Mutex;
 
 use crate::access::{self, Action, Caller};
 use crate::contents::Source;
+use crate::functions::Page;
 use crate::ports::{Clock, Dice, Kept, LayerRecords, Objects, Packages};
 use crate::tasks;
 
@@ -59,11 +60,6 @@ pub struct Filter<'a> {
     /// Only what says it is for this processor.
     pub architecture: Option<&'a str>,
 }
-
-/// One page of layers, each with its newest version that was asked for, and the name after which the next begins.
-pub type LayersPage = (Vec<Arc<LayerVersion>>, Option<LayerName>);
-/// One page of versions, newest first, and the number below which the next begins.
-pub type VersionsPage = (Vec<Arc<LayerVersion>>, Option<u64>);
 
 /// Layer versions as a function uses them, kept until the function's record names them.
 #[derive(Debug, Default)]
@@ -170,7 +166,7 @@ impl Layers {
         zip.ok_or_else(|| Refusal::LayerVersionUnknown.into())
     }
 
-    /// ListLayers: by name. A layer without a version that was asked for is not listed.
+    /// ListLayers: each layer's newest version that was asked for, by name. A layer without a version that was asked for is not listed.
     ///
     /// # Errors
     /// The caller may not.
@@ -180,13 +176,13 @@ impl Layers {
         filter: Filter<'_>,
         after: Option<&LayerName>,
         items_max: usize,
-    ) -> Result<LayersPage, Refusal> {
+    ) -> Result<Page<Arc<LayerVersion>, LayerName>, Refusal> {
         access::check_account(caller, Action::ListLayers)?;
         let layers = self.by_name.load();
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let behind = layers.range::<LayerName, _>((from, Bound::Unbounded));
         let found = behind.filter_map(|(_, layer)| layer.newest_for(filter.runtime, filter.architecture));
-        Ok(page(found.cloned(), items_max, |last| last.layer.name.clone()))
+        Ok(Page::of(found.cloned(), items_max, |last| last.layer.name.clone()))
     }
 
     /// ListLayerVersions: newest first; of a layer that does not exist none (recorded: `test_layer_exceptions`).
@@ -200,12 +196,12 @@ impl Layers {
         filter: Filter<'_>,
         below: Option<u64>,
         items_max: usize,
-    ) -> Result<VersionsPage, Refusal> {
+    ) -> Result<Page<Arc<LayerVersion>, u64>, Refusal> {
         access::check_layer(&self.home, caller, Action::ListLayerVersions, layer, layer.to_string())?;
-        let Some(layer) = self.layer(layer) else { return Ok((Vec::new(), None)) };
+        let Some(layer) = self.layer(layer) else { return Ok(Page { items: Vec::new(), next: None }) };
         let behind = layer.versions.range(..below.unwrap_or(u64::MAX)).rev().map(|(_, version)| version);
         let found = behind.filter(|version| version.is_for(filter.runtime, filter.architecture));
-        Ok(page(found.cloned(), items_max, |last| last.number))
+        Ok(Page::of(found.cloned(), items_max, |last| last.number))
     }
 
     /// DeleteLayerVersion; one that is not there is as good as deleted (recorded: `test_layer_lifecycle`). Functions
@@ -405,13 +401,6 @@ fn not_found(layer: &LayerArn, number: u64, is_for_function: bool) -> Refusal {
 
 fn differs(version: &LayerVersion) -> Fault {
     Fault::bare(format!("the record of {} is not what memory shows", version.arn()))
-}
-
-/// The first items, and after what the next page begins where there are more.
-fn page<T, M>(mut found: impl Iterator<Item = T>, items_max: usize, mark: impl Fn(&T) -> M) -> (Vec<T>, Option<M>) {
-    let items: Vec<T> = found.by_ref().take(items_max).collect();
-    let next = if found.next().is_some() { items.last().map(mark) } else { None };
-    (items, next)
 }
 
 /// Makes a change as a task of its own, which ends as a whole whether or not the caller stays.

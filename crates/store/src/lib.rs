@@ -11,6 +11,7 @@ mod holds;
 mod layers;
 mod packages;
 mod schema;
+mod settings;
 mod unpack;
 mod writer;
 

@@ -132,7 +132,7 @@ impl Packages for Store {
 
 impl Store {
     /// Unpacks again what functions need and is not there: somebody removed it, or it was never synced.
-    pub(crate) async fn restore(&self, functions: &[Function]) -> Result<(), Fault> {
+    pub(crate) async fn restore(&self, functions: Vec<&Function>) -> Result<(), Fault> {
         let mut needed = HashMap::new();
         for function in functions {
             let layers = function.configuration.layers.iter().map(|layer| layer.package.digest);

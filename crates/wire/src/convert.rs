@@ -5,3 +5,4 @@
 pub(crate) mod function;
 pub(crate) mod invocation;
 pub(crate) mod layer;
+pub(crate) mod version;

@@ -8,7 +8,7 @@ use domain::layer::{LayerArn, LayerStatement, LayerVersion};
 use domain::{Error, limits};
 use engine::access::{Action, Caller};
 use engine::contents::{Contents, Source};
-use engine::functions::Edit;
+use engine::functions::{CodeUpdate, Edit};
 use engine::layers::{Filter, NewVersion};
 use engine::ports::{ObjectName, Packages};
 use testkit::contracts::home;
@@ -62,7 +62,7 @@ impl Shop {
     async fn create(&self, name: &str, layers: &[&str]) -> Result<Arc<Function>, Error> {
         let code = Source::Zip(zip_of(&[("app.py", 0o644, b"code")]));
         let contents = Contents { code, layers: layers.iter().map(|&arn| arn.to_owned()).collect() };
-        self.house.functions.create_function(&Caller::Anyone, self.house.new_function(name), contents).await
+        self.house.functions.create_function(&Caller::Anyone, self.house.new_function(name), contents, false).await
     }
 
     async fn use_layers(&self, name: &str, layers: &[&str]) -> Result<Arc<Function>, Error> {
@@ -107,23 +107,24 @@ async fn listings_are_filtered_and_paged() {
     let (layers, caller) = (&shop.house.layers, Caller::Anyone);
     let list = |filter, after: Option<&str>, items| {
         let after = after.map(|name| layer(name).name);
-        let (found, next) = layers.list_layers(&caller, filter, after.as_ref(), items).unwrap();
-        let found: Vec<String> = found.iter().map(|found| format!("{}:{}", found.layer.name, found.number)).collect();
-        (found.join(" "), next.map(|next| next.to_string()))
+        let page = layers.list_layers(&caller, filter, after.as_ref(), items).unwrap();
+        let found: Vec<String> =
+            page.items.iter().map(|found| format!("{}:{}", found.layer.name, found.number)).collect();
+        (found.join(" "), page.next.map(|next| next.to_string()))
     };
     assert_eq!(list(Filter::default(), None, 2), ("a:2 b:1".into(), Some("b".into())));
     assert_eq!(list(Filter::default(), Some("b"), 2), ("c:1".into(), None));
     let python = Filter { runtime: Some("python3.12"), architecture: None };
     assert_eq!(list(python, None, 9), ("a:1".into(), None));
     let versions = |filter, below, items| {
-        let (found, next) = layers.list_layer_versions(&caller, &layer("a"), filter, below, items).unwrap();
-        (found.iter().map(|version| version.number).collect::<Vec<_>>(), next)
+        let page = layers.list_layer_versions(&caller, &layer("a"), filter, below, items).unwrap();
+        (page.items.iter().map(|version| version.number).collect::<Vec<_>>(), page.next)
     };
     assert_eq!(versions(Filter::default(), None, 1), (vec![2], Some(2)));
     assert_eq!(versions(Filter::default(), Some(2), 1), (vec![1], None));
     assert_eq!(versions(python, None, 9), (vec![1], None));
     let none = layers.list_layer_versions(&caller, &layer("none"), Filter::default(), None, 9).unwrap();
-    assert_eq!((none.0.len(), none.1), (0, None));
+    assert_eq!((none.items.len(), none.next), (0, None));
 }
 
 #[tokio::test]
@@ -216,7 +217,8 @@ async fn code_and_layers_share_one_limit() {
     assert_eq!(refusal(shop.use_layers("fn", &[&rest, &half]).await), refused);
     let code = zip_of(&[("app.py", 0o644, &vec![0; most / 2 + 1])]);
     let target = shop.house.target("fn");
-    let updated = shop.house.functions.update_function_code(&Caller::Anyone, &target, code, None, false).await;
+    let updated =
+        shop.house.functions.update_function_code(&Caller::Anyone, &target, None, CodeUpdate::default(), code).await;
     assert_eq!(refusal(updated), refused);
 }
 
@@ -265,7 +267,7 @@ async fn code_comes_from_an_object_store() {
     };
     let create = async |source: Source| {
         let contents = Contents { code: source, layers: Vec::new() };
-        shop.house.functions.create_function(&Caller::Anyone, shop.house.new_function("fn"), contents).await
+        shop.house.functions.create_function(&Caller::Anyone, shop.house.new_function("fn"), contents, false).await
     };
     for (bucket, key, expected) in [("none", "key.zip", "NoSuchBucket"), ("bucket", "none", "NoSuchKey")] {
         let refused = refusal(create(object(bucket, key)).await);
@@ -279,9 +281,11 @@ async fn code_comes_from_an_object_store() {
     shop.house.settled("fn").await;
     let target = shop.house.target("fn");
     let functions = &shop.house.functions;
-    let updated = functions.update_function_code(&Caller::Anyone, &target, object("none", "k"), None, false).await;
+    let updated = functions
+        .update_function_code(&Caller::Anyone, &target, None, CodeUpdate::default(), object("none", "k"))
+        .await;
     assert!(matches!(refusal(updated), Refusal::ObjectRefused { .. }));
-    let shown = functions.get_function(&Caller::Anyone, Action::GetFunction, &target).unwrap();
+    let (shown, _) = functions.get_function(&Caller::Anyone, Action::GetFunction, &target).unwrap();
     assert_eq!(shown.package, made.package);
     // Only what comes with the request is bounded by its own size.
     let bytes = usize::try_from(limits::ZIPPED_BYTES).unwrap() + 1;

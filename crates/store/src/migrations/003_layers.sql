@@ -17,3 +17,4 @@ CREATE TABLE layer_versions (
 -- Whether a package is still used: by a layer version, or by a function as one of its layers, which few have.
 CREATE INDEX layer_versions_by_package ON layer_versions (package);
 CREATE INDEX functions_with_layers ON functions (name) WHERE instr(document, '"layers":[{') > 0;
+CREATE INDEX versions_with_layers ON versions (name) WHERE instr(document, '"layers":[{') > 0;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use domain::function::LayerUse;
 use domain::layer::LayerVersion;
 use engine::ports::{LayerRecords, Packages, Records};
-use testkit::contracts::{function, layer_records_contract, layer_version};
+use testkit::contracts::{function, layer_records_contract, layer_version, record};
 use testkit::packages::zip_of;
 
 use crate::{open, run};
@@ -47,7 +47,7 @@ fn the_contents_of_layers_are_unpacked_again_where_they_went_missing() {
     let mut made = function("fn", 1);
     made.package = used;
     made.configuration.layers = vec![LayerUse { arn: "arn:gone".into(), package: used }];
-    assert!(run(store.insert(Arc::new(made))).unwrap());
+    assert!(run(store.insert(record(made), Vec::new())).unwrap());
     drop(store);
     let store = open(dir.path());
     for package in [published, used] {

@@ -93,7 +93,7 @@ pub(crate) fn new_function(
         (asked.package_type == Some(types::PackageType::Image) || image_uri.is_some(), "PackageType Image"),
         (s3_object_storage_mode.is_some(), "S3ObjectStorageMode"),
         (is_given(source_kms_key_arn.as_deref()), "SourceKMSKeyArn"),
-        (asked.publish == Some(true) || asked.publish_to.is_some(), "Publish"),
+        (asked.publish_to.is_some(), "PublishTo"),
         (asked.image_config.is_some(), "ImageConfig"),
         (is_given(asked.kms_key_arn.as_deref()), "KMSKeyArn"),
         (asked.code_signing_config_arn.is_some(), "CodeSigningConfigArn"),
@@ -142,7 +142,7 @@ pub(crate) fn new_code(asked: &types::UpdateFunctionCodeRequest) -> Result<Sourc
         (asked.image_uri.is_some(), "ImageUri"),
         (asked.s3_object_storage_mode.is_some(), "S3ObjectStorageMode"),
         (is_given(asked.source_kms_key_arn.as_deref()), "SourceKMSKeyArn"),
-        (asked.publish == Some(true) || asked.publish_to.is_some(), "Publish"),
+        (asked.publish_to.is_some(), "PublishTo"),
     ])?;
     check_architectures(asked.architectures.as_deref())?;
     let object = (asked.s3_bucket.clone(), asked.s3_key.clone(), asked.s3_object_version.clone());
@@ -354,7 +354,7 @@ pub(crate) fn configuration(
         memory_size: configuration.memory_mb.try_into().ok(),
         last_modified: Some(function.modified_at.strftime("%Y-%m-%dT%H:%M:%S%.3f+0000").to_string()),
         code_sha256: Some(function.package.digest.base64()),
-        version: text("$LATEST"),
+        version: Some(function.version.to_string()),
         vpc_config: configuration.network.as_ref().map(|network| types::VpcConfigResponse {
             subnet_ids: Some(network.subnets.clone()),
             security_group_ids: Some(network.security_groups.clone()),

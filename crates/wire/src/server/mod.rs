@@ -2,7 +2,6 @@
 
 mod bind;
 mod dispatch;
-mod layers;
 mod percent;
 pub mod request;
 pub mod response;

@@ -1,33 +1,16 @@
 //! The operations on layers: convert, call the engine, convert.
 
 use bytes::Bytes;
+use domain::Refusal;
 use domain::function::Digest;
 use domain::layer::LayerName;
-use domain::{Refusal, limits};
 use engine::access::Caller;
 use http::Response;
 
-use super::dispatch::{Answer, Call, Operations, write};
+use super::{Answer, Call, Operations, marker, page_items, read_marker, write};
 use crate::convert::layer;
 use crate::generated::operations as op;
 use crate::generated::types;
-
-/// MaxItems, bounded by a page.
-fn items_max(asked: Option<i32>) -> usize {
-    let page_max = limits::PAGE_ITEMS as usize;
-    asked.and_then(|items| usize::try_from(items).ok()).unwrap_or(page_max).min(page_max)
-}
-
-fn marker(text: &str) -> String {
-    data_encoding::BASE64.encode(text.as_bytes())
-}
-
-fn read_marker<T>(given: Option<&str>, read: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, Refusal> {
-    let Some(given) = given else { return Ok(None) };
-    let bytes = data_encoding::BASE64.decode(given.as_bytes()).ok();
-    let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
-    text.and_then(|text| read(&text)).map(Some).ok_or(Refusal::InvalidMarker)
-}
 
 impl Operations {
     pub(super) async fn publish_layer_version(&self, call: &Call<'_>) -> Answer {
@@ -54,11 +37,10 @@ impl Operations {
         let asked = call.read::<op::ListLayers>()?;
         let filter = layer::filter(asked.compatible_runtime, asked.compatible_architecture);
         let after = read_marker(asked.marker.as_deref(), LayerName::parse)?;
-        let (found, next) =
-            self.layers.list_layers(&call.caller, filter, after.as_ref(), items_max(asked.max_items))?;
+        let page = self.layers.list_layers(&call.caller, filter, after.as_ref(), page_items(asked.max_items))?;
         write::<op::ListLayers>(&types::ListLayersResponse {
-            next_marker: next.map(|name| marker(name.as_str())),
-            layers: Some(found.iter().map(|newest| layer::layer(newest)).collect()),
+            next_marker: page.next.map(|name| marker(name.as_str())),
+            layers: Some(page.items.iter().map(|newest| layer::layer(newest)).collect()),
         })
     }
 
@@ -67,11 +49,11 @@ impl Operations {
         let filter = layer::filter(asked.compatible_runtime, asked.compatible_architecture);
         let below = read_marker(asked.marker.as_deref(), |text| text.parse().ok())?;
         let of = self.home.read_layer(&asked.layer_name)?;
-        let items_max = items_max(asked.max_items);
-        let (found, next) = self.layers.list_layer_versions(&call.caller, &of, filter, below, items_max)?;
+        let items_max = page_items(asked.max_items);
+        let page = self.layers.list_layer_versions(&call.caller, &of, filter, below, items_max)?;
         write::<op::ListLayerVersions>(&types::ListLayerVersionsResponse {
-            next_marker: next.map(|number| marker(&number.to_string())),
-            layer_versions: Some(found.iter().map(|version| layer::listed(version)).collect()),
+            next_marker: page.next.map(|number| marker(&number.to_string())),
+            layer_versions: Some(page.items.iter().map(|version| layer::listed(version)).collect()),
         })
     }
 
@@ -117,7 +99,7 @@ impl Operations {
     }
 
     /// The zip behind GetLayerVersion's `Content.Location`.
-    pub(super) async fn layer_content(&self, path: &str, caller: &Caller) -> Answer {
+    pub(in crate::server) async fn layer_content(&self, path: &str, caller: &Caller) -> Answer {
         let unknown = || Refusal::LayerVersionUnknown;
         let mut parts = path.split('/');
         let mut part = || parts.next().ok_or_else(unknown);
