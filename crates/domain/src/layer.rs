@@ -215,7 +215,7 @@ impl LayerPolicy {
     /// The policy with one more statement.
     ///
     /// # Errors
-    /// The id is taken or the revision another one, judged in this order (recorded: `test_layer_policy_exceptions`).
+    /// The id is taken or the revision another one, judged in this order (LocalStack: `test_layer_policy_exceptions`).
     pub fn with(
         before: Option<&Self>,
         statement: LayerStatement,
@@ -294,7 +294,7 @@ impl LayerStatement {
 /// Judges whether a function may have one layer more.
 ///
 /// # Errors
-/// It has another version of it already (recorded: `test_layer_function_exceptions`).
+/// It has another version of it already (LocalStack: `test_layer_function_exceptions`).
 pub fn check_beside(used: &[(LayerArn, u64)], layer: &LayerArn, number: u64) -> Result<(), Refusal> {
     match used.iter().find(|(other, _)| other == layer) {
         None => Ok(()),
@@ -366,7 +366,7 @@ mod tests {
 
     #[test]
     fn a_policy_grows_and_shrinks_under_new_revisions() {
-        // Recorded: test_layer_policy_exceptions, test_layer_policy_lifecycle.
+        // LocalStack, whose tests are checked against AWS: test_layer_policy_exceptions, test_layer_policy_lifecycle.
         let revision = |n| RevisionId(Uuid::from_u128(n));
         let statement = |id: &str| LayerStatement { id: id.into(), principal: "*".into(), organization: None };
         let one = LayerPolicy::with(None, statement("s1"), None, revision(1)).unwrap();

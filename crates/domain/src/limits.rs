@@ -19,7 +19,7 @@ pub const CODE_REQUEST_BYTES: usize = 70_167_211;
 pub const ZIPPED_BYTES: u64 = 52_428_800;
 /// Bytes of a function's code and layers, unpacked (recorded: `test_oversized_unzipped_lambda`).
 pub const UNZIPPED_BYTES: u64 = 262_144_000;
-/// Layers of one function (recorded: `test_layer_function_quota_exception`).
+/// Layers of one function (LocalStack: `test_layer_function_quota_exception`).
 pub const LAYERS: usize = 5;
 /// Characters in a layer's bare name (service model, `LayerNameOrArn`).
 pub const LAYER_NAME_CHARS: usize = 140;

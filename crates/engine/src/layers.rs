@@ -185,7 +185,7 @@ impl Layers {
         Ok(Page::of(found.cloned(), items_max, |last| last.layer.name.clone()))
     }
 
-    /// ListLayerVersions: newest first; of a layer that does not exist none (recorded: `test_layer_exceptions`).
+    /// ListLayerVersions: newest first; of a layer that does not exist none (LocalStack: `test_layer_exceptions`).
     ///
     /// # Errors
     /// The layer is another account's.
@@ -204,7 +204,7 @@ impl Layers {
         Ok(Page::of(found.cloned(), items_max, |last| last.number))
     }
 
-    /// DeleteLayerVersion; one that is not there is as good as deleted (recorded: `test_layer_lifecycle`). Functions
+    /// DeleteLayerVersion; one that is not there is as good as deleted (LocalStack: `test_layer_lifecycle`). Functions
     /// that use it keep it.
     ///
     /// # Errors
@@ -284,7 +284,7 @@ impl Layers {
     }
 
     /// The layer versions that a function is to use, held. In AWS's order, one after the other: account, region,
-    /// existence, twice the same (recorded: `test_layer_function_exceptions`).
+    /// existence, twice the same (LocalStack: `test_layer_function_exceptions`).
     ///
     /// # Errors
     /// See there; or there are too many, or one is for another processor.

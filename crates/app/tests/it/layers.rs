@@ -92,7 +92,7 @@ fn every_mistake_is_answered_in_the_words_of_aws() {
     let engine = Engine::start();
     let one = publish(&engine, "l", &[("f", 0o644, b"1")]);
     let two = publish(&engine, "l", &[("f", 0o644, b"2")]);
-    // Recorded: test_layer_exceptions.
+    // LocalStack, whose tests are checked against AWS: test_layer_exceptions.
     let unknown = "The resource you requested does not exist.";
     for path in ["none/versions/1", "l/versions/9", "?find=LayerVersion&Arn="] {
         let answer = match path.strip_prefix('?') {
@@ -124,7 +124,7 @@ fn every_mistake_is_answered_in_the_words_of_aws() {
          satisfy constraint: [Member must satisfy enum value set: ["
     ));
 
-    // Recorded: test_layer_policy_exceptions.
+    // LocalStack, whose tests are checked against AWS: test_layer_policy_exceptions.
     let permission = |action: &str| json!({"StatementId": "s", "Action": action, "Principal": "*"});
     check_refused(
         &send(&engine, "POST", "l/versions/1/policy", &permission("*")),
@@ -142,7 +142,7 @@ fn every_mistake_is_answered_in_the_words_of_aws() {
         check_refused(&send(&engine, method, path, &body), 404, "ResourceNotFoundException", &text);
     }
 
-    // Recorded: test_layer_function_exceptions, test_layer_function_quota_exception.
+    // LocalStack, whose tests are checked against AWS: test_layer_function_exceptions, test_layer_function_quota_exception.
     let create = |layers: &[&str]| {
         let code = data_encoding::BASE64.encode(&zip_of(&[("bootstrap", 0o755, b"#!/bin/sh\n")]));
         let body = json!({

@@ -198,7 +198,7 @@ fn check_layers(aws: &Client<'_>) {
     assert_eq!((&newest["LayerName"], &newest["LayerArn"]), (&json!("shared"), &json!(layer)));
     assert_eq!(newest["LatestMatchingVersion"]["Version"], 2);
 
-    // Recorded: test_layer_policy_lifecycle, test_layer_policy_exceptions.
+    // LocalStack, whose tests are checked against AWS: test_layer_policy_lifecycle, test_layer_policy_exceptions.
     let gone = |operation: &str, text: &str| {
         format!("An error occurred (ResourceNotFoundException) when calling the {operation} operation: {text}")
     };

@@ -79,7 +79,7 @@ impl Shop {
 
 #[tokio::test]
 async fn numbers_go_up_and_are_never_given_twice() {
-    // Recorded: test_layer_lifecycle, test_layer_deterministic_version.
+    // LocalStack, whose tests are checked against AWS: test_layer_lifecycle, test_layer_deterministic_version.
     let shop = shop();
     let layers = &shop.house.layers;
     assert_eq!(shop.publish("l", b"one").await.arn(), "arn:aws:lambda:us-east-1:000000000000:layer:l:1");
@@ -167,7 +167,7 @@ async fn a_deleted_version_stays_with_the_functions_that_have_it() {
 
 #[tokio::test]
 async fn what_a_function_cannot_have_is_refused() {
-    // Recorded: test_layer_function_exceptions, test_layer_function_quota_exception.
+    // LocalStack, whose tests are checked against AWS: test_layer_function_exceptions, test_layer_function_quota_exception.
     let shop = shop();
     let mut arns = Vec::new();
     for name in ["a", "b", "c", "d", "e", "f"] {
@@ -224,7 +224,7 @@ async fn code_and_layers_share_one_limit() {
 
 #[tokio::test]
 async fn policies_are_kept_with_their_version() {
-    // Recorded: test_layer_policy_lifecycle, test_layer_policy_exceptions.
+    // LocalStack, whose tests are checked against AWS: test_layer_policy_lifecycle, test_layer_policy_exceptions.
     let shop = shop();
     let (layers, caller, name) = (&shop.house.layers, Caller::Anyone, layer("l"));
     shop.publish("l", b"1").await;

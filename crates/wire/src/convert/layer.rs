@@ -40,7 +40,7 @@ pub(crate) fn new_version(
 /// Reads a layer and a version of it.
 ///
 /// # Errors
-/// The number is less than one (recorded: `test_layer_exceptions`), or the name is none.
+/// The number is less than one (LocalStack: `test_layer_exceptions`), or the name is none.
 pub(crate) fn version(home: &Home, name: &str, number: i64) -> Result<(LayerArn, u64), Refusal> {
     match u64::try_from(number) {
         Ok(number) if number > 0 => Ok((home.read_layer(name)?, number)),
