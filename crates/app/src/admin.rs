@@ -1,5 +1,6 @@
 //! The admin listener: health, metrics and execution logs.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, header};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use jiff::Timestamp;
-use serde_json::json;
+use serde::Serialize;
 use store::{LogLine, LogPlace};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -108,7 +109,7 @@ impl Admin {
             }
             (method, path) => match path.strip_prefix(LOGS) {
                 Some(_) if *method != Method::GET => refuse(StatusCode::METHOD_NOT_ALLOWED, "only GET"),
-                Some(function) => self.log(function, query).await.unwrap_or_else(|refused| refused),
+                Some(function) => self.log(function, query).await,
                 None => refuse(
                     StatusCode::NOT_FOUND,
                     "the admin listener has /_lambd/health, /_lambd/logs/NAME and /metrics; the AWS API is on the other one",
@@ -118,43 +119,73 @@ impl Admin {
     }
 
     /// A page of a function's execution log. Logs stay when their function is deleted, as on AWS.
-    async fn log(&self, function: &str, query: &str) -> Result<Response<Bytes>, Response<Bytes>> {
-        let ask = LogAsk::read(&self.home, function, query)?;
-        let page = match self.logs.read(ask.function.clone(), ask.after, ask.since).await {
-            Ok(Some(page)) => page,
-            Ok(None) if self.catalog.get(&ask.function).is_some() => {
-                store::LogPage { is_last: true, next: ask.after, ..store::LogPage::default() }
+    async fn log(&self, function: &str, query: &str) -> Response<Bytes> {
+        let ask = match LogAsk::read(&self.home, function, query) {
+            Ok(ask) => ask,
+            Err(mistake) => return refuse(StatusCode::BAD_REQUEST, mistake),
+        };
+        let told = match self.logs.read(ask.function.clone(), ask.after, ask.since).await {
+            Ok(None) if self.catalog.get(&ask.function).is_none() => {
+                return refuse(StatusCode::NOT_FOUND, "there is no such function, nor a log of one");
             }
-            Ok(None) => return Err(refuse(StatusCode::NOT_FOUND, "there is no such function, nor a log of one")),
+            Ok(page) => {
+                let nothing = || store::LogPage { is_last: true, next: ask.after, ..store::LogPage::default() };
+                let (page, version) = (page.unwrap_or_else(nothing), ask.version);
+                // Thousands of lines: other requests need the thread.
+                tasks::off_thread("telling of a log", move || told(&page, version.as_deref())).await
+            }
+            Err(fault) => Err(fault),
+        };
+        match told {
+            Ok(body) => {
+                let mut response = Response::new(body.into());
+                let json = header::HeaderValue::from_static("application/json");
+                response.headers_mut().insert(header::CONTENT_TYPE, json);
+                response
+            }
             Err(fault) => {
                 tracing::warn!("{}", fault.chain());
-                return Err(refuse(
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    "the log cannot be read; the engine's log says why",
-                ));
+                refuse(StatusCode::INTERNAL_SERVER_ERROR, "the log cannot be read; the engine's log says why")
             }
-        };
-        let events: Vec<_> = page.lines.iter().filter(|line| ask.wants(line)).map(event).collect();
-        let next = format!("{}.{}", page.next.segment, page.next.offset);
-        let body = json!({ "events": events, "next": next, "last": page.is_last });
-        let mut response = Response::new(body.to_string().into());
-        response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
-        Ok(response)
+        }
     }
 }
 
-/// One line as JSON; what is no UTF-8 is there a second time, as it was.
-fn event(line: &LogLine) -> serde_json::Value {
-    let message = String::from_utf8_lossy(&line.bytes);
-    let mut event = json!({
-        "timestamp": line.at.as_millisecond(),
-        "logStreamName": line.stream,
-        "message": message,
-    });
-    if matches!(message, std::borrow::Cow::Owned(_)) {
-        event["bytes"] = data_encoding::BASE64.encode(&line.bytes).into();
+/// A page as JSON; of one version only where one is named.
+fn told(page: &store::LogPage, version: Option<&str>) -> String {
+    let wanted = |line: &&LogLine| version.is_none_or(|version| line.stream.contains(version));
+    let page = Page {
+        events: page.lines.iter().filter(wanted).map(Event::from).collect(),
+        next: format!("{}.{}", page.next.segment, page.next.offset),
+        last: page.is_last,
+    };
+    serde_json::to_string(&page).expect("texts and numbers are always JSON")
+}
+
+#[derive(Serialize)]
+struct Page<'a> {
+    events: Vec<Event<'a>>,
+    next: String,
+    last: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Event<'a> {
+    timestamp: i64,
+    log_stream_name: &'a str,
+    message: Cow<'a, str>,
+    /// The message as it was, where it is no UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<String>,
+}
+
+impl<'a> From<&'a LogLine> for Event<'a> {
+    fn from(line: &'a LogLine) -> Self {
+        let message = String::from_utf8_lossy(&line.bytes);
+        let bytes = matches!(message, Cow::Owned(_)).then(|| data_encoding::BASE64.encode(&line.bytes));
+        Self { timestamp: line.at.as_millisecond(), log_stream_name: &line.stream, message, bytes }
     }
-    event
 }
 
 /// Which part of which log is asked for.
@@ -167,13 +198,12 @@ struct LogAsk {
 }
 
 impl LogAsk {
-    fn read(home: &Home, function: &str, query: &str) -> Result<Self, Response<Bytes>> {
-        let mistaken = |text| refuse(StatusCode::BAD_REQUEST, text);
+    fn read(home: &Home, function: &str, query: &str) -> Result<Self, &'static str> {
         let target = home.read(&function.replace("%3A", ":").replace("%24", "$"), None);
-        let target = target.map_err(|_| mistaken("the path ends in the name or the ARN of a function"))?;
+        let target = target.map_err(|_| "the path ends in the name or the ARN of a function")?;
         let version = match target.qualifier {
             None => None,
-            Some(Qualifier::Alias(_)) => return Err(mistaken("an alias has no log; its versions have")),
+            Some(Qualifier::Alias(_)) => return Err("an alias has no log; its versions have"),
             Some(version) => Some(format!("[{version}]")),
         };
         let mut ask = Self { function: target.arn.name, version, after: LogPlace::default(), since: None };
@@ -184,20 +214,16 @@ impl LogAsk {
                     let place = value.split_once('.').and_then(|(segment, offset)| {
                         Some(LogPlace { segment: segment.parse().ok()?, offset: offset.parse().ok()? })
                     });
-                    ask.after = place.ok_or_else(|| mistaken("after takes what next was in the answer before"))?;
+                    ask.after = place.ok_or("after takes what next was in the answer before")?;
                 }
                 "since" => {
                     let moment = value.parse().ok().and_then(|millis| Timestamp::from_millisecond(millis).ok());
-                    ask.since = Some(moment.ok_or_else(|| mistaken("since takes milliseconds since 1970"))?);
+                    ask.since = Some(moment.ok_or("since takes milliseconds since 1970")?);
                 }
-                _ => return Err(mistaken("the query has after and since, and nothing else")),
+                _ => return Err("the query has after and since, and nothing else"),
             }
         }
         Ok(ask)
-    }
-
-    fn wants(&self, line: &LogLine) -> bool {
-        self.version.as_deref().is_none_or(|version| line.stream.contains(version))
     }
 }
 

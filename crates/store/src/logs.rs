@@ -52,7 +52,7 @@ impl Default for LogBounds {
             disk_bytes: 1024 * 1024 * 1024,
             age: jiff::SignedDuration::from_hours(7 * 24),
             segment_bytes: 4 * 1024 * 1024,
-            waiting_bytes: 8 * 1024 * 1024,
+            waiting_bytes: 4 * 1024 * 1024,
         }
     }
 }

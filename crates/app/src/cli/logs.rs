@@ -1,5 +1,6 @@
 //! `lambd logs`: a function's execution log, from the engine that keeps it.
 
+use std::fmt::Write as _;
 use std::io::{ErrorKind, Write as _};
 use std::time::Duration;
 
@@ -189,7 +190,7 @@ async fn ask(arguments: &Arguments, after: Option<&str>, since: Option<Timestamp
     }
     let mut path = format!("/_lambd/logs/{}?after={}", arguments.function, after.unwrap_or("0.0"));
     if let Some(since) = since {
-        path.push_str(&format!("&since={}", since.as_millisecond()));
+        write!(path, "&since={}", since.as_millisecond()).expect("a String takes everything");
     }
     let address = (host.trim_start_matches('[').trim_end_matches(']'), base.port_u16().unwrap_or(80));
     let stream = TcpStream::connect(address).await.map_err(|error| failed(error.into()))?;
