@@ -263,6 +263,15 @@ fn a_flood_is_kept_or_counted_and_hurts_nobody() {
     assert_eq!(kept + dropped, lines, "{dropped} dropped");
     // Bytes come out as they went in.
     assert!(log.windows(7).any(|bytes| bytes == [0, 255, 254, 10, 195, 40, 10]));
+    // A line beyond what CloudWatch takes comes in pieces.
+    let long = "y".repeat(600_000);
+    function.answer(&json!({"do": "write", "bytes": long.as_bytes()}));
+    let events = printed(&logs(&engine, &[&function.name, "--output", "json", "--since", "1m"]));
+    let pieces = events.lines().filter_map(|line| {
+        let event: Value = serde_json::from_str(line).unwrap();
+        event["message"].as_str().filter(|message| message.starts_with("yyy")).map(str::len)
+    });
+    assert_eq!(pieces.collect::<Vec<_>>(), [262_144, 262_144, 75_712]);
     // With what a line takes beside its 100 bytes they are 48 MB.
     let grown = engine.memory_peak_kib() - before;
     assert!(grown < 28 * 1024, "the engine grew by {grown} KiB");
