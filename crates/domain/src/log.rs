@@ -3,6 +3,7 @@
 //! Never here: where the lines are kept.
 
 mod application;
+mod json;
 mod record;
 
 use jiff::Timestamp;
@@ -11,9 +12,8 @@ use uuid::Uuid;
 use crate::limits;
 
 pub use application::is_kept;
-pub use record::{
-    InitPhase, InitStart, Initialization, Record, Report, RuntimeDone, Span, Status, Writer, output_event,
-};
+pub use json::{Writer, output_event};
+pub use record::{InitPhase, InitStart, Initialization, Record, Report, RuntimeDone, Span, Status};
 
 /// The name of an environment's log stream: `2024/04/23/[$LATEST]aa01…` (observed on AWS; recorded: `test_retries`).
 pub fn stream_name(now: Timestamp, version: &str, random: Uuid) -> String {
