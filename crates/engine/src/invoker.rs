@@ -12,14 +12,14 @@ use domain::environment::{Failure, InitEnd, Readiness};
 use domain::function::Function;
 use domain::invocation::{self, Outcome};
 use domain::log::{InitPhase, InitStart, Initialization, Record, Report, RuntimeDone, Span, Status};
-use domain::names::RequestId;
+use domain::names::{RequestId, Version};
 use domain::trace::{Sampling, TraceHeader};
 use domain::{Error, Fault, Refusal, limits, payload};
 use tokio::sync::oneshot;
 
 use crate::access::{self, Action, Caller};
 use crate::admission::{Admission, Lease};
-use crate::catalog::{Catalog, Serving};
+use crate::catalog::{Catalog, Deployed, Serving};
 use crate::environments::{CheckedOut, Environments};
 use crate::pool::Member;
 use crate::ports::{Answer, Clock, Dice, Event, Metric, Sandbox, Telemetry};
@@ -51,7 +51,7 @@ pub struct Answered {
     /// What the function answered, or how it failed.
     pub outcome: Outcome,
     /// Which version ran.
-    pub executed_version: &'static str,
+    pub executed_version: Version,
     /// The end of the log, if asked for.
     pub tail: Option<Vec<u8>>,
     /// The trace header of this invocation.
@@ -83,20 +83,16 @@ impl Invoker {
         Arc::new(Self { home, catalog, admission, environments, sandbox, telemetry, clock, dice, sampling })
     }
 
-    /// Runs a function and waits for its answer. The order of the checks is AWS's, as far as it is known.
-    ///
-    /// # Errors
-    /// The function could not run: permission, name, state, size, payload, concurrency. A function that ran and
-    /// failed is no error.
-    pub async fn invoke(self: &Arc<Self>, caller: &Caller, ask: Ask) -> Result<Answered, Error> {
+    /// The checks of an invocation, in AWS's order as far as it is known.
+    async fn judge(&self, caller: &Caller, ask: &Ask) -> Result<Judged, Error> {
         access::check(&self.home, caller, Action::InvokeFunction, &ask.target.arn)?;
-        let entry = resolve::for_invoke(&self.catalog, &ask.target)?;
-        entry.function.check_invocable()?;
+        let (_, version) = resolve::for_invoke(&self.catalog, &ask.target, || self.dice.bits())?;
+        version.function.check_invocable()?;
         if ask.payload.len() > limits::SYNC_REQUEST_BYTES {
             let bytes_max = limits::SYNC_REQUEST_BYTES;
             return Err(Refusal::RequestTooLarge { bytes_max, operation: "InvokeFunction" }.into());
         }
-        let payload = invocation::event(ask.payload);
+        let payload = invocation::event(ask.payload.clone());
         if payload.len() < CHECK_OFF_THREAD_BYTES {
             payload::check(&payload)?;
         } else {
@@ -104,8 +100,26 @@ impl Invoker {
             tasks::off_thread("checking a payload", move || payload::check(&payload)).await??;
         }
         let client_context = ask.client_context.as_deref().map(invocation::client_context).transpose()?;
-        let trace = self.trace(ask.trace.as_deref(), &entry.function);
-        let serving = entry.serving.clone();
+        Ok(Judged { version, payload, client_context })
+    }
+
+    /// Judges an invocation as [`Invoker::invoke`] does and runs nothing.
+    ///
+    /// # Errors
+    /// As for [`Invoker::invoke`], but for concurrency.
+    pub async fn dry_run(&self, caller: &Caller, ask: Ask) -> Result<(), Error> {
+        self.judge(caller, &ask).await.map(drop)
+    }
+
+    /// Runs a function and waits for its answer.
+    ///
+    /// # Errors
+    /// The function could not run: permission, name, state, size, payload, concurrency. A function that ran and
+    /// failed is no error.
+    pub async fn invoke(self: &Arc<Self>, caller: &Caller, ask: Ask) -> Result<Answered, Error> {
+        let Judged { version, payload, client_context } = self.judge(caller, &ask).await?;
+        let trace = self.trace(ask.trace.as_deref(), &version.function);
+        let serving = version.serving;
         let lease = self.admission.lease().inspect_err(|_| {
             self.telemetry.count(Metric::Throttles, &serving.function.arn.name);
         })?;
@@ -155,6 +169,13 @@ impl Invoker {
     pub async fn drained(&self) {
         self.admission.drained().await;
     }
+}
+
+/// An invocation that may run.
+struct Judged {
+    version: Deployed,
+    payload: Bytes,
+    client_context: Option<String>,
 }
 
 type Tell = oneshot::Sender<Result<Answered, Error>>;
@@ -254,7 +275,7 @@ impl Run {
         }
         member.log.record(&Record::Start {
             request_id: self.request_id,
-            version: "$LATEST".to_owned(),
+            version: self.function().version.to_string(),
             trace: self.sampled.clone(),
         });
         let answer = match init_failure {
@@ -267,7 +288,8 @@ impl Run {
             Answer::Failed(failure) => Outcome::of_failure(failure, self.request_id),
         };
         let failed = matches!(outcome, Outcome::FunctionError { .. });
-        let mut answered = Answered { outcome, executed_version: "$LATEST", tail: None, trace: self.trace.clone() };
+        let mut answered =
+            Answered { outcome, executed_version: self.function().version, tail: None, trace: self.trace.clone() };
         let mut tell = Some(tell);
         if !self.tail {
             // Nobody listening any more is fine: the caller has left.
@@ -368,7 +390,7 @@ impl Run {
             runtime_version: self.invoker.sandbox.runtime_version(runtime),
             runtime_version_arn: runtime_version_arn(&self.invoker.home, runtime),
             function: function.arn.name.to_string(),
-            version: "$LATEST".to_owned(),
+            version: function.version.to_string(),
             instance: member.log.source().stream.clone(),
             memory_mb: function.configuration.memory_mb,
         }));

@@ -11,6 +11,7 @@ mod holds;
 mod logs;
 mod packages;
 mod schema;
+mod settings;
 mod unpack;
 mod writer;
 

@@ -5,15 +5,17 @@ use std::process::{Output, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::engine_process::{ECHO, Engine, Request, lambd};
+use crate::engine_process::{Engine, Request, lambd};
 use crate::functions::{Deployed, Ran, is_python, normal};
+use crate::shell_function::bootstrap;
 use crate::tools::Interpreters;
 
-/// A function in the shell that prints its event and hands it back; what it prints once it is free again is late.
+/// A function in the shell that prints its event and hands it back; what it prints once it has answered is late.
 fn talkative() -> String {
-    let told = ECHO.replace("  printf 'POST", "  cat \"$event\"; echo\n  printf 'POST");
-    assert_ne!(told, ECHO);
-    told.replace("  head -c \"$length\" <&3 >/dev/null\n", "  head -c \"$length\" <&3 >/dev/null\n  echo late\n")
+    let function = bootstrap("", "tee -a /dev/stderr; echo >&2");
+    let late = function.replace("  read_answer /dev/null\n", "  read_answer /dev/null\n  echo late\n");
+    assert_ne!(late, function);
+    late
 }
 
 fn create_talkative(engine: &Engine, name: &str) {

@@ -17,6 +17,7 @@ mod recorded_errors;
 mod response_headers;
 mod runtimes;
 mod settings;
+mod shell_function;
 mod slow_reader;
 mod tools;
 mod unprivileged;

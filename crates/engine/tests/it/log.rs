@@ -20,7 +20,7 @@ async fn with(logging: Logging, tracing: Tracing) -> Arc<House> {
     new.configuration.logging = logging;
     new.configuration.tracing = tracing;
     let zip = testkit::packages::zip_of(&[("app.py", 0o644, b"")]);
-    house.functions.create_function(&Caller::Anyone, new, zip).await.unwrap();
+    house.functions.create_function(&Caller::Anyone, new, zip, false).await.unwrap();
     house.settled("fn").await;
     house
 }
