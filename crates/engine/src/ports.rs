@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use domain::alias::Alias;
 use domain::environment::{Failure, InitEnd};
-use domain::function::{Digest, Function, Package};
+use domain::function::{Digest, Function, LogFormat, Package};
 use domain::layer::{Layer, LayerName, LayerVersion};
 use domain::names::{AliasName, EnvironmentId, FunctionName, RequestId, RevisionId, VersionNumber};
 use domain::runtime::Runtime;
@@ -269,6 +269,8 @@ pub struct LogSource {
     pub group: String,
     /// One per environment.
     pub stream: String,
+    /// What the platform's lines are written in.
+    pub format: LogFormat,
 }
 
 /// What is counted, named as AWS names it in CloudWatch where AWS has it.

@@ -74,8 +74,11 @@ const FEATURES: [(&str, Support); 21] = [
     ("timeouts, crashes, the init limit of 10 s and the second init", Support::Works),
     ("concurrency", Support::Partly("reserved and provisioned concurrency, the rate of 10 per second and unit")),
     ("permissions", Support::Partly("every caller may do everything; credentials are not checked")),
-    ("execution log", Support::Partly("kept logs and `lambd logs`; `--function-logs` prints them")),
-    ("trace header in and out", Support::Partly("sampling, segments, loop detection")),
+    (
+        "execution log: text and JSON, levels, kept for `lambd logs`",
+        Support::Partly("`_LAMBDA_TELEMETRY_LOG_FD`: runtime clients write to standard output instead"),
+    ),
+    ("trace header in and out, sampling, the XRAY line", Support::Partly("segments are sent nowhere; loop detection")),
     ("Runtime API", Support::Partly("response streaming")),
     ("runtimes", Support::Partly("Java, Ruby and .NET: use `provided.al2023` with a bootstrap of your own")),
     ("isolation", Support::Partly("level `process`, which isolates nothing; the levels above it")),

@@ -11,6 +11,7 @@ mod gate;
 mod invoke_cli;
 mod layers;
 mod leftovers;
+mod logs;
 mod official_clients;
 mod processes;
 mod real_clients;

@@ -5,4 +5,5 @@ mod environments;
 mod functions;
 mod invoker;
 mod layers;
+mod log;
 mod versions;
