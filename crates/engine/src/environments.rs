@@ -184,6 +184,8 @@ impl Environments {
             id,
             runtime: function.configuration.runtime,
             code: self.packages.folder(function.package.digest),
+            layers: Vec::new(),
+            account: function.arn.account().to_owned(),
             memory_mb: function.configuration.memory_mb,
             storage_mb: function.configuration.storage_mb,
             variables: user.over(self.settings.variables.clone()),

@@ -208,7 +208,10 @@ impl Run {
                     let init = clock.elapsed().saturating_sub(begun);
                     return Ok(Prepared { init: Some(init), begun: clock.elapsed(), failure: None });
                 }
-                InitEnd::Failed(failure) => self.write_init_report(member, begun, InitPhase::Init, &failure),
+                InitEnd::Failed(failure) => {
+                    self.write_init_report(member, begun, InitPhase::Init, &failure);
+                    member.environment.recover().await;
+                }
             }
             begun = clock.elapsed();
         }
@@ -280,6 +283,10 @@ impl Run {
         if let Some(tell) = tell {
             answered.tail = member.log.take_tail();
             drop(tell.send(Ok(answered)));
+        }
+        if broken.is_some() {
+            // Its time is nobody's: the caller has been told, and the next call waits for no reset.
+            member.environment.recover().await;
         }
         member.readiness = Some(if broken.is_some() { Readiness::Reset } else { Readiness::Ready });
         invoker.environments.give_back(&self.serving, member);

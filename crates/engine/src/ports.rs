@@ -92,6 +92,10 @@ pub struct EnvironmentSpec {
     pub runtime: Runtime,
     /// The unpacked code.
     pub code: PathBuf,
+    /// The unpacked layers, merged into `/opt`; a later one covers an earlier one.
+    pub layers: Vec<PathBuf>,
+    /// The account that the function belongs to.
+    pub account: String,
     /// MB of memory configured.
     pub memory_mb: u32,
     /// MB of `/tmp`.
@@ -121,6 +125,11 @@ pub trait Environment: Send + Sync + std::fmt::Debug {
     fn invoke(&self, event: Event) -> Wait<'_, Answer>;
     /// Waits until the runtime asks for its next event; its time is still that of the last event.
     fn settle(&self) -> Wait<'_, Result<(), Failure>>;
+    /// After an initialisation or an invocation that failed: ends what is left of it. Extensions hear of it and have
+    /// their time to end; done when it returns. Where nobody calls it, the next [`Environment::init`] does the same.
+    fn recover(&self) -> Wait<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
     /// Whether the runtime is alive and waits for an event.
     fn is_ready(&self) -> bool;
     /// The most memory that it has used so far.

@@ -8,6 +8,7 @@
 pub mod clients;
 mod environment;
 mod folders;
+mod freeze;
 pub mod launcher;
 mod memory;
 mod output;

@@ -12,6 +12,7 @@ use tokio::sync::Mutex;
 
 use crate::environment::{Environment, STOP_LIMIT};
 use crate::folders::{self, Folders, FoldersError};
+use crate::freeze::Freezer;
 use crate::launcher::client::{LaunchError, Spawner};
 use crate::launcher::protocol::{Configuration, Refused};
 use crate::memory::MachineMemory;
@@ -62,6 +63,7 @@ pub(crate) struct Shared {
     pub clock: Arc<dyn Clock>,
     pub folders: Folders,
     pub runtimes: Runtimes,
+    pub freezer: Arc<Freezer>,
     spawner: Mutex<Arc<Spawner>>,
     /// All that live, and some that do no more; `None` when the sandbox is stopped.
     environments: std::sync::Mutex<Option<Vec<Weak<Environment>>>>,
@@ -104,6 +106,7 @@ impl Linux {
         let memory = MachineMemory::new();
         Ok(Self {
             shared: Arc::new(Shared {
+                freezer: Freezer::new(clock.clone()),
                 settings,
                 clock,
                 folders,

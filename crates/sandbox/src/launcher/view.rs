@@ -151,6 +151,7 @@ pub(crate) fn enter(mount_point: &Path, places: &Places) -> Result<(), Refused> 
     let code = read_only(&places.code)?;
     let clients = read_only(&places.clients)?;
     let storage = take_tree(&places.storage).map_err(step("open_tree"))?;
+    let opt = places.layers.last().map(|layer| read_only(layer)).transpose()?;
     let kept: Vec<(&PathBuf, OwnedFd)> =
         places.kept.iter().map(|path| Ok((path, read_only(path)?))).collect::<Result<_, Refused>>()?;
 
@@ -158,7 +159,9 @@ pub(crate) fn enter(mount_point: &Path, places: &Places) -> Result<(), Refused> 
     put(&code, &at("/var/task")).map_err(step("move_mount"))?;
     put(&clients, &at("/var/runtime")).map_err(step("move_mount"))?;
     put(&storage, &at("/tmp")).map_err(step("move_mount"))?;
-    if kept.iter().any(|(path, _)| path.starts_with("/opt")) {
+    if let Some(opt) = &opt {
+        put(opt, &at("/opt")).map_err(step("move_mount"))?;
+    } else if kept.iter().any(|(path, _)| path.starts_with("/opt")) {
         mount("tmpfs", at("/opt"), "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, Some(c"mode=755"))
             .map_err(step("mount(tmpfs)"))?;
     }

@@ -244,6 +244,8 @@ async fn a_function_sees_the_variables_of_lambda_and_none_of_ours() {
         let mut keys: Vec<&str> = variables.as_object().unwrap().keys().map(String::as_str).collect();
         keys.sort_unstable();
         let mut expected = vec![
+            "AWS_LAMBDA_FUNCTION_NAME",
+            "AWS_LAMBDA_FUNCTION_VERSION",
             "AWS_LAMBDA_RUNTIME_API",
             "AWS_XRAY_CONTEXT_MISSING",
             "AWS_XRAY_DAEMON_ADDRESS",
@@ -259,7 +261,7 @@ async fn a_function_sees_the_variables_of_lambda_and_none_of_ours() {
             "_HANDLER",
         ];
         if kind == Kind::RealFolders {
-            expected.insert(9, "TMPDIR");
+            expected.insert(11, "TMPDIR");
         }
         assert_eq!(keys, expected);
         assert_eq!(variables["LANG"], "C");

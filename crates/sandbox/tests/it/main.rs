@@ -4,6 +4,8 @@
 
 mod clients;
 mod environment;
+mod extensions;
+mod freeze;
 mod host;
 mod killed;
 mod machine;
