@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix;
 use tokio::sync::watch;
 
-use crate::admin;
+use crate::admin::{self, Admin};
 use crate::chance::{SystemClock, SystemDice};
 use crate::config::{LogFormat, Settings};
 use crate::stderr::Stderr;
@@ -73,10 +73,11 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
     let store = Arc::new(store::Store::open(&settings.data_dir, home.clone())?);
     let records: Arc<dyn Records> = store.clone();
     let packages: Arc<dyn Packages> = store;
+    let logs = Arc::new(store::Logs::open(&settings.data_dir, store::LogBounds::default())?);
     let linux = Arc::new(sandbox::Linux::start(sandbox_settings(&settings)?, clock.clone()).await?);
     report_isolation(&linux.report().await);
     let sandbox: Arc<dyn Sandbox> = linux.clone();
-    let meters = Arc::new(Meters::new(settings.function_logs.then(|| stderr.clone())));
+    let meters = Arc::new(Meters::new(settings.function_logs.then(|| stderr.clone())).keeping(logs.clone()));
     let telemetry: Arc<dyn Telemetry> = meters.clone();
 
     let catalog = Arc::new(Catalog::default());
@@ -109,10 +110,14 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
     let (stop, stopping) = watch::channel(false);
     let admin = tasks::spawn(
         "the admin listener",
-        admin::serve(admin_listener, (meters.clone(), clock.clone()), stopped(&stopping)),
+        admin::serve(
+            admin_listener,
+            Admin { meters: meters.clone(), logs: logs.clone(), catalog: catalog.clone(), home: home.clone() },
+            (clock.clone(), stopped(&stopping)),
+        ),
     );
     let api = tasks::spawn("the API", api.serve(listener, stopped(&stopping)));
-    tasks::spawn("housekeeping", keep_house((catalog, environments, functions.clone()), meters, clock.clone()))
+    tasks::spawn("housekeeping", keep_house((catalog, environments, functions.clone()), (meters, logs), clock.clone()))
         .detach();
     tasks::spawn("writing function logs", write_logs(stderr.clone(), clock.clone())).detach();
     // From here on an end is an orderly one.
@@ -193,13 +198,14 @@ fn stopped(stopping: &watch::Receiver<bool>) -> Pin<Box<dyn Future<Output = ()> 
 
 async fn keep_house(
     (catalog, environments, functions): (Arc<Catalog>, Arc<Environments>, Arc<Functions>),
-    meters: Arc<Meters>,
+    (meters, logs): (Arc<Meters>, Arc<store::Logs>),
     clock: Arc<dyn Clock>,
 ) {
     loop {
         clock.wake_at(clock.elapsed() + HOUSEKEEPING).await;
         environments.reap();
         meters.forget(|name| catalog.get(name).is_none());
+        logs.sweep(clock.now());
         if let Err(fault) = functions.sweep_packages().await {
             tracing::warn!("code that nothing uses stays on disk: {}", fault.chain());
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::error::ThrottleReason;
-use domain::function::Function;
+use domain::function::{Function, LogFormat, LogLevel};
 use domain::names::EnvironmentId;
 use domain::{Error, Fault, Refusal, log};
 
@@ -178,6 +178,7 @@ impl Environments {
             function: function.arn.name.clone(),
             group: function.log_group(),
             stream: log::stream_name(self.clock.now(), "$LATEST", self.dice.uuid()),
+            format: function.configuration.logging.format,
         };
         let user = function.configuration.variables.clone().unwrap_or_default();
         let spec = EnvironmentSpec {
@@ -191,7 +192,9 @@ impl Environments {
             variables: user.over(self.settings.variables.clone()),
             platform_variables: platform_variables(function, &source),
         };
-        let log = Arc::new(EnvironmentLog::new(source, self.telemetry.clone(), self.clock.clone()));
+        let log =
+            EnvironmentLog::new(source, &function.configuration.logging, (self.telemetry.clone(), self.clock.clone()));
+        let log = Arc::new(log);
         self.telemetry.count(Metric::ColdStarts, &function.arn.name);
         let environment = self.sandbox.start(spec, log.clone()).await?;
         Ok(Member::new(environment, log, room.0))
@@ -259,6 +262,12 @@ fn platform_variables(function: &Function, source: &LogSource) -> Vec<(String, S
     ];
     if !configuration.runtime.is_provided() {
         variables.push(("AWS_EXECUTION_ENV", format!("AWS_Lambda_{}", configuration.runtime)));
+    }
+    if configuration.logging.format == LogFormat::Json {
+        // Read by AWS's own runtime clients (awslambdaric, aws-lambda-nodejs-runtime-interface-client).
+        let level = configuration.logging.application_level.unwrap_or(LogLevel::Info);
+        variables.push(("AWS_LAMBDA_LOG_FORMAT", "JSON".to_owned()));
+        variables.push(("AWS_LAMBDA_LOG_LEVEL", level.as_str().to_owned()));
     }
     variables.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }

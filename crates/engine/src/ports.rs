@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::environment::{Failure, InitEnd};
-use domain::function::{Digest, Function, Package};
+use domain::function::{Digest, Function, LogFormat, Package};
 use domain::names::{EnvironmentId, FunctionName, RequestId};
 use domain::runtime::Runtime;
 use domain::{Error, Fault};
@@ -203,6 +203,8 @@ pub struct LogSource {
     pub group: String,
     /// One per environment.
     pub stream: String,
+    /// What the platform's lines are written in.
+    pub format: LogFormat,
 }
 
 /// What is counted, named as AWS names it in CloudWatch where AWS has it.

@@ -383,7 +383,7 @@ impl Request {
 }
 
 /// A function in the shell, by the Runtime API alone: it hands its event back.
-const ECHO: &str = r#"#!/bin/bash
+pub(crate) const ECHO: &str = r#"#!/bin/bash
 exec 3<>"/dev/tcp/${AWS_LAMBDA_RUNTIME_API/://}"
 answer() {
   length=0

@@ -9,6 +9,7 @@ mod functions;
 mod gate;
 mod invoke_cli;
 mod leftovers;
+mod logs;
 mod official_clients;
 mod processes;
 mod real_clients;
