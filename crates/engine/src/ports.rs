@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use domain::environment::{Failure, InitEnd};
 use domain::function::{Digest, Function, LogFormat, Package};
+use domain::log::Record;
 use domain::names::{EnvironmentId, FunctionName, RequestId};
 use domain::runtime::Runtime;
 use domain::{Error, Fault};
@@ -112,6 +113,12 @@ pub struct EnvironmentSpec {
 pub trait Output: Send + Sync {
     /// One line of the function's standard output or error.
     fn line(&self, line: &[u8]);
+    /// One line of an external extension's.
+    fn extension_line(&self, line: &[u8]) {
+        self.line(line);
+    }
+    /// What the sandbox has to say of extensions.
+    fn record(&self, record: &Record);
 }
 
 /// One execution environment. Its calls come one at a time.
@@ -130,6 +137,8 @@ pub trait Environment: Send + Sync + std::fmt::Debug {
     fn recover(&self) -> Wait<'_, ()> {
         Box::pin(std::future::ready(()))
     }
+    /// The platform has said something of this environment, of which its extensions may want to hear.
+    fn observe(&self, _at: Timestamp, _record: &Record) {}
     /// Whether the runtime is alive and waits for an event.
     fn is_ready(&self) -> bool;
     /// The most memory that it has used so far.

@@ -11,9 +11,12 @@ use std::time::Duration;
 
 use domain::Fault;
 use domain::environment::{Exit, ExtensionError, Failure, InitEnd};
+use domain::function::LogFormat;
 use domain::limits;
+use domain::log::{Record, Writer};
 use engine::ports::{self, Answer, EnvironmentSpec, Event, Output, Wait};
 use engine::tasks::{self, Task};
+use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::folders;
@@ -23,11 +26,13 @@ use crate::launcher::protocol::{Deed, Order, Places, Told};
 use crate::launcher::view_keep;
 use crate::memory::RuntimeMemory;
 use crate::output::OutputPipe;
+use crate::runtime_api::extension_routes::ExtensionApi;
 use crate::runtime_api::extensions::{Extensions, Facts, Reason};
 use crate::runtime_api::{self, conversation::Conversation, conversation::Settling};
 use crate::runtimes::Interpreter;
 use crate::sandbox::Shared;
 use crate::start::{self, Paths};
+use crate::telemetry::{Overheard, Telemetry};
 
 /// How long a runtime that has reported a failed initialisation may take to exit by itself.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -47,6 +52,7 @@ pub(crate) struct Environment {
     shared: Arc<Shared>,
     spec: EnvironmentSpec,
     output: Arc<dyn Output>,
+    telemetry: Arc<Telemetry>,
     folder: PathBuf,
     /// Held only by `init`, `stop` and a reset, which come one at a time.
     place: tokio::sync::Mutex<Option<Place>>,
@@ -158,7 +164,11 @@ impl Environment {
         output: Arc<dyn Output>,
     ) -> Result<Self, EnvironmentError> {
         let folder = shared.folders.environments.join(spec.id.to_string());
+        let is_json =
+            spec.platform_variables.iter().any(|(key, value)| key == "AWS_LAMBDA_LOG_FORMAT" && value == "JSON");
+        let format = if is_json { LogFormat::Json } else { LogFormat::Text };
         let environment = Self {
+            telemetry: Telemetry::new(shared.clock.clone(), format),
             shared,
             spec,
             output,
@@ -235,14 +245,23 @@ impl Environment {
     ) -> Result<Result<Started, Failure>, EnvironmentError> {
         let failed = |doing| move |source| EnvironmentError::Resources { doing, source };
         let (listener, at) = runtime_api::bind().await.map_err(failed("bind a port for the Runtime API"))?;
-        let (output, written_to) = OutputPipe::new(self.output.clone()).map_err(failed("make a pipe for output"))?;
+        let (output, written_to) =
+            OutputPipe::new(self.overheard(Writer::Function)).map_err(failed("make a pipe for output"))?;
         let serial = self.serials.fetch_add(1, Ordering::Relaxed);
         let conversation = Conversation::new(output.clone());
         // An identifier that was random stays one when others of its bits change.
         let seed = uuid::Uuid::from_u128(self.spec.id.0.as_u128() ^ (u128::from(serial) << 16));
         let extensions = Extensions::new(self.facts(), seed);
-        let server =
-            runtime_api::serve(listener, (conversation.clone(), extensions.clone()), self.shared.clock.clone());
+        let api = (
+            conversation.clone(),
+            Arc::new(ExtensionApi {
+                extensions: extensions.clone(),
+                telemetry: self.telemetry.clone(),
+                output: self.output.clone(),
+            }),
+        );
+        let server = runtime_api::serve(listener, api, self.shared.clock.clone());
+        self.telemetry.begin();
         let process = Arc::new(Process {
             serial,
             place: place.number,
@@ -267,6 +286,10 @@ impl Environment {
             self.start_extensions(place, &process).await?
         };
         Ok(launched.map(|()| (process, ready)))
+    }
+
+    fn overheard(&self, writer: Writer) -> Arc<dyn Output> {
+        Arc::new(Overheard { log: self.output.clone(), telemetry: self.telemetry.clone(), writer })
     }
 
     /// What extensions are told of the function.
@@ -327,7 +350,7 @@ impl Environment {
     ) -> Result<Result<(), Failure>, EnvironmentError> {
         let programs = place.init.extensions.clone();
         for (number, program) in programs.into_iter().enumerate() {
-            let (output, written_to) = OutputPipe::new(self.output.clone())
+            let (output, written_to) = OutputPipe::new(self.overheard(Writer::Extension))
                 .map_err(|source| EnvironmentError::Resources { doing: "make a pipe for output", source })?;
             let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
             process.extensions.expect(&name, output.clone());
@@ -388,6 +411,9 @@ impl Environment {
         let (process, ready) = match started {
             Ok(started) => started,
             Err(failure) => {
+                if let Some(process) = self.current.get() {
+                    self.tell_of(&process.extensions);
+                }
                 self.fail(&mut place, &failure).await;
                 return Ok(InitEnd::Failed(failure));
             }
@@ -396,6 +422,7 @@ impl Environment {
             biased;
             ready = self.get_ready(&mut place, interpreter.as_ref(), &process, ready) => match ready? {
                 Ok(()) => {
+                    self.tell_of(&process.extensions);
                     // Should the first invocation be the last, this is what is known.
                     self.note_memory(&process);
                     process.rest.idle(&self.shared.freezer);
@@ -414,9 +441,18 @@ impl Environment {
                 () = clock.wake_at(until) => {}
             }
         }
+        self.tell_of(&process.extensions);
         drop(process);
         self.fail(&mut place, &failure).await;
         Ok(InitEnd::Failed(failure))
+    }
+
+    /// At the end of an initialisation: what became of each extension.
+    fn tell_of(&self, extensions: &Extensions) {
+        if extensions.any() {
+            extensions.statuses().iter().for_each(|status| self.output.record(status));
+        }
+        self.telemetry.close();
     }
 
     /// Waits until the external extensions have registered, starts the runtime, and waits until it is ready and every
@@ -546,6 +582,7 @@ impl Environment {
         self.shut_down(&process, reason).await;
         self.end_all(place).await;
         process.extensions.all_ended();
+        self.telemetry.end();
         self.current.failing().take_if(|(failing, _)| Arc::ptr_eq(failing, &process));
     }
 
@@ -571,6 +608,7 @@ impl Environment {
             }
         }
         if is_external {
+            self.telemetry.hurry();
             let left = (begun + all).saturating_sub(clock.elapsed());
             let deadline_ms = (clock.now() + left).as_millisecond();
             tokio::select! {
@@ -668,6 +706,7 @@ impl Environment {
             process.conversation.end(&KILLED);
         }
         self.take_current();
+        self.telemetry.end();
         clear(place, self.folder.clone(), self.shared.clone()).await;
     }
 }
@@ -794,6 +833,10 @@ impl ports::Environment for Environment {
 
     fn recover(&self) -> Wait<'_, ()> {
         Box::pin(self.recover())
+    }
+
+    fn observe(&self, at: Timestamp, record: &Record) {
+        self.telemetry.record(at, record);
     }
 
     fn is_ready(&self) -> bool {

@@ -18,6 +18,7 @@ mod runtimes;
 mod sandbox;
 mod settings;
 mod start;
+mod telemetry;
 
 pub use folders::FoldersError;
 pub use launcher::end_with_us;

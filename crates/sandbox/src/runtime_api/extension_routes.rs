@@ -3,8 +3,13 @@
 //!
 //! Never here: who may do what when.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use domain::environment::ExtensionError;
+use domain::limits;
+use domain::log::Record;
+use engine::ports::Output;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use hyper::body::Incoming;
 use serde_json::{Value, json};
@@ -12,9 +17,11 @@ use uuid::Uuid;
 
 use super::extensions::{Extensions, Notice, Refused, What};
 use super::{Reply, accepted, collect, error, reply};
-use domain::limits;
+use crate::telemetry::{Api, Subscription, Telemetry};
 
 const BASE: &str = "/2020-01-01/extension";
+const TELEMETRY: &str = "/2022-07-01/telemetry";
+const LOGS: &str = "/2020-08-15/logs";
 const NAME: &str = "lambda-extension-name";
 const IDENTIFIER: &str = "lambda-extension-identifier";
 const EVENT_IDENTIFIER: &str = "lambda-extension-event-identifier";
@@ -23,18 +30,35 @@ const FEATURES: &str = "lambda-extension-accept-feature";
 /// Bytes of a request's body: a list of events, or an error. AWS names no limit.
 const BODY_BYTES_MAX: usize = 256 * 1024;
 
+/// What the requests of extensions are about.
+pub(crate) struct ExtensionApi {
+    pub extensions: Arc<Extensions>,
+    pub telemetry: Arc<Telemetry>,
+    /// Where it is said who has subscribed.
+    pub output: Arc<dyn Output>,
+}
+
 /// Everything that an extension can ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Route {
     Register,
     Next,
     Error(ExtensionError),
+    Subscribe(Api),
     /// The path is known, the method is not.
     OtherMethod,
 }
 
 /// `None` where it is not about extensions.
 pub(super) fn route(method: &Method, path: &str) -> Option<Route> {
+    let subscribe = match path {
+        TELEMETRY => Some(Api::Telemetry),
+        LOGS => Some(Api::Logs),
+        _ => None,
+    };
+    if let Some(api) = subscribe {
+        return Some(if method == Method::PUT { Route::Subscribe(api) } else { Route::OtherMethod });
+    }
     let (expected, route) = match path.strip_prefix(BASE)? {
         "/register" => (Method::POST, Route::Register),
         "/event/next" => (Method::GET, Route::Next),
@@ -45,8 +69,9 @@ pub(super) fn route(method: &Method, path: &str) -> Option<Route> {
     Some(if *method == expected { route } else { Route::OtherMethod })
 }
 
-pub(super) async fn answer(route: Route, extensions: &Extensions, request: Request<Incoming>) -> Reply {
+pub(super) async fn answer(route: Route, api: &ExtensionApi, request: Request<Incoming>) -> Reply {
     let (parts, body) = request.into_parts();
+    let extensions = &*api.extensions;
     let headers = &parts.headers;
     match route {
         Route::Register => register(extensions, headers, body).await,
@@ -60,6 +85,10 @@ pub(super) async fn answer(route: Route, extensions: &Extensions, request: Reque
                 let _ = collect(body, BODY_BYTES_MAX).await;
                 report(extensions, id, what, headers)
             }
+            Err(refused) => refused,
+        },
+        Route::Subscribe(which) => match identifier(headers) {
+            Ok(id) => subscribe(api, which, id, body).await,
             Err(refused) => refused,
         },
         Route::OtherMethod => reply(StatusCode::METHOD_NOT_ALLOWED, "text/plain", Bytes::new()),
@@ -198,6 +227,35 @@ fn report(extensions: &Extensions, id: Uuid, what: ExtensionError, headers: &Hea
     }
 }
 
+async fn subscribe(api: &ExtensionApi, which: Api, id: Uuid, body: Incoming) -> Reply {
+    let name = match api.extensions.name_of(id) {
+        Ok(name) => name,
+        Err(refused) => return refusal(&refused, &id.to_string()),
+    };
+    let closed = || match which {
+        Api::Telemetry => refuse("Telemetry.SubscriptionClosed", "Telemetry API subscription is closed"),
+        Api::Logs => refuse("Logs.SubscriptionClosed", "Logs API subscription is closed"),
+    };
+    let invalid = |message: &str| {
+        let body = json!({"errorType": "ValidationError", "errorMessage": message});
+        reply(StatusCode::BAD_REQUEST, "application/json", Bytes::from(body.to_string()))
+    };
+    let Ok((body, _)) = collect(body, BODY_BYTES_MAX).await else {
+        return invalid("Failed to read request body");
+    };
+    if !api.extensions.is_starting() {
+        return closed();
+    }
+    let subscription = match Subscription::parse(which, &body) {
+        Ok(subscription) => subscription,
+        Err(message) => return invalid(&message),
+    };
+    let types = subscription.types.clone();
+    api.telemetry.subscribe(&name, subscription);
+    api.output.record(&Record::TelemetrySubscription { name, state: "Subscribed".to_owned(), types });
+    reply(StatusCode::OK, "application/json", Bytes::from_static(b"\"OK\""))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,6 +269,9 @@ mod tests {
             (&get, "/2020-01-01/extension/event/next", Some(Route::Next)),
             (&post, "/2020-01-01/extension/init/error", Some(Route::Error(ExtensionError::Init))),
             (&post, "/2020-01-01/extension/exit/error", Some(Route::Error(ExtensionError::Exit))),
+            (&Method::PUT, "/2022-07-01/telemetry", Some(Route::Subscribe(Api::Telemetry))),
+            (&Method::PUT, "/2020-08-15/logs", Some(Route::Subscribe(Api::Logs))),
+            (&post, "/2022-07-01/telemetry", Some(Route::OtherMethod)),
             (&get, "/2020-01-01/extension/other", None),
             (&get, "/2018-06-01/runtime/invocation/next", None),
         ];

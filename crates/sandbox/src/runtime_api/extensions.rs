@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use domain::environment::{Exit, ExtensionError, Failure};
 use domain::limits;
+use domain::log::Record;
 use engine::ports::Event;
 use tokio::sync::{Notify, oneshot};
 use uuid::Uuid;
@@ -167,15 +168,6 @@ pub(crate) enum Refused {
         name: String,
         is_known: bool,
     },
-}
-
-/// What became of an extension, as the log tells it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Status {
-    pub name: String,
-    pub state: &'static str,
-    pub events: Vec<&'static str>,
-    pub error_type: Option<String>,
 }
 
 impl Phase {
@@ -507,12 +499,12 @@ impl Extensions {
     }
 
     /// What became of each, for the log.
-    pub(crate) fn statuses(&self) -> Vec<Status> {
+    pub(crate) fn statuses(&self) -> Vec<Record> {
         let state = self.state();
-        let status = |extension: &Extension| Status {
+        let status = |extension: &Extension| Record::Extension {
             name: extension.name.clone(),
-            state: extension.phase.name(),
-            events: extension.events.iter().map(|kind| kind.name()).collect(),
+            state: extension.phase.name().to_owned(),
+            events: extension.events.iter().map(|kind| kind.name().to_owned()).collect(),
             error_type: extension.reported.as_ref().map(|(_, error_type)| error_type.clone()),
         };
         state.all.iter().map(status).collect()
@@ -623,6 +615,7 @@ mod tests {
         assert_eq!(all.report(id, ExtensionError::Init, "x"), Err(Refused::State { from: "Ready", to: "InitError" }));
         assert_eq!(all.report(id, ExtensionError::Exit, "x"), Ok(()));
         assert_eq!(all.report(id, ExtensionError::Exit, "y"), Ok(()), "only the first counts");
-        assert_eq!(all.statuses()[0].error_type.as_deref(), Some("x"));
+        let Record::Extension { error_type, .. } = all.statuses().remove(0) else { panic!("it is one") };
+        assert_eq!(error_type.as_deref(), Some("x"));
     }
 }

@@ -4,7 +4,7 @@
 //! Never here: deadlines, and what an event is.
 
 pub(crate) mod conversation;
-mod extension_routes;
+pub(crate) mod extension_routes;
 pub(crate) mod extensions;
 
 use std::convert::Infallible;
@@ -28,7 +28,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use self::conversation::{Conversation, Next, Refused, Upload};
-use self::extensions::Extensions;
+use self::extension_routes::ExtensionApi;
 
 /// Connections that one runtime may hold; AWS's clients use one, threads of a function may ping.
 const CONNECTIONS_MAX: usize = 64;
@@ -59,7 +59,7 @@ pub(crate) async fn bind() -> std::io::Result<(TcpListener, String)> {
 /// Serves one runtime process until it is dropped, and with it every connection.
 pub(crate) async fn serve(
     listener: TcpListener,
-    (conversation, extensions): (Arc<Conversation>, Arc<Extensions>),
+    (conversation, extensions): (Arc<Conversation>, Arc<ExtensionApi>),
     clock: Arc<dyn Clock>,
 ) {
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));

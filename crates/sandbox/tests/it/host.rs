@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::environment::InitEnd;
+use domain::log::Record;
 use domain::names::{EnvironmentId, RequestId};
 use domain::runtime::Runtime;
 use domain::variables::Variables;
@@ -44,6 +45,8 @@ pub(crate) struct Host {
 #[derive(Default)]
 pub(crate) struct Lines {
     all: Mutex<Vec<Vec<u8>>>,
+    /// What was said of extensions.
+    pub(crate) records: Mutex<Vec<Record>>,
     came: Notify,
 }
 
@@ -51,6 +54,10 @@ impl Output for Lines {
     fn line(&self, line: &[u8]) {
         self.all.lock().unwrap().push(line.to_vec());
         self.came.notify_waiters();
+    }
+
+    fn record(&self, record: &Record) {
+        self.records.lock().unwrap().push(record.clone());
     }
 }
 
