@@ -40,7 +40,7 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 const RESET_LIMIT: Duration = Duration::from_secs(2);
 /// What a function with external extensions may take to end: 30 percent of it are the runtime's, the rest is theirs
 /// (AWS developer guide, lambda-runtime-environment; source of AWS's runtime interface emulator, `rapid/shutdown.go`).
-const SHUTDOWN_EXTERNAL: Duration = Duration::from_millis(2000);
+const SHUTDOWN_EXTERNAL: Duration = Duration::from_secs(2);
 const SHUTDOWN_RUNTIME: Duration = Duration::from_millis(600);
 /// What one with internal extensions only may take (the same page).
 const SHUTDOWN_INTERNAL: Duration = Duration::from_millis(500);

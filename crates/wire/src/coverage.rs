@@ -56,7 +56,7 @@ pub fn support(operation: Operation) -> Support {
 }
 
 /// What the reference page of `aws lambda invoke` promises, one by one.
-const FEATURES: [(&str, Support); 19] = [
+const FEATURES: [(&str, Support); 21] = [
     ("functions named by name, partial ARN and ARN", Support::Works),
     ("qualifiers", Support::Partly("versions and aliases: only `$LATEST` exists")),
     ("`RequestResponse`: the connection is held until the function answers or times out", Support::Works),
@@ -73,7 +73,9 @@ const FEATURES: [(&str, Support); 19] = [
     ("Runtime API", Support::Partly("response streaming")),
     ("runtimes", Support::Partly("Java, Ruby and .NET: use `provided.al2023` with a bootstrap of your own")),
     ("isolation", Support::Partly("level `process`, which isolates nothing; the levels above it")),
-    ("layers, extensions, container images", Support::NotYet),
+    ("between invocations an environment stands still; shutdown phase", Support::Works),
+    ("extensions, Telemetry API, Logs API", Support::Works),
+    ("layers, container images", Support::NotYet),
     ("response streaming, function URLs", Support::NotYet),
     ("durable functions, tenants, capacity providers", Support::NotYet),
 ];

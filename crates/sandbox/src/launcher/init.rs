@@ -23,6 +23,9 @@ use super::view;
 
 /// Open files that Lambda allows a function (recorded: `test_runtime_ulimits`).
 const OPEN_FILES: u64 = 1024;
+/// Bytes that it may lock, and of its stack unless it asks for more (the same recording).
+const LOCKED_BYTES: u64 = 65_536;
+const STACK_BYTES: u64 = 8_388_608;
 
 /// Where Lambda looks for external extensions (AWS developer guide, runtimes-extensions-api).
 const EXTENSIONS: &str = "/opt/extensions";
@@ -201,7 +204,9 @@ impl Init {
                     if new.is_empty() {
                         return;
                     }
-                    new.into_iter().for_each(|pid| signal(pid, sent));
+                    for pid in new {
+                        signal(pid, sent);
+                    }
                 }
             }
         }
@@ -299,6 +304,10 @@ fn become_runtime(folder: &Path, output: &OwnedFd) -> io::Result<()> {
     let _ = fs::write("/proc/self/oom_score_adj", "500");
     limit(Resource::Nofile, OPEN_FILES)?;
     limit(Resource::Core, 0)?;
+    limit(Resource::Memlock, LOCKED_BYTES)?;
+    let stack = rustix::process::getrlimit(Resource::Stack);
+    let current = Some(stack.maximum.map_or(STACK_BYTES, |most| most.min(STACK_BYTES)));
+    rustix::process::setrlimit(Resource::Stack, Rlimit { current, maximum: stack.maximum })?;
     rustix::process::umask(Mode::WGRP | Mode::WOTH);
     rustix::process::chdir(folder)?;
     sys::forget_signals();

@@ -96,9 +96,9 @@ fn name_sandbox(mount_point: &Path) -> io::Result<()> {
     hosts.extend_from_slice(b"\n127.0.0.1 sandbox.localdomain sandbox\n");
     let new = mount_point.join("hosts");
     fs::write(&new, hosts)?;
-    let tree = take_tree(&new);
+    let placed = take_tree(&new).and_then(|tree| put(&tree, &mount_point.join("etc/hosts")));
     fs::remove_file(&new)?;
-    put(&tree?, &mount_point.join("etc/hosts"))
+    placed
 }
 
 /// What a folder of the host holds, except `own`. What cannot be shown (a mount that answers nobody) is left out.

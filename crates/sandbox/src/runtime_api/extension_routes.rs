@@ -77,7 +77,7 @@ pub(super) async fn answer(route: Route, api: &ExtensionApi, request: Request<In
         Route::Register => register(extensions, headers, body).await,
         Route::Next => match identifier(headers) {
             Ok(id) => next(extensions, id).await,
-            Err(refused) => refused,
+            Err(refused) => *refused,
         },
         Route::Error(what) => match identifier(headers) {
             Ok(id) => {
@@ -85,11 +85,11 @@ pub(super) async fn answer(route: Route, api: &ExtensionApi, request: Request<In
                 let _ = collect(body, BODY_BYTES_MAX).await;
                 report(extensions, id, what, headers)
             }
-            Err(refused) => refused,
+            Err(refused) => *refused,
         },
         Route::Subscribe(which) => match identifier(headers) {
             Ok(id) => subscribe(api, which, id, body).await,
-            Err(refused) => refused,
+            Err(refused) => *refused,
         },
         Route::OtherMethod => reply(StatusCode::METHOD_NOT_ALLOWED, "text/plain", Bytes::new()),
     }
@@ -105,11 +105,15 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
 }
 
 /// Who asks.
-pub(super) fn identifier(headers: &HeaderMap) -> Result<Uuid, Reply> {
+pub(super) fn identifier(headers: &HeaderMap) -> Result<Uuid, Box<Reply>> {
     match text(headers, IDENTIFIER) {
-        "" => Err(refuse("Extension.MissingExtensionIdentifier", "Missing Lambda-Extension-Identifier header")),
-        given => Uuid::try_parse(given)
-            .map_err(|_| refuse("Extension.InvalidExtensionIdentifier", "Invalid Lambda-Extension-Identifier")),
+        "" => {
+            let text = "Missing Lambda-Extension-Identifier header";
+            Err(Box::new(refuse("Extension.MissingExtensionIdentifier", text)))
+        }
+        given => Uuid::try_parse(given).map_err(|_| {
+            Box::new(refuse("Extension.InvalidExtensionIdentifier", "Invalid Lambda-Extension-Identifier"))
+        }),
     }
 }
 

@@ -200,7 +200,7 @@ async fn post(host: &str, port: u16, path: &str, body: Bytes) -> std::io::Result
     };
     let connection = async {
         let _ = connection.await;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     };
     tokio::select! {
         biased;

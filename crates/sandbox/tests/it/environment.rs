@@ -296,6 +296,9 @@ async fn a_function_inherits_no_descriptor_limit_or_signal_of_ours() {
         };
         assert_eq!(limit("Max open files"), ["1024", "1024"]);
         assert_eq!(limit("Max core file size"), ["0", "0"]);
+        // Recorded: test_runtime_ulimits.
+        assert_eq!(limit("Max locked memory"), ["65536", "65536"]);
+        assert_eq!(limit("Max stack size")[1], "8388608");
         let status = function.ask(json!("signals")).await;
         let blocked = status.as_str().unwrap().lines().find(|line| line.starts_with("SigBlk:")).unwrap().to_owned();
         assert_eq!(blocked, "SigBlk:\t0000000000000000");

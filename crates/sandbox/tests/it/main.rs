@@ -10,3 +10,4 @@ mod host;
 mod killed;
 mod machine;
 mod runtime_api;
+mod telemetry;

@@ -84,13 +84,29 @@ fn be_an_extension(name: &str, script: &Value, registered: &dyn Fn()) {
         say(&format!("{name} init error {}", head.lines().next().unwrap()));
         std::process::exit(3);
     }
+    if let Some(subscription) = script.get("subscribe") {
+        let body = subscription.to_string();
+        let (head, body) = api.ask_at("PUT", "/2022-07-01/telemetry", &[&id], body.as_bytes());
+        let status = head.split(' ').nth(1).unwrap().to_owned();
+        say(&format!("{name} subscribed {status} {}", String::from_utf8(body).unwrap()));
+    }
     run(&script["registered"], &mut api);
     loop {
         let (_, event) = api.ask_at("GET", "/2020-01-01/extension/event/next", &[&id], b"");
         let event: Value = serde_json::from_slice(&event).unwrap();
         let what = event["eventType"].as_str().unwrap().to_owned();
         say(&format!("{name} got {event}"));
-        run(&script[&what], &mut api);
+        for step in script[&what].as_array().into_iter().flatten() {
+            match step.get("subscribe again") {
+                Some(subscription) => {
+                    let body = subscription.to_string();
+                    let (head, body) = api.ask_at("PUT", "/2022-07-01/telemetry", &[&id], body.as_bytes());
+                    let status = head.split(' ').nth(1).unwrap().to_owned();
+                    say(&format!("again {status} {}", String::from_utf8(body).unwrap()));
+                }
+                None => drop(do_step(step, &mut api)),
+            }
+        }
         if what == "SHUTDOWN" {
             return;
         }
@@ -181,6 +197,10 @@ fn do_step(step: &Value, api: &mut Api) -> Value {
             env::vars().for_each(|(key, value)| println!("{key}={value}"));
             say(&format!("folder {}", env::current_dir().unwrap().display()));
             Value::Null
+        }
+        "resolve" => {
+            use std::net::ToSocketAddrs as _;
+            json!((text, 80).to_socket_addrs().unwrap().next().unwrap().ip().to_string())
         }
         "await file" => {
             while !PathBuf::from(text).exists() {
