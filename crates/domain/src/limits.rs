@@ -58,3 +58,6 @@ pub const STORAGE_MB_MAX: u32 = 10_240;
 pub const ACCOUNT_CONCURRENCY: u32 = 1_000;
 /// Items that a listing returns by default, and at most (API reference, `ListFunctions`).
 pub const PAGE_ITEMS: u32 = 50;
+
+/// Extensions of a function, external and internal (source of AWS's runtime interface emulator).
+pub const EXTENSIONS: usize = 10;

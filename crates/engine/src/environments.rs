@@ -189,6 +189,7 @@ impl Environments {
                 let layers = function.configuration.layers.iter();
                 layers.map(|layer| self.packages.folder(layer.package.digest)).collect()
             },
+            account: function.arn.account().to_owned(),
             memory_mb: function.configuration.memory_mb,
             storage_mb: function.configuration.storage_mb,
             variables: user.over(self.settings.variables.clone()),
@@ -199,6 +200,7 @@ impl Environments {
         let log = Arc::new(log);
         self.telemetry.count(Metric::ColdStarts, &function.arn.name);
         let environment = self.sandbox.start(spec, log.clone()).await?;
+        log.belongs_to(&environment);
         Ok(Member::new(environment, log, room.0))
     }
 
@@ -262,6 +264,13 @@ fn platform_variables(function: &Function, source: &LogSource) -> Vec<(String, S
         ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
         ("_HANDLER", configuration.handler.clone()),
     ];
+    // Runtimes write what they log in the format of the function's log (AWS developer guide,
+    // monitoring-cloudwatchlogs-logformat).
+    if configuration.logging.format == LogFormat::Json {
+        variables.push(("AWS_LAMBDA_LOG_FORMAT", "JSON".to_owned()));
+        let level = configuration.logging.application_level.unwrap_or(LogLevel::Info);
+        variables.push(("AWS_LAMBDA_LOG_LEVEL", level.as_str().to_owned()));
+    }
     if !configuration.runtime.is_provided() {
         variables.push(("AWS_EXECUTION_ENV", format!("AWS_Lambda_{}", configuration.runtime)));
     }

@@ -247,6 +247,7 @@ impl Run {
                 }
                 InitEnd::Failed(failure) => {
                     self.write_init_end(member, begun, InitPhase::Init, &seen(&failure));
+                    member.environment.recover().await;
                 }
             }
             begun = clock.elapsed();
@@ -320,6 +321,10 @@ impl Run {
         if let Some(tell) = tell {
             answered.tail = member.log.take_tail();
             drop(tell.send(Ok(answered)));
+        }
+        if broken.is_some() {
+            // Its time is nobody's: the caller has been told, and the next call waits for no reset.
+            member.environment.recover().await;
         }
         member.readiness = Some(if broken.is_some() { Readiness::Reset } else { Readiness::Ready });
         invoker.environments.give_back(&self.serving, member);

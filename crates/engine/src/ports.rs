@@ -167,6 +167,8 @@ pub struct EnvironmentSpec {
     pub code: PathBuf,
     /// The unpacked layers, merged into `/opt`; a later one covers an earlier one.
     pub layers: Vec<PathBuf>,
+    /// The account that the function belongs to.
+    pub account: String,
     /// MB of memory configured.
     pub memory_mb: u32,
     /// MB of `/tmp`.
@@ -183,6 +185,12 @@ pub struct EnvironmentSpec {
 pub trait Output: Send + Sync {
     /// One line of the function's standard output or error.
     fn line(&self, line: &[u8]);
+    /// One line of an external extension's.
+    fn extension_line(&self, line: &[u8]) {
+        self.line(line);
+    }
+    /// What the sandbox has to say of extensions.
+    fn record(&self, record: &domain::log::Record);
 }
 
 /// One execution environment. Its calls come one at a time.
@@ -196,6 +204,13 @@ pub trait Environment: Send + Sync + std::fmt::Debug {
     fn invoke(&self, event: Event) -> Wait<'_, Answer>;
     /// Waits until the runtime asks for its next event; its time is still that of the last event.
     fn settle(&self) -> Wait<'_, Result<(), Failure>>;
+    /// After an initialisation or an invocation that failed: ends what is left of it. Extensions hear of it and have
+    /// their time to end; done when it returns. Where nobody calls it, the next [`Environment::init`] does the same.
+    fn recover(&self) -> Wait<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+    /// The platform has said something of this environment, of which its extensions may want to hear.
+    fn observe(&self, _at: Timestamp, _record: &domain::log::Record) {}
     /// Whether the runtime is alive and waits for an event.
     fn is_ready(&self) -> bool;
     /// The most memory that it has used so far.

@@ -3,13 +3,13 @@
 //!
 //! Never here: where lines are kept.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use domain::function::{LogFormat, LogLevel, Logging};
 use domain::log::{self, Record, Tail};
 use jiff::Timestamp;
 
-use crate::ports::{Clock, LogSource, Output, Telemetry};
+use crate::ports::{Clock, Environment, LogSource, Output, Telemetry};
 
 /// One environment's log.
 pub struct EnvironmentLog {
@@ -20,6 +20,8 @@ pub struct EnvironmentLog {
     telemetry: Arc<dyn Telemetry>,
     clock: Arc<dyn Clock>,
     tail: Mutex<Option<Tail>>,
+    /// Whose log it is: its extensions may want to hear of what the platform says.
+    environment: OnceLock<Weak<dyn Environment>>,
 }
 
 impl EnvironmentLog {
@@ -30,12 +32,28 @@ impl EnvironmentLog {
             LogFormat::Text => LogLevel::Trace,
         };
         let system_level = logging.system_level.unwrap_or(LogLevel::Info);
-        Self { source, application_level, system_level, telemetry, clock, tail: Mutex::new(None) }
+        Self {
+            source,
+            application_level,
+            system_level,
+            telemetry,
+            clock,
+            tail: Mutex::new(None),
+            environment: OnceLock::new(),
+        }
+    }
+
+    /// Whose log it is.
+    pub fn belongs_to(&self, environment: &Arc<dyn Environment>) {
+        let _ = self.environment.set(Arc::downgrade(environment));
     }
 
     /// Writes what the platform has to say, as far as the function's format and level let it.
     pub fn record(&self, record: &Record) {
         let now = self.clock.now();
+        if let Some(environment) = self.environment.get().and_then(Weak::upgrade) {
+            environment.observe(now, record);
+        }
         if let Some(line) = record.line(now, self.source.format, self.system_level) {
             self.write(now, line.as_bytes());
         }
@@ -69,6 +87,15 @@ impl Output for EnvironmentLog {
         if log::is_kept(line, self.application_level) {
             self.write(self.clock.now(), line);
         }
+    }
+
+    fn extension_line(&self, line: &[u8]) {
+        // The application's level is not theirs.
+        self.write(self.clock.now(), line);
+    }
+
+    fn record(&self, record: &Record) {
+        self.record(record);
     }
 }
 

@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 
 use crate::environment::{Environment, STOP_LIMIT};
 use crate::folders::{self, Folders, FoldersError};
+use crate::freeze::Freezer;
 use crate::launcher::client::{LaunchError, Spawner};
 use crate::launcher::protocol::{Configuration, Refused};
 use crate::layers::Merging;
@@ -67,6 +68,7 @@ pub(crate) struct Shared {
     pub merging: Merging,
     /// Whether the kernel has refused to lay folders over one another.
     pub overlay_refused: AtomicBool,
+    pub freezer: Arc<Freezer>,
     spawner: Mutex<Arc<Spawner>>,
     /// All that live, and some that do no more; `None` when the sandbox is stopped.
     environments: std::sync::Mutex<Option<Vec<Weak<Environment>>>>,
@@ -109,6 +111,7 @@ impl Linux {
         let memory = MachineMemory::new();
         Ok(Self {
             shared: Arc::new(Shared {
+                freezer: Freezer::new(clock.clone()),
                 settings,
                 clock,
                 folders,

@@ -117,12 +117,38 @@ fn client_arguments(spec: &EnvironmentSpec, interpreter: &Interpreter, paths: &P
     arguments
 }
 
-/// What the user may override.
-fn defaults(spec: &EnvironmentSpec, interpreter: Option<&Interpreter>, paths: &Paths) -> Vec<(String, String)> {
+/// Variables of the runtime that extensions do not get (AWS developer guide, runtimes-extensions-api, "Environment
+/// variables"; source of AWS's runtime interface emulator, `rapidcore/env`). Nor do they get any that begins with `_`.
+const NOT_FOR_EXTENSIONS: [&str; 7] = [
+    "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "AWS_XRAY_CONTEXT_MISSING",
+    "AWS_XRAY_DAEMON_ADDRESS",
+    "LAMBDA_RUNTIME_DIR",
+    "LAMBDA_TASK_ROOT",
+];
+
+/// The start of an external extension.
+pub(crate) fn extension(serial: u32, spec: &EnvironmentSpec, program: PathBuf, runtime_api: &str) -> Start {
+    let paths = Paths::own();
+    let variables = lay_over(owned(common(None, &paths)), &spec.variables, platform(spec, &paths, runtime_api));
+    let seen = variables.into_iter().filter(|(key, _)| !key.starts_with('_') && !NOT_FOR_EXTENSIONS.contains(&&**key));
+    Start {
+        serial,
+        programs: vec![program],
+        arguments: Vec::new(),
+        variables: seen.map(|(key, value)| OsString::from(format!("{key}={value}"))).collect(),
+        folder: "/".into(),
+    }
+}
+
+/// What the user may override, whatever the runtime.
+fn common(interpreter: Option<&Interpreter>, paths: &Paths) -> Vec<(&'static str, String)> {
     let task = paths.task.display();
     let runtime = paths.runtime.display();
     let opt = paths.opt.as_deref().unwrap_or(Path::new("/opt")).display();
-    let mut all = vec![
+    vec![
         ("LANG", "en_US.UTF-8".to_owned()),
         ("TZ", ":UTC".to_owned()),
         ("PATH", path(interpreter, &format!("{opt}/bin"))),
@@ -135,7 +161,15 @@ fn defaults(spec: &EnvironmentSpec, interpreter: Option<&Interpreter>, paths: &P
         ("AWS_XRAY_DAEMON_ADDRESS", "127.0.0.1:2000".to_owned()),
         ("_AWS_XRAY_DAEMON_ADDRESS", "127.0.0.1".to_owned()),
         ("_AWS_XRAY_DAEMON_PORT", "2000".to_owned()),
-    ];
+    ]
+}
+
+/// What the user may override.
+fn defaults(spec: &EnvironmentSpec, interpreter: Option<&Interpreter>, paths: &Paths) -> Vec<(String, String)> {
+    let task = paths.task.display();
+    let runtime = paths.runtime.display();
+    let opt = paths.opt.as_deref().unwrap_or(Path::new("/opt")).display();
+    let mut all = common(interpreter, paths);
     let packages = interpreter.and_then(|interpreter| interpreter.packages.as_ref());
     let with_packages = |mut path: String| {
         if let Some(packages) = packages {
@@ -163,7 +197,11 @@ fn defaults(spec: &EnvironmentSpec, interpreter: Option<&Interpreter>, paths: &P
     if let Some(storage) = &paths.storage {
         all.push(("TMPDIR", storage.display().to_string()));
     }
-    all.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+    owned(all)
+}
+
+fn owned(pairs: Vec<(&'static str, String)>) -> Vec<(String, String)> {
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
 /// AWS's, the interpreter's own folder where it is none of these, and where this host may have further programs.

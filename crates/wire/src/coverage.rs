@@ -16,7 +16,7 @@ pub enum Support {
 }
 
 /// The operations that are built, at least in part. `dispatch` names every operation; this names what it does of them.
-const BUILT: [(Operation, Support); 24] = [
+const BUILT: &[(Operation, Support)] = &[
     (Operation::ListFunctions, Support::Partly("MasterRegion")),
     (
         Operation::CreateFunction,
@@ -62,7 +62,7 @@ pub fn support(operation: Operation) -> Support {
 }
 
 /// What the reference page of `aws lambda invoke` promises, one by one.
-const FEATURES: [(&str, Support); 21] = [
+const FEATURES: &[(&str, Support)] = &[
     ("functions named by name, partial ARN and ARN", Support::Works),
     ("versions and aliases, weighted routing, qualifiers", Support::Works),
     ("`RequestResponse`: the connection is held until the function answers or times out", Support::Works),
@@ -84,7 +84,9 @@ const FEATURES: [(&str, Support); 21] = [
     ("isolation", Support::Partly("level `process`, which isolates nothing; the levels above it")),
     ("layers", Support::Partly("layers of other accounts, AWS's own included: publish a copy here")),
     ("code and layers from S3, or from what speaks its language", Support::Works),
-    ("extensions, container images", Support::NotYet),
+    ("container images", Support::NotYet),
+    ("between invocations an environment stands still; shutdown phase", Support::Works),
+    ("extensions, Telemetry API, Logs API", Support::Works),
     ("response streaming, function URLs", Support::NotYet),
     ("durable functions, tenants, capacity providers", Support::NotYet),
 ];

@@ -160,7 +160,7 @@ fn try_init(folder: &Path) -> Result<(), Refused> {
     let result = loop {
         let told = packets::receive(&ours, &mut buffer).ok().flatten();
         match told.and_then(|(bytes, _)| Told::decode(&buffer[..bytes])) {
-            Some(Told::Spawned { .. } | Told::Prepared) => {}
+            Some(Told::Spawned { .. } | Told::Prepared { .. }) => {}
             Some(Told::NotExecuted { errno: libc::EACCES, .. }) => break Ok(()),
             Some(Told::NotExecuted { errno, .. }) => break Err(Refused { step: "start a program".to_owned(), errno }),
             Some(Told::Unprepared(refused)) => break Err(refused),

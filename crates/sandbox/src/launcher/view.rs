@@ -85,8 +85,22 @@ fn build_base(mount_point: &Path) -> Result<(), Refused> {
     }
     place(root, mount_point)?;
     place(var, &mount_point.join("var"))?;
+    // Fidelity only: where a host has no such file, or mounts differently, the name is not known.
+    let _ = name_sandbox(mount_point);
     let base = open_folder(mount_point).map_err(step("open"))?;
     sys::make_read_only(&base, false).map_err(step("mount_setattr"))
+}
+
+/// Extensions listen for telemetry at a name that is the environment itself (AWS developer guide, telemetry-api): the
+/// host's `hosts` file, in this view only, knows it, too.
+fn name_sandbox(mount_point: &Path) -> io::Result<()> {
+    let mut hosts = fs::read("/etc/hosts")?;
+    hosts.extend_from_slice(b"\n127.0.0.1 sandbox.localdomain sandbox\n");
+    let new = mount_point.join("hosts");
+    fs::write(&new, hosts)?;
+    let placed = take_tree(&new).and_then(|tree| put(&tree, &mount_point.join("etc/hosts")));
+    fs::remove_file(&new)?;
+    placed
 }
 
 /// What a folder of the host holds, except `own`. What cannot be shown (a mount that answers nobody) is left out.

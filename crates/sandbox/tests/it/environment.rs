@@ -244,6 +244,8 @@ async fn a_function_sees_the_variables_of_lambda_and_none_of_ours() {
         let mut keys: Vec<&str> = variables.as_object().unwrap().keys().map(String::as_str).collect();
         keys.sort_unstable();
         let mut expected = vec![
+            "AWS_LAMBDA_FUNCTION_NAME",
+            "AWS_LAMBDA_FUNCTION_VERSION",
             "AWS_LAMBDA_RUNTIME_API",
             "AWS_XRAY_CONTEXT_MISSING",
             "AWS_XRAY_DAEMON_ADDRESS",
@@ -259,7 +261,7 @@ async fn a_function_sees_the_variables_of_lambda_and_none_of_ours() {
             "_HANDLER",
         ];
         if kind == Kind::RealFolders {
-            expected.insert(9, "TMPDIR");
+            expected.insert(11, "TMPDIR");
         }
         assert_eq!(keys, expected);
         assert_eq!(variables["LANG"], "C");
@@ -294,6 +296,9 @@ async fn a_function_inherits_no_descriptor_limit_or_signal_of_ours() {
         };
         assert_eq!(limit("Max open files"), ["1024", "1024"]);
         assert_eq!(limit("Max core file size"), ["0", "0"]);
+        // Recorded: test_runtime_ulimits.
+        assert_eq!(limit("Max locked memory"), ["65536", "65536"]);
+        assert_eq!(limit("Max stack size")[1], "8388608");
         let status = function.ask(json!("signals")).await;
         let blocked = status.as_str().unwrap().lines().find(|line| line.starts_with("SigBlk:")).unwrap().to_owned();
         assert_eq!(blocked, "SigBlk:\t0000000000000000");
