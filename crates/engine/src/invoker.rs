@@ -15,14 +15,14 @@ use domain::log::{self, InitPhase, Report, Status};
 use domain::names::RequestId;
 use domain::trace::TraceHeader;
 use domain::{Error, Fault, Refusal, limits, payload};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::access::{self, Action, Caller};
 use crate::admission::{Admission, Lease};
 use crate::catalog::{Catalog, Serving};
 use crate::environments::{CheckedOut, Environments};
 use crate::pool::Member;
-use crate::ports::{Answer, Clock, Dice, Event, Metric, Output, Sandbox, Telemetry};
+use crate::ports::{Answer, Clock, Dice, Event, Metric, Output, Sandbox, Stream, Telemetry};
 use crate::{resolve, tasks};
 
 /// Payloads from this size on are checked on a thread of their own: smaller ones cost less than the hand-over.
@@ -56,6 +56,48 @@ pub struct Answered {
     pub tail: Option<Vec<u8>>,
     /// The trace header of this invocation.
     pub trace: String,
+    /// Whether the function streamed it.
+    pub streamed: bool,
+}
+
+/// What a caller who takes a stream gets once there is something to take.
+#[derive(Debug)]
+pub struct Streaming {
+    /// Which version runs.
+    pub executed_version: &'static str,
+    /// The trace header of this invocation.
+    pub trace: String,
+    /// What the function answers.
+    pub body: Body,
+    /// How it ended; told after the body.
+    pub completed: oneshot::Receiver<Completed>,
+}
+
+/// An answer for a caller who takes a stream.
+#[derive(Debug)]
+pub enum Body {
+    /// Of a function that does not stream: in one piece, or nothing where it failed.
+    Whole(Bytes),
+    /// As it comes. Who drops it has left; the function runs to its end all the same.
+    Pieces(mpsc::Receiver<Bytes>),
+}
+
+/// How a stream ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Completed {
+    /// How the function failed, if it did.
+    pub error: Option<StreamError>,
+    /// The end of the log, if asked for.
+    pub tail: Option<Vec<u8>>,
+}
+
+/// What a stream says of a function that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamError {
+    /// The error's type.
+    pub code: String,
+    /// The error as the function or the platform told it.
+    pub details: Bytes,
 }
 
 /// Runs invocations.
@@ -87,6 +129,24 @@ impl Invoker {
     /// The function could not run: permission, name, state, size, payload, concurrency. A function that ran and
     /// failed is no error.
     pub async fn invoke(self: &Arc<Self>, caller: &Caller, ask: Ask) -> Result<Answered, Error> {
+        self.begin(caller, ask, Tell::Answer).await
+    }
+
+    /// Runs a function and waits for the beginning of its answer.
+    ///
+    /// # Errors
+    /// As [`Invoker::invoke`].
+    pub async fn invoke_with_response_stream(self: &Arc<Self>, caller: &Caller, ask: Ask) -> Result<Streaming, Error> {
+        self.begin(caller, ask, Tell::Stream).await
+    }
+
+    /// The one way in: `tell` says how the caller takes the answer.
+    async fn begin<T>(
+        self: &Arc<Self>,
+        caller: &Caller,
+        ask: Ask,
+        tell_as: fn(oneshot::Sender<Result<T, Error>>) -> Tell,
+    ) -> Result<T, Error> {
         access::check(&self.home, caller, Action::InvokeFunction, &ask.target.arn)?;
         let entry = resolve::for_invoke(&self.catalog, &ask.target)?;
         entry.function.check_invocable()?;
@@ -123,7 +183,7 @@ impl Invoker {
             _lease: lease,
         };
         // A task of its own: the function runs to its end even if the caller leaves.
-        let task = tasks::spawn("running an invocation", run.run(checked_out, tell));
+        let task = tasks::spawn("running an invocation", run.run(checked_out, tell_as(tell)));
         match told.await {
             Ok(answer) => answer,
             Err(_) => match task.result().await {
@@ -144,7 +204,45 @@ impl Invoker {
     }
 }
 
-type Tell = oneshot::Sender<Result<Answered, Error>>;
+/// Who waits for the answer, and how it is taken. Nobody listening any more is fine: the caller has left.
+enum Tell {
+    Answer(oneshot::Sender<Result<Answered, Error>>),
+    Stream(oneshot::Sender<Result<Streaming, Error>>),
+}
+
+impl Tell {
+    fn fault(self, fault: Fault) {
+        match self {
+            Self::Answer(tell) => drop(tell.send(Err(fault.into()))),
+            Self::Stream(tell) => drop(tell.send(Err(fault.into()))),
+        }
+    }
+}
+
+/// What the caller has not been told yet.
+enum Owed {
+    Answer(oneshot::Sender<Result<Answered, Error>>, Answered),
+    Completion(oneshot::Sender<Completed>, Completed),
+}
+
+impl Owed {
+    fn pay(self, tail: Option<Vec<u8>>) {
+        match self {
+            Self::Answer(tell, answered) => drop(tell.send(Ok(Answered { tail, ..answered }))),
+            Self::Completion(tell, completed) => drop(tell.send(Completed { tail, ..completed })),
+        }
+    }
+}
+
+/// What came of an event that was handed over.
+struct Served {
+    /// What is told with the log, where the caller wants that.
+    owed: Option<Owed>,
+    /// Whether the function failed.
+    failed: bool,
+    /// Why the environment must be reset.
+    broken: Option<Failure>,
+}
 
 /// One invocation that was admitted. It owns its lease and, while it runs, its environment.
 struct Run {
@@ -181,8 +279,7 @@ impl Run {
         };
         match prepared {
             Ok((member, prepared)) => self.serve(member, prepared, tell).await,
-            // Nobody listening any more is fine: the caller has left.
-            Err(fault) => drop(tell.send(Err(fault.into()))),
+            Err(fault) => tell.fault(fault),
         }
     }
 
@@ -232,30 +329,16 @@ impl Run {
             member.log.keep_tail();
         }
         member.log.line(log::start(self.request_id, "$LATEST").as_bytes());
+        let takes_stream = matches!(tell, Tell::Stream(_));
         let answer = match init_failure {
             Some(failure) => Answer::Failed(failure),
-            None => member.environment.invoke(self.event(begun)).await,
+            None => member.environment.invoke(self.event(begun, takes_stream)).await,
         };
-        let outcome = match &answer {
-            Answer::Response(bytes) => Outcome::Answered(bytes.clone()),
-            Answer::Failed(failure) => Outcome::of_failure(failure, self.request_id),
-        };
-        let failed = matches!(outcome, Outcome::FunctionError { .. });
-        let mut answered = Answered { outcome, executed_version: "$LATEST", tail: None, trace: self.trace.clone() };
-        let mut tell = Some(tell);
-        if !self.tail {
-            // Nobody listening any more is fine: the caller has left.
-            drop(tell.take().map(|tell| tell.send(Ok(answered.clone()))));
-        }
-
-        let broken = match answer {
-            Answer::Failed(failure) if failure.breaks_environment() || init_failed => Some(failure),
-            Answer::Response(_) | Answer::Failed(_) => {
-                let settling = self.serving.pool.settling();
-                let settled = member.environment.settle().await;
-                drop(settling);
-                settled.err()
-            }
+        let Served { owed, failed, broken } = match answer {
+            Answer::Stream(stream) => self.pass_on(stream, tell, &member).await,
+            Answer::Response(bytes) => self.hand_over(Ok((bytes, false)), tell, &member, init_failed).await,
+            Answer::Collected(bytes) => self.hand_over(Ok((bytes, true)), tell, &member, init_failed).await,
+            Answer::Failed(failure) => self.hand_over(Err(failure), tell, &member, init_failed).await,
         };
         let status = broken.as_ref().map(|failure| match failure {
             Failure::TimedOut(_) => Status::Timeout,
@@ -277,15 +360,101 @@ impl Run {
         if failed || broken.is_some() {
             invoker.telemetry.count(Metric::Errors, name);
         }
-        if let Some(tell) = tell {
-            answered.tail = member.log.take_tail();
-            drop(tell.send(Ok(answered)));
+        if let Some(owed) = owed {
+            owed.pay(member.log.take_tail());
         }
         member.readiness = Some(if broken.is_some() { Readiness::Reset } else { Readiness::Ready });
         invoker.environments.give_back(&self.serving, member);
     }
 
-    fn event(&self, begun: Duration) -> Event {
+    /// An answer that is there as a whole: the bytes, and whether the function streamed them.
+    async fn hand_over(
+        &self,
+        answer: Result<(Bytes, bool), Failure>,
+        tell: Tell,
+        member: &Member,
+        init_failed: bool,
+    ) -> Served {
+        let (outcome, streamed, failure) = match answer {
+            Ok((bytes, streamed)) => (Outcome::Answered(bytes), streamed, None),
+            Err(failure) => (Outcome::of_failure(&failure, self.request_id), false, Some(failure)),
+        };
+        let failed = failure.is_some();
+        let owed = match tell {
+            Tell::Answer(tell) => {
+                let (executed_version, trace) = ("$LATEST", self.trace.clone());
+                Some(Owed::Answer(tell, Answered { outcome, executed_version, tail: None, trace, streamed }))
+            }
+            Tell::Stream(tell) => {
+                let body = match &outcome {
+                    Outcome::Answered(bytes) => bytes.clone(),
+                    Outcome::FunctionError { .. } => Bytes::new(),
+                };
+                let completion = self.begin_stream(tell, Body::Whole(body));
+                Some(Owed::Completion(completion, Completed::of(outcome)))
+            }
+        };
+        let owed = self.unless_tail(owed);
+        let broken = match failure {
+            Some(failure) if failure.breaks_environment() || init_failed => Some(failure),
+            _ => {
+                let settling = self.serving.pool.settling();
+                let settled = member.environment.settle().await;
+                drop(settling);
+                settled.err()
+            }
+        };
+        Served { owed, failed, broken }
+    }
+
+    /// An answer that is still coming: the caller gets it as it comes, and is told of its end.
+    async fn pass_on(&self, stream: Stream, tell: Tell, member: &Member) -> Served {
+        let Stream { pieces, ended } = stream;
+        let completion = match tell {
+            Tell::Stream(tell) => Some(self.begin_stream(tell, Body::Pieces(pieces))),
+            Tell::Answer(tell) => {
+                // Nothing asked for a stream; what comes of it is thrown away.
+                let why = "an answer is streamed to a caller who takes it whole";
+                drop(tell.send(Err(Fault::bare(why).into())));
+                None
+            }
+        };
+        let mut settling = None;
+        let upload = async {
+            // The environment says it before it is gone.
+            let outcome = match ended.await {
+                Ok(Ok(())) => Outcome::Answered(Bytes::new()),
+                Ok(Err(failure)) => Outcome::of_failure(&failure, self.request_id),
+                Err(_) => Outcome::of_failure(&Failure::ResponseTruncated, self.request_id),
+            };
+            settling = Some(self.serving.pool.settling());
+            let failed = matches!(outcome, Outcome::FunctionError { .. });
+            (self.unless_tail(completion.map(|tell| Owed::Completion(tell, Completed::of(outcome)))), failed)
+        };
+        let ((owed, failed), settled) = tokio::join!(upload, member.environment.settle());
+        drop(settling);
+        Served { owed, failed, broken: settled.err() }
+    }
+
+    fn begin_stream(&self, tell: oneshot::Sender<Result<Streaming, Error>>, body: Body) -> oneshot::Sender<Completed> {
+        let (completion, completed) = oneshot::channel();
+        let (executed_version, trace) = ("$LATEST", self.trace.clone());
+        drop(tell.send(Ok(Streaming { executed_version, trace, body, completed })));
+        completion
+    }
+
+    /// Tells it at once, unless the end of the log, which is not written yet, belongs to it.
+    fn unless_tail(&self, owed: Option<Owed>) -> Option<Owed> {
+        if self.tail {
+            return owed;
+        }
+        if let Some(owed) = owed {
+            owed.pay(None);
+        }
+        None
+    }
+
+    fn event(&self, begun: Duration, takes_stream: bool) -> Event {
         let clock = &self.invoker.clock;
         let allowed = self.function().configuration.timeout();
         let left = (begun + allowed).saturating_sub(clock.elapsed());
@@ -298,6 +467,7 @@ impl Run {
             deadline: begun + allowed,
             allowed,
             payload: self.payload.clone(),
+            takes_stream,
         }
     }
 
@@ -315,6 +485,18 @@ impl Run {
         };
         let took = self.invoker.clock.elapsed().saturating_sub(begun);
         member.log.line(log::init_report(took, phase, &status).as_bytes());
+    }
+}
+
+impl Completed {
+    fn of(outcome: Outcome) -> Self {
+        let error = match outcome {
+            Outcome::Answered(_) => None,
+            Outcome::FunctionError { error_type, payload } => {
+                Some(StreamError { code: invocation::error_code(&error_type, &payload), details: payload })
+            }
+        };
+        Self { error, tail: None }
     }
 }
 

@@ -398,16 +398,18 @@ impl Environment {
 
     async fn settle(&self) -> Result<(), Failure> {
         let Some(process) = self.current.get() else { return Err(KILLED) };
-        let (event, settled) = match process.conversation.settle() {
-            Settling::Done(done) => return done,
-            Settling::Wait(event, settled) => (event, settled),
+        let settled = match process.conversation.settle() {
+            Settling::Done(done) => done,
+            Settling::Wait(event, settled) => tokio::select! {
+                biased;
+                settled = settled => settled.unwrap_or(Err(KILLED)),
+                () = self.shared.clock.wake_at(event.deadline) => Err(Failure::TimedOut(event.allowed)),
+            },
         };
-        tokio::select! {
-            biased;
-            settled = settled => settled.unwrap_or(Err(KILLED)),
-            () = self.shared.clock.wake_at(event.deadline) => {
-                Err(self.break_off(Failure::TimedOut(event.allowed)).await)
-            }
+        match settled {
+            // The time is up, or a stream broke off: the runtime goes on with whatever it does.
+            Err(failure) if !process.conversation.has_ended() => Err(self.break_off(failure).await),
+            settled => settled,
         }
     }
 

@@ -16,7 +16,7 @@ pub enum Support {
 }
 
 /// The operations that are built, at least in part. `dispatch` names every operation; this names what it does of them.
-const BUILT: [(Operation, Support); 8] = [
+const BUILT: [(Operation, Support); 9] = [
     (
         Operation::ListFunctions,
         Support::Partly("FunctionVersion ALL lists $LATEST only: there are no versions yet; MasterRegion"),
@@ -41,10 +41,9 @@ const BUILT: [(Operation, Support); 8] = [
     ),
     (
         Operation::Invoke,
-        Support::Partly(
-            "InvocationType Event and DryRun, versions and aliases, TenantId, DurableExecutionName, response streaming",
-        ),
+        Support::Partly("InvocationType Event and DryRun, versions and aliases, TenantId, DurableExecutionName"),
     ),
+    (Operation::InvokeWithResponseStream, Support::Partly("InvocationType DryRun, versions and aliases, TenantId")),
     (Operation::GetFunction, Support::Works),
     (Operation::GetFunctionConfiguration, Support::Works),
     (Operation::DeleteFunction, Support::Works),
@@ -56,7 +55,7 @@ pub fn support(operation: Operation) -> Support {
 }
 
 /// What the reference page of `aws lambda invoke` promises, one by one.
-const FEATURES: [(&str, Support); 19] = [
+const FEATURES: [(&str, Support); 20] = [
     ("functions named by name, partial ARN and ARN", Support::Works),
     ("qualifiers", Support::Partly("versions and aliases: only `$LATEST` exists")),
     ("`RequestResponse`: the connection is held until the function answers or times out", Support::Works),
@@ -70,11 +69,12 @@ const FEATURES: [(&str, Support); 19] = [
     ("permissions", Support::Partly("every caller may do everything; credentials are not checked")),
     ("execution log", Support::Partly("kept logs and `lambd logs`; `--function-logs` prints them")),
     ("trace header in and out", Support::Partly("sampling, segments, loop detection")),
-    ("Runtime API", Support::Partly("response streaming")),
+    ("Runtime API", Support::Works),
     ("runtimes", Support::Partly("Java, Ruby and .NET: use `provided.al2023` with a bootstrap of your own")),
     ("isolation", Support::Partly("level `process`, which isolates nothing; the levels above it")),
     ("layers, extensions, container images", Support::NotYet),
-    ("response streaming, function URLs", Support::NotYet),
+    ("response streaming", Support::Works),
+    ("function URLs", Support::NotYet),
     ("durable functions, tenants, capacity providers", Support::NotYet),
 ];
 
