@@ -140,6 +140,8 @@ async fn answer(conversation: Arc<Conversation>, connection: ConnectionId, reque
 }
 
 async fn next(conversation: &Arc<Conversation>, connection: ConnectionId) -> Reply {
+    // Some clients send the end of a stream over another connection just before: that goes first.
+    tokio::task::yield_now().await;
     let event = match conversation.next(connection) {
         Err(refused) => return refusal(refused),
         Ok(Next::Again(event)) => event,
