@@ -16,6 +16,7 @@ mod recorded_errors;
 mod response_headers;
 mod runtimes;
 mod settings;
+mod shell_function;
 mod slow_reader;
 mod tools;
 mod unprivileged;

@@ -5,3 +5,4 @@ mod environments;
 mod functions;
 mod invoker;
 mod streaming;
+mod versions;

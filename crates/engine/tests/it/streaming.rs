@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use domain::environment::Failure;
 use domain::invocation::Outcome;
+use domain::names::Version;
 use domain::{Error, Refusal, limits};
 use engine::invoker::{Body, Completed, StreamError, Streaming};
 use engine::ports::Metric;
@@ -49,7 +50,7 @@ fn failed(code: &str, details: impl Into<Bytes>) -> Completed {
 async fn pieces_come_before_the_function_has_ended() {
     let house = with_function(Step::Streams(pieces(&["one", "two", "three"]), None)).await;
     let mut streaming = house.stream(house.ask("fn", "{}")).await.unwrap();
-    assert_eq!(streaming.executed_version, "$LATEST");
+    assert_eq!(streaming.executed_version, Version::Latest);
     assert!(streaming.trace.starts_with("Root=1-"));
     let Body::Pieces(pieces) = &mut streaming.body else { panic!("a stream") };
     assert_eq!(pieces.recv().await.unwrap(), "one");

@@ -4,13 +4,11 @@ use bytes::Bytes;
 use domain::Refusal;
 use domain::arn::Home;
 use domain::invocation::Outcome;
-use domain::names::RequestId;
+use domain::names::{RequestId, Version};
 use engine::invoker::{Answered, Ask, Completed};
-use http::{HeaderName, HeaderValue, Response, header};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 
-use crate::generated::types::{
-    InvocationRequest, InvocationType, InvokeWithResponseStreamRequest, LogType, ResponseStreamingInvocationType,
-};
+use crate::generated::types::{InvocationRequest, InvocationType, InvokeWithResponseStreamRequest, LogType};
 
 /// Bytes of an error in `InvokeComplete`: escaped as JSON they stay far below what clients take as one message (16 MiB).
 const ERROR_DETAILS_BYTES_MAX: usize = 1024 * 1024;
@@ -29,10 +27,9 @@ pub(crate) fn ask(
     let target = home.read(&asked.function_name, asked.qualifier.as_deref())?;
     let not_built = match asked.invocation_type {
         Some(InvocationType::Event) => Some("Invoke with InvocationType Event"),
-        Some(InvocationType::DryRun) => Some("Invoke with InvocationType DryRun"),
         _ if asked.tenant_id.is_some() => Some("Invoke with TenantId"),
         _ if asked.durable_execution_name.is_some() => Some("Invoke with DurableExecutionName"),
-        Some(InvocationType::RequestResponse) | None => None,
+        Some(InvocationType::RequestResponse | InvocationType::DryRun) | None => None,
     };
     if let Some(what) = not_built {
         return Err(Refusal::NotBuilt { what: what.to_owned() });
@@ -53,13 +50,8 @@ pub(crate) fn ask_for_stream(
     payload: Bytes,
 ) -> Result<Ask, Refusal> {
     let target = home.read(&asked.function_name, asked.qualifier.as_deref())?;
-    let not_built = match asked.invocation_type {
-        Some(ResponseStreamingInvocationType::DryRun) => Some("InvokeWithResponseStream with InvocationType DryRun"),
-        _ if asked.tenant_id.is_some() => Some("InvokeWithResponseStream with TenantId"),
-        Some(ResponseStreamingInvocationType::RequestResponse) | None => None,
-    };
-    if let Some(what) = not_built {
-        return Err(Refusal::NotBuilt { what: what.to_owned() });
+    if asked.tenant_id.is_some() {
+        return Err(Refusal::NotBuilt { what: "InvokeWithResponseStream with TenantId".to_owned() });
     }
     let tail = asked.log_type == Some(LogType::Tail);
     Ok(Ask { target, request_id, payload, client_context: asked.client_context, trace, tail })
@@ -90,6 +82,21 @@ pub(crate) fn completion(completed: Completed) -> Bytes {
     serde_json::to_vec(&complete).expect("texts become JSON").into()
 }
 
+/// The answer of a dry run that would have run (recorded: `test_invocation_type_dry_run`).
+pub(crate) fn dry_run_answer() -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+/// The value of `X-Amz-Executed-Version`.
+pub(crate) fn executed_version(version: Version) -> HeaderValue {
+    match version {
+        Version::Latest => HeaderValue::from_static("$LATEST"),
+        Version::Published(number) => HeaderValue::from(number.get()),
+    }
+}
+
 /// Writes the answer of Invoke: the function's bytes as they are, everything else in headers.
 pub(crate) fn answer(answered: Answered) -> Response<Bytes> {
     let (payload, failed) = match answered.outcome {
@@ -103,8 +110,7 @@ pub(crate) fn answer(answered: Answered) -> Response<Bytes> {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     // Observed on AWS; says nothing.
     headers.insert(HeaderName::from_static("x-amzn-remapped-content-length"), HeaderValue::from_static("0"));
-    headers
-        .insert(HeaderName::from_static("x-amz-executed-version"), HeaderValue::from_static(answered.executed_version));
+    headers.insert(HeaderName::from_static("x-amz-executed-version"), executed_version(answered.executed_version));
     if failed {
         headers.insert(HeaderName::from_static("x-amz-function-error"), HeaderValue::from_static("Unhandled"));
     }

@@ -48,7 +48,7 @@ pub(super) fn response(streaming: Streaming) -> Response<Body> {
     let mut response = Response::new(Body::Stream(Box::new(stream)));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/vnd.amazon.eventstream"));
-    headers.insert(HeaderName::from_static("x-amz-executed-version"), HeaderValue::from_static(executed_version));
+    headers.insert(HeaderName::from_static("x-amz-executed-version"), invocation::executed_version(executed_version));
     // Printable by construction, but for fields passed on unread.
     if let Ok(value) = HeaderValue::from_str(&trace) {
         headers.insert(HeaderName::from_static("x-amzn-trace-id"), value);
@@ -142,7 +142,7 @@ mod tests {
     fn streaming(body: invoker::Body, completed: Completed) -> Streaming {
         let (tell, told) = oneshot::channel();
         tell.send(completed).unwrap();
-        Streaming { executed_version: "$LATEST", trace: String::new(), body, completed: told }
+        Streaming { executed_version: domain::names::Version::Latest, trace: String::new(), body, completed: told }
     }
 
     const DONE: Completed = Completed { error: None, tail: None };
@@ -159,7 +159,8 @@ mod tests {
         let (sender, pieces) = mpsc::channel(2);
         let (tell, completed) = oneshot::channel();
         let body = invoker::Body::Pieces(pieces);
-        let streaming = Streaming { executed_version: "$LATEST", trace: "Root=1".to_owned(), body, completed };
+        let streaming =
+            Streaming { executed_version: domain::names::Version::Latest, trace: "Root=1".to_owned(), body, completed };
         let response = response(streaming);
         assert_eq!(response.headers()["content-type"], "application/vnd.amazon.eventstream");
         assert_eq!(response.headers()["x-amz-executed-version"], "$LATEST");
