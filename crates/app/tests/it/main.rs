@@ -18,6 +18,7 @@ mod runtimes;
 mod settings;
 mod shell_function;
 mod slow_reader;
+mod streaming;
 mod tools;
 mod unprivileged;
 mod up;

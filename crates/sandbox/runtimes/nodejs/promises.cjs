@@ -70,7 +70,7 @@ async function stream(handler, input, context, answer, logError) {
     }
   } catch (error) {
     await loopTurn();
-    logError('Invoke Error', error);
+    logError('Invoke Error', error instanceof errors.InvalidStreamingOperation ? ownName(error) : error);
     await answer.fail(errors.postedModern(error));
   }
 }

@@ -31,6 +31,8 @@ struct State {
     waiter: Option<oneshot::Sender<Result<(), Failure>>>,
     /// Whoever waits for its process to end.
     mourner: Option<oneshot::Sender<()>>,
+    /// Why it is being ended: an upload that breaks off because of that is no news.
+    doom: Option<Failure>,
 }
 
 enum Phase {
@@ -130,7 +132,7 @@ impl Phase {
 
 impl Conversation {
     pub(crate) fn new(output: Arc<OutputPipe>) -> Arc<Self> {
-        let state = State { phase: Phase::Started, waiter: None, mourner: None };
+        let state = State { phase: Phase::Started, waiter: None, mourner: None, doom: None };
         Arc::new(Self { state: Mutex::new(state), output })
     }
 
@@ -225,6 +227,7 @@ impl Conversation {
     fn finish_upload(&self, outcome: Answer) {
         self.output.drain();
         let mut state = self.state();
+        let outcome = state.doom.clone().map_or(outcome, Answer::Failed);
         state.phase = match std::mem::replace(&mut state.phase, Phase::Started) {
             Phase::Responding { answer: answer @ Pending::Stream(_), event, .. } => {
                 let broken = match &outcome {
@@ -339,6 +342,11 @@ impl Conversation {
             state.mourner = Some(tell);
         }
         told
+    }
+
+    /// The process will be ended for this reason.
+    pub(crate) fn doom(&self, failure: &Failure) {
+        self.state().doom = Some(failure.clone());
     }
 
     /// The process is gone: everybody who waits is told, after everything that it wrote.
