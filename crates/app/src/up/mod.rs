@@ -266,7 +266,7 @@ impl Up {
     fn deployed(&self) -> Vec<(Arc<Function>, String)> {
         let all = self.functions.list_functions(&Caller::Anyone, Listed::Latest, None, usize::MAX);
         let functions = all.map(|page| page.items).unwrap_or_default();
-        let marked = functions.into_iter().filter_map(|function| Some(self.current(&function.arn.name)?));
+        let marked = functions.into_iter().filter_map(|function| self.current(&function.arn.name));
         marked.filter_map(|(function, mark)| Some((function, mark?))).collect()
     }
 

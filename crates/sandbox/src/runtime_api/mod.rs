@@ -140,9 +140,13 @@ async fn answer(conversation: Arc<Conversation>, connection: ConnectionId, reque
 }
 
 async fn next(conversation: &Arc<Conversation>, connection: ConnectionId) -> Reply {
-    // Some clients send the end of a stream over another connection just before: that goes first.
-    tokio::task::yield_now().await;
-    let event = match conversation.next(connection) {
+    let mut asked = conversation.next(connection);
+    if asked.is_err() {
+        // Some clients send the end of a stream over another connection just before: that goes first.
+        tokio::task::yield_now().await;
+        asked = conversation.next(connection);
+    }
+    let event = match asked {
         Err(refused) => return refusal(refused),
         Ok(Next::Again(event)) => event,
         Ok(Next::Later(event)) => match event.await {

@@ -426,7 +426,7 @@ async fn an_error_of_a_hundred_kilobytes_fits_into_the_trailers() {
     puppet!(function, at);
     let mut client = Client::connect(&at).await;
     let stream = begin_stream(&function, &mut client, "").await;
-    let body = data_encoding::BASE64.encode(&[b'x'; 100_000]);
+    let body = data_encoding::BASE64.encode(&vec![b'x'; 100_000]);
     let trailers =
         format!("0\r\nLambda-Runtime-Function-Error-Body: {body}\r\nLambda-Runtime-Function-Error-Type: E\r\n\r\n");
     client.send(trailers.as_bytes()).await;
