@@ -76,7 +76,10 @@ pub enum Failure {
     /// The runtime could not be started at all.
     InvalidEntrypoint(String),
     /// The answer was beyond the limit; the environment stays usable.
-    ResponseTooLarge,
+    ResponseTooLarge {
+        /// The limit that applied.
+        bytes_max: usize,
+    },
     /// The answer broke off while it was sent.
     ResponseTruncated,
     /// An extension failed, and the function with it.
@@ -131,7 +134,7 @@ impl Failure {
             Self::Exited(_) => "Runtime.ExitError",
             Self::TimedOut(_) => "Sandbox.Timedout",
             Self::InvalidEntrypoint(_) => "Runtime.InvalidEntrypoint",
-            Self::ResponseTooLarge => "Function.ResponseSizeTooLarge",
+            Self::ResponseTooLarge { .. } => "Function.ResponseSizeTooLarge",
             Self::ResponseTruncated => "Runtime.TruncatedResponse",
             Self::Extension { error, .. } => error.error_type(),
         }
@@ -140,7 +143,7 @@ impl Failure {
     /// Whether the environment must be reset before it can serve again.
     pub fn breaks_environment(&self) -> bool {
         match self {
-            Self::Reported { .. } | Self::ResponseTooLarge => false,
+            Self::Reported { .. } | Self::ResponseTooLarge { .. } => false,
             Self::Exited(_)
             | Self::TimedOut(_)
             | Self::InvalidEntrypoint(_)

@@ -6,7 +6,6 @@ use bytes::Bytes;
 
 use crate::environment::Failure;
 use crate::error::Refusal;
-use crate::limits;
 use crate::names::RequestId;
 
 /// What came of an invocation that ran. A failing function is a value like any other.
@@ -40,16 +39,26 @@ impl Outcome {
             }
             Failure::InvalidEntrypoint(text) | Failure::Extension { text, .. } => platform(text.clone()),
             Failure::ResponseTruncated => platform("Response was truncated".to_owned()),
-            Failure::ResponseTooLarge => {
-                let text = format!(
-                    "Response payload size exceeded maximum allowed payload size ({} bytes).",
-                    limits::SYNC_RESPONSE_BYTES
-                );
+            Failure::ResponseTooLarge { bytes_max } => {
+                let text = format!("Response payload size exceeded maximum allowed payload size ({bytes_max} bytes).");
                 format!(r#"{{"errorMessage":{},"errorType":{}}}"#, quoted(&text), quoted(&error_type)).into()
             }
         };
         Self::FunctionError { error_type, payload }
     }
+}
+
+/// `ErrorCode` of a stream that failed: the type that the runtime told or the platform names; where the runtime's is not
+/// one of AWS's forms, the type that stands in the error itself (`Error`, `TypeError`, …).
+pub fn error_code(error_type: &str, payload: &[u8]) -> String {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Told {
+        error_type: String,
+    }
+    let own = || serde_json::from_slice::<Told>(payload).ok().map(|told| told.error_type);
+    let own = if error_type.ends_with(".Unknown") { own() } else { None };
+    own.filter(|own| !own.is_empty()).unwrap_or_else(|| error_type.to_owned())
 }
 
 fn quoted(text: &str) -> String {
@@ -104,7 +113,7 @@ mod tests {
             ),
             // Recorded: test_lambda_too_large_response; note the order of the keys.
             (
-                Failure::ResponseTooLarge,
+                Failure::ResponseTooLarge { bytes_max: crate::limits::SYNC_RESPONSE_BYTES },
                 r#"{"errorMessage":"Response payload size exceeded maximum allowed payload size (6291556 bytes).","errorType":"Function.ResponseSizeTooLarge"}"#.to_owned(),
             ),
         ];
@@ -114,6 +123,22 @@ mod tests {
         let own =
             Failure::Reported { error_type: "Runtime.Unknown".into(), payload: Bytes::from_static(b" {\"x\": 1}") };
         assert_eq!(payload(&own), " {\"x\": 1}", "passed on byte for byte (recorded: test_uncaught_exception_invoke)");
+    }
+
+    #[test]
+    fn the_code_of_an_error_is_its_type() {
+        let own: &[u8] = br#"{"errorType":"TypeError","errorMessage":"x"}"#;
+        let cases = [
+            ("Runtime.Unknown", own, "TypeError"),
+            ("Function.Unknown", own, "TypeError"),
+            ("Function.Mine", own, "Function.Mine"),
+            ("Runtime.Unknown", b"{}", "Runtime.Unknown"),
+            ("Runtime.Unknown", b"[1]", "Runtime.Unknown"),
+            ("Sandbox.Timedout", b"", "Sandbox.Timedout"),
+        ];
+        for (error_type, payload, expected) in cases {
+            assert_eq!(error_code(error_type, payload), expected, "{error_type}");
+        }
     }
 
     #[test]

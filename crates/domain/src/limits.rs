@@ -13,6 +13,8 @@ pub const SYNC_REQUEST_BYTES: usize = 6_291_456;
 pub const ASYNC_REQUEST_BYTES: usize = 1_048_576;
 /// Bytes that a function may answer in one piece (recorded: `test_lambda_too_large_response`).
 pub const SYNC_RESPONSE_BYTES: usize = 6_291_556;
+/// Bytes that a function may stream (200 MB).
+pub const STREAMED_RESPONSE_BYTES: usize = 209_715_200;
 /// Bytes of a request that creates or updates a function (recorded: `test_oversized_request_create_lambda`).
 pub const CODE_REQUEST_BYTES: usize = 70_167_211;
 /// Bytes of a zip sent in a request (recorded: `test_oversized_zipped_create_lambda`).

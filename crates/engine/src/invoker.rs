@@ -15,14 +15,14 @@ use domain::log::{InitPhase, InitStart, Initialization, Record, Report, RuntimeD
 use domain::names::{RequestId, Version};
 use domain::trace::{Sampling, TraceHeader};
 use domain::{Error, Fault, Refusal, limits, payload};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::access::{self, Action, Caller};
 use crate::admission::{Admission, Lease};
 use crate::catalog::{Catalog, Deployed, Serving};
 use crate::environments::{CheckedOut, Environments};
 use crate::pool::Member;
-use crate::ports::{Answer, Clock, Dice, Event, Metric, Sandbox, Telemetry};
+use crate::ports::{Answer, Clock, Dice, Event, Metric, Sandbox, Stream, Telemetry};
 use crate::{resolve, tasks};
 
 /// Payloads from this size on are checked on a thread of their own: smaller ones cost less than the hand-over.
@@ -56,6 +56,48 @@ pub struct Answered {
     pub tail: Option<Vec<u8>>,
     /// The trace header of this invocation.
     pub trace: String,
+    /// Whether the function streamed it.
+    pub streamed: bool,
+}
+
+/// What a caller who takes a stream gets once there is something to take.
+#[derive(Debug)]
+pub struct Streaming {
+    /// Which version runs.
+    pub executed_version: Version,
+    /// The trace header of this invocation.
+    pub trace: String,
+    /// What the function answers.
+    pub body: Body,
+    /// How it ended; told after the body.
+    pub completed: oneshot::Receiver<Completed>,
+}
+
+/// An answer for a caller who takes a stream.
+#[derive(Debug)]
+pub enum Body {
+    /// Of a function that does not stream: in one piece, or nothing where it failed.
+    Whole(Bytes),
+    /// As it comes. Who drops it has left; the function runs to its end all the same.
+    Pieces(mpsc::Receiver<Bytes>),
+}
+
+/// How a stream ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Completed {
+    /// How the function failed, if it did.
+    pub error: Option<StreamError>,
+    /// The end of the log, if asked for.
+    pub tail: Option<Vec<u8>>,
+}
+
+/// What a stream says of a function that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamError {
+    /// The error's type.
+    pub code: String,
+    /// The error as the function or the platform told it.
+    pub details: Bytes,
 }
 
 /// Runs invocations.
@@ -117,6 +159,24 @@ impl Invoker {
     /// The function could not run: permission, name, state, size, payload, concurrency. A function that ran and
     /// failed is no error.
     pub async fn invoke(self: &Arc<Self>, caller: &Caller, ask: Ask) -> Result<Answered, Error> {
+        self.begin(caller, ask, Tell::Answer).await
+    }
+
+    /// Runs a function and waits for the beginning of its answer.
+    ///
+    /// # Errors
+    /// As [`Invoker::invoke`].
+    pub async fn invoke_with_response_stream(self: &Arc<Self>, caller: &Caller, ask: Ask) -> Result<Streaming, Error> {
+        self.begin(caller, ask, Tell::Stream).await
+    }
+
+    /// The one way to run one: `tell_as` says how the caller takes the answer.
+    async fn begin<T>(
+        self: &Arc<Self>,
+        caller: &Caller,
+        ask: Ask,
+        tell_as: fn(oneshot::Sender<Result<T, Error>>) -> Tell,
+    ) -> Result<T, Error> {
         let Judged { version, payload, client_context } = self.judge(caller, &ask).await?;
         let trace = self.trace(ask.trace.as_deref(), &version.function);
         let serving = version.serving;
@@ -139,7 +199,7 @@ impl Invoker {
             _lease: lease,
         };
         // A task of its own: the function runs to its end even if the caller leaves.
-        let task = tasks::spawn("running an invocation", run.run(checked_out, tell));
+        let task = tasks::spawn("running an invocation", run.run(checked_out, tell_as(tell)));
         match told.await {
             Ok(answer) => answer,
             Err(_) => match task.result().await {
@@ -178,7 +238,47 @@ struct Judged {
     client_context: Option<String>,
 }
 
-type Tell = oneshot::Sender<Result<Answered, Error>>;
+/// Who waits for the answer, and how it is taken. Nobody listening any more is fine: the caller has left.
+enum Tell {
+    Answer(oneshot::Sender<Result<Answered, Error>>),
+    Stream(oneshot::Sender<Result<Streaming, Error>>),
+}
+
+impl Tell {
+    fn fault(self, fault: Fault) {
+        match self {
+            Self::Answer(tell) => drop(tell.send(Err(fault.into()))),
+            Self::Stream(tell) => drop(tell.send(Err(fault.into()))),
+        }
+    }
+}
+
+/// What the caller has not been told yet.
+enum Owed {
+    Answer(oneshot::Sender<Result<Answered, Error>>, Answered),
+    Completion(oneshot::Sender<Completed>, Completed),
+}
+
+impl Owed {
+    fn pay(self, tail: Option<Vec<u8>>) {
+        match self {
+            Self::Answer(tell, answered) => drop(tell.send(Ok(Answered { tail, ..answered }))),
+            Self::Completion(tell, completed) => drop(tell.send(Completed { tail, ..completed })),
+        }
+    }
+}
+
+/// What came of an event that was handed over.
+struct Served {
+    /// What is told with the log, where the caller wants that.
+    owed: Option<Owed>,
+    /// How the function failed, if it did.
+    error_type: Option<String>,
+    /// How long its answer was; `None` where it was streamed through.
+    produced_bytes: Option<u64>,
+    /// Why the environment must be reset.
+    broken: Option<Failure>,
+}
 
 /// One invocation that was admitted. It owns its lease and, while it runs, its environment.
 struct Run {
@@ -217,8 +317,7 @@ impl Run {
         };
         match prepared {
             Ok((member, prepared)) => self.serve(member, prepared, tell).await,
-            // Nobody listening any more is fine: the caller has left.
-            Err(fault) => drop(tell.send(Err(fault.into()))),
+            Err(fault) => tell.fault(fault),
         }
     }
 
@@ -279,48 +378,33 @@ impl Run {
             version: self.function().version.to_string(),
             trace: self.sampled.clone(),
         });
+        let takes_stream = matches!(tell, Tell::Stream(_));
         let answer = match init_failure {
             Some(failure) => Answer::Failed(failure),
-            None => member.environment.invoke(self.event(begun)).await,
+            None => member.environment.invoke(self.event(begun, takes_stream)).await,
         };
         let answered_at = invoker.clock.elapsed();
-        let outcome = match &answer {
-            Answer::Response(bytes) => Outcome::Answered(bytes.clone()),
-            Answer::Failed(failure) => Outcome::of_failure(failure, self.request_id),
-        };
-        let failed = matches!(outcome, Outcome::FunctionError { .. });
-        let mut answered =
-            Answered { outcome, executed_version: self.function().version, tail: None, trace: self.trace.clone() };
-        let mut tell = Some(tell);
-        if !self.tail {
-            // Nobody listening any more is fine: the caller has left.
-            drop(tell.take().map(|tell| tell.send(Ok(answered.clone()))));
-        }
-
-        let broken = match answer {
-            Answer::Failed(failure) if failure.breaks_environment() || init_failed => Some(failure),
-            Answer::Response(_) | Answer::Failed(_) => {
-                let settling = self.serving.pool.settling();
-                let settled = member.environment.settle().await;
-                drop(settling);
-                settled.err()
-            }
+        let Served { owed, error_type, produced_bytes, broken } = match answer {
+            Answer::Stream(stream) => self.pass_on(stream, tell, &member).await,
+            Answer::Response(bytes) => self.hand_over(Ok((bytes, false)), tell, &member, init_failed).await,
+            Answer::Collected(bytes) => self.hand_over(Ok((bytes, true)), tell, &member, init_failed).await,
+            Answer::Failed(failure) => self.hand_over(Err(failure), tell, &member, init_failed).await,
         };
         let now = invoker.clock.elapsed();
-        let status = match (&broken, &answered.outcome) {
+        let failed = error_type.is_some();
+        let status = match (&broken, error_type) {
             (Some(failure), _) => seen(failure),
-            (None, Outcome::FunctionError { error_type, .. }) => Status::Raised(error_type.clone()),
-            (None, Outcome::Answered(_)) => Status::Success,
+            (None, Some(error_type)) => Status::Raised(error_type),
+            (None, None) => Status::Success,
         };
-        self.write_end(&mut member, (begun, answered_at, now), init, (status, &answered.outcome));
+        self.write_end(&mut member, (begun, answered_at, now), init, (status, failed, produced_bytes));
         let name = &self.function().arn.name;
         invoker.telemetry.count(Metric::Invocations, name);
         if failed || broken.is_some() {
             invoker.telemetry.count(Metric::Errors, name);
         }
-        if let Some(tell) = tell {
-            answered.tail = member.log.take_tail();
-            drop(tell.send(Ok(answered)));
+        if let Some(owed) = owed {
+            owed.pay(member.log.take_tail());
         }
         if broken.is_some() {
             // Its time is nobody's: the caller has been told, and the next call waits for no reset.
@@ -330,7 +414,100 @@ impl Run {
         invoker.environments.give_back(&self.serving, member);
     }
 
-    fn event(&self, begun: Duration) -> Event {
+    /// An answer that is there as a whole: the bytes, and whether the function streamed them.
+    async fn hand_over(
+        &self,
+        answer: Result<(Bytes, bool), Failure>,
+        tell: Tell,
+        member: &Member,
+        init_failed: bool,
+    ) -> Served {
+        let (outcome, streamed, failure) = match answer {
+            Ok((bytes, streamed)) => (Outcome::Answered(bytes), streamed, None),
+            Err(failure) => (Outcome::of_failure(&failure, self.request_id), false, Some(failure)),
+        };
+        let (error_type, produced_bytes) = match &outcome {
+            Outcome::Answered(bytes) => (None, Some(bytes.len() as u64)),
+            Outcome::FunctionError { error_type, .. } => (Some(error_type.clone()), None),
+        };
+        let owed = match tell {
+            Tell::Answer(tell) => {
+                let (executed_version, trace) = (self.function().version, self.trace.clone());
+                Some(Owed::Answer(tell, Answered { outcome, executed_version, tail: None, trace, streamed }))
+            }
+            Tell::Stream(tell) => {
+                let body = match &outcome {
+                    Outcome::Answered(bytes) => bytes.clone(),
+                    Outcome::FunctionError { .. } => Bytes::new(),
+                };
+                let completion = self.begin_stream(tell, Body::Whole(body));
+                Some(Owed::Completion(completion, Completed::of(outcome)))
+            }
+        };
+        let owed = self.unless_tail(owed);
+        let broken = match failure {
+            Some(failure) if failure.breaks_environment() || init_failed => Some(failure),
+            _ => {
+                let settling = self.serving.pool.settling();
+                let settled = member.environment.settle().await;
+                drop(settling);
+                settled.err()
+            }
+        };
+        Served { owed, error_type, produced_bytes, broken }
+    }
+
+    /// An answer that is still coming: the caller gets it as it comes, and is told of its end.
+    async fn pass_on(&self, stream: Stream, tell: Tell, member: &Member) -> Served {
+        let Stream { pieces, ended } = stream;
+        let completion = match tell {
+            Tell::Stream(tell) => Some(self.begin_stream(tell, Body::Pieces(pieces))),
+            Tell::Answer(tell) => {
+                // Nothing asked for a stream; what comes of it is thrown away.
+                let why = "an answer is streamed to a caller who takes it whole";
+                drop(tell.send(Err(Fault::bare(why).into())));
+                None
+            }
+        };
+        let mut settling = None;
+        let upload = async {
+            // The environment says it before it is gone.
+            let outcome = match ended.await {
+                Ok(Ok(())) => Outcome::Answered(Bytes::new()),
+                Ok(Err(failure)) => Outcome::of_failure(&failure, self.request_id),
+                Err(_) => Outcome::of_failure(&Failure::ResponseTruncated, self.request_id),
+            };
+            settling = Some(self.serving.pool.settling());
+            let error_type = match &outcome {
+                Outcome::Answered(_) => None,
+                Outcome::FunctionError { error_type, .. } => Some(error_type.clone()),
+            };
+            (self.unless_tail(completion.map(|tell| Owed::Completion(tell, Completed::of(outcome)))), error_type)
+        };
+        let ((owed, error_type), settled) = tokio::join!(upload, member.environment.settle());
+        drop(settling);
+        Served { owed, error_type, produced_bytes: None, broken: settled.err() }
+    }
+
+    fn begin_stream(&self, tell: oneshot::Sender<Result<Streaming, Error>>, body: Body) -> oneshot::Sender<Completed> {
+        let (completion, completed) = oneshot::channel();
+        let (executed_version, trace) = (self.function().version, self.trace.clone());
+        drop(tell.send(Ok(Streaming { executed_version, trace, body, completed })));
+        completion
+    }
+
+    /// Tells it at once, unless the end of the log, which is not written yet, belongs to it.
+    fn unless_tail(&self, owed: Option<Owed>) -> Option<Owed> {
+        if self.tail {
+            return owed;
+        }
+        if let Some(owed) = owed {
+            owed.pay(None);
+        }
+        None
+    }
+
+    fn event(&self, begun: Duration, takes_stream: bool) -> Event {
         let clock = &self.invoker.clock;
         let allowed = self.function().configuration.timeout();
         let left = (begun + allowed).saturating_sub(clock.elapsed());
@@ -343,6 +520,7 @@ impl Run {
             deadline: begun + allowed,
             allowed,
             payload: self.payload.clone(),
+            takes_stream,
         }
     }
 
@@ -352,23 +530,20 @@ impl Run {
         member: &mut Member,
         (begun, answered_at, now): (Duration, Duration, Duration),
         init: Option<Duration>,
-        (status, outcome): (Status, &Outcome),
+        (status, failed, produced_bytes): (Status, bool, Option<u64>),
     ) {
         let request_id = self.request_id;
         let duration = now.saturating_sub(begun);
-        let (spans, produced_bytes) = match outcome {
-            Outcome::Answered(bytes) => {
-                let ended = self.invoker.clock.now();
-                let span = |name, from: Duration, to: Duration| Span {
-                    name,
-                    start: ended - now.saturating_sub(from),
-                    duration: to.saturating_sub(from),
-                };
-                let spans =
-                    vec![span("responseLatency", begun, answered_at), span("runtimeOverhead", answered_at, now)];
-                (spans, Some(bytes.len() as u64))
-            }
-            Outcome::FunctionError { .. } => (Vec::new(), None),
+        let spans = if failed {
+            Vec::new()
+        } else {
+            let ended = self.invoker.clock.now();
+            let span = |name, from: Duration, to: Duration| Span {
+                name,
+                start: ended - now.saturating_sub(from),
+                duration: to.saturating_sub(from),
+            };
+            vec![span("responseLatency", begun, answered_at), span("runtimeOverhead", answered_at, now)]
         };
         let trace = self.sampled.clone();
         let done = RuntimeDone { request_id, status: status.clone(), trace, spans, duration, produced_bytes };
@@ -414,6 +589,18 @@ fn seen(failure: &Failure) -> Status {
     match failure {
         Failure::TimedOut(_) => Status::Timeout,
         other => Status::Error(other.error_type().to_owned()),
+    }
+}
+
+impl Completed {
+    fn of(outcome: Outcome) -> Self {
+        let error = match outcome {
+            Outcome::Answered(_) => None,
+            Outcome::FunctionError { error_type, payload } => {
+                Some(StreamError { code: invocation::error_code(&error_type, &payload), details: payload })
+            }
+        };
+        Self { error, tail: None }
     }
 }
 

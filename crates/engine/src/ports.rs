@@ -19,6 +19,7 @@ use domain::runtime::Runtime;
 use domain::settings::Settings;
 use domain::{Error, Fault};
 use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 /// A future behind a port.
@@ -200,9 +201,10 @@ pub trait Output: Send + Sync {
 pub trait Environment: Send + Sync + std::fmt::Debug {
     /// Starts the runtime, ending the one before, and waits until it asks for its first event.
     fn init(&self, deadline: Duration, allowed: Duration) -> Wait<'_, Result<InitEnd, Fault>>;
-    /// Hands over an event and waits for the answer.
+    /// Hands over an event and waits for the answer, or for the beginning of a streamed one.
     fn invoke(&self, event: Event) -> Wait<'_, Answer>;
-    /// Waits until the runtime asks for its next event; its time is still that of the last event.
+    /// Waits until the runtime asks for its next event; its time is still that of the last event. A streamed answer
+    /// that breaks off ends the runtime.
     fn settle(&self) -> Wait<'_, Result<(), Failure>>;
     /// After an initialisation or an invocation that failed: ends what is left of it. Extensions hear of it and have
     /// their time to end; done when it returns. Where nobody calls it, the next [`Environment::init`] does the same.
@@ -238,15 +240,31 @@ pub struct Event {
     pub allowed: Duration,
     /// The event itself.
     pub payload: Bytes,
+    /// Whether the caller takes the answer piece by piece: only then is there an [`Answer::Stream`].
+    pub takes_stream: bool,
 }
 
 /// What a runtime made of an event.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum Answer {
-    /// Posted to `/response`.
+    /// Posted to `/response` as a whole.
     Response(Bytes),
+    /// Streamed to `/response`, and collected, since the caller takes it as a whole only.
+    Collected(Bytes),
+    /// Being streamed to `/response`. It goes on during [`Environment::settle`].
+    Stream(Stream),
     /// Posted to `/error`, or seen by the platform.
     Failed(Failure),
+}
+
+/// An answer while the runtime uploads it.
+#[derive(Debug)]
+pub struct Stream {
+    /// What has come, in order; few pieces, so that whoever reads slowly holds the runtime up and not the memory. When
+    /// nobody listens any more, the rest of the upload is thrown away.
+    pub pieces: mpsc::Receiver<Bytes>,
+    /// How the upload ended, once it did; the pieces are complete then.
+    pub ended: oneshot::Receiver<Result<(), Failure>>,
 }
 
 /// Time, handed in.

@@ -41,6 +41,7 @@ pub const NODEJS: &[RuntimeFile] = &[
     file!("nodejs", "log.cjs"),
     file!("nodejs", "promises.cjs"),
     file!("nodejs", "runtime.cjs"),
+    file!("nodejs", "stream.cjs"),
     file!("nodejs", "wire.cjs"),
 ];
 

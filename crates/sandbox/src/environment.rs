@@ -587,6 +587,9 @@ impl Environment {
 
     /// Ends whatever runs because of a failure.
     async fn break_off(&self, failure: Failure) -> Failure {
+        if let Some(process) = self.current.get() {
+            process.conversation.doom(&failure);
+        }
         let mut place = self.place.lock().await;
         self.fail(&mut place, &failure).await;
         failure

@@ -15,7 +15,7 @@ use engine::admission::Admission;
 use engine::catalog::Catalog;
 use engine::environments::{Environments, Settings};
 use engine::functions::Functions;
-use engine::invoker::{Answered, Ask, Invoker};
+use engine::invoker::{Answered, Ask, Invoker, Streaming};
 use engine::layers::Layers;
 use engine::ports::{Clock, Dice, LayerRecords, Packages, Records, Sandbox, Telemetry};
 
@@ -168,6 +168,14 @@ impl House {
     /// The call was refused, or the engine failed.
     pub async fn invoke(&self, ask: Ask) -> Result<Answered, Error> {
         self.invoker.invoke(&Caller::Anyone, ask).await
+    }
+
+    /// Invokes, as a caller would who takes a stream.
+    ///
+    /// # Errors
+    /// The call was refused, or the engine failed.
+    pub async fn stream(&self, ask: Ask) -> Result<Streaming, Error> {
+        self.invoker.invoke_with_response_stream(&Caller::Anyone, ask).await
     }
 
     /// Lets everything that can go on go on, without moving the clock.

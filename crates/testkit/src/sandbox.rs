@@ -9,7 +9,8 @@ use bytes::Bytes;
 use domain::Fault;
 use domain::environment::{Failure, InitEnd};
 use domain::runtime::Runtime;
-use engine::ports::{Answer, Clock, Environment, EnvironmentSpec, Event, Output, Sandbox, Wait};
+use engine::ports::{Answer, Clock, Environment, EnvironmentSpec, Event, Output, Sandbox, Stream, Wait};
+use tokio::sync::{mpsc, oneshot};
 
 /// What one environment does, step by step; what is not scripted succeeds.
 #[derive(Clone, Debug)]
@@ -20,6 +21,9 @@ pub enum Step {
     InitTakes(Duration),
     /// The next invocation answers this.
     Answers(Bytes),
+    /// The next invocation streams these pieces, and then fails like that if it does; to a caller who takes it whole
+    /// it answers them together.
+    Streams(Vec<Bytes>, Option<Failure>),
     /// The next invocation fails like this.
     Fails(Failure),
     /// The next invocation never ends before its deadline.
@@ -112,6 +116,7 @@ impl Sandbox for FakeSandbox {
             alive: self.alive.clone(),
             running: self.running.clone(),
             running_most: self.running_most.clone(),
+            uploading: Mutex::default(),
         };
         Box::pin(async move { Ok(Arc::new(environment) as Arc<dyn Environment>) })
     }
@@ -130,6 +135,16 @@ struct FakeEnvironment {
     alive: Arc<AtomicUsize>,
     running: Arc<AtomicUsize>,
     running_most: Arc<AtomicUsize>,
+    uploading: Mutex<Option<Uploading>>,
+}
+
+/// A stream under way: what is still to be sent, to whom, how it ends, and when its time is up.
+struct Uploading {
+    left: std::vec::IntoIter<Bytes>,
+    pieces: mpsc::Sender<Bytes>,
+    ended: oneshot::Sender<Result<(), Failure>>,
+    failure: Option<Failure>,
+    event: Event,
 }
 
 impl std::fmt::Debug for FakeEnvironment {
@@ -177,7 +192,17 @@ impl Environment for FakeEnvironment {
             if let Some(Step::Prints(text)) = self.take(|step| matches!(step, Step::Prints(_))) {
                 self.output.line(text.as_bytes());
             }
-            let answer = match self.take(|step| matches!(step, Step::Answers(_) | Step::Fails(_) | Step::Hangs)) {
+            let fits =
+                |step: &Step| matches!(step, Step::Answers(_) | Step::Fails(_) | Step::Hangs | Step::Streams(..));
+            let answer = match self.take(fits) {
+                Some(Step::Streams(left, None)) if !event.takes_stream => Answer::Collected(left.concat().into()),
+                Some(Step::Streams(_, Some(failure))) if !event.takes_stream => Answer::Failed(failure),
+                Some(Step::Streams(left, failure)) => {
+                    let ((pieces, taken), (ended, told)) = (mpsc::channel(1), oneshot::channel());
+                    let left = left.into_iter();
+                    *lock(&self.uploading) = Some(Uploading { left, pieces, ended, failure, event });
+                    Answer::Stream(Stream { pieces: taken, ended: told })
+                }
                 Some(Step::Answers(bytes)) => Answer::Response(bytes),
                 Some(Step::Fails(failure)) => Answer::Failed(failure),
                 Some(Step::Hangs) => {
@@ -196,6 +221,26 @@ impl Environment for FakeEnvironment {
 
     fn settle(&self) -> Wait<'_, Result<(), Failure>> {
         Box::pin(async move {
+            let uploading = lock(&self.uploading).take();
+            if let Some(Uploading { left, pieces, ended, failure, event }) = uploading {
+                let send = async {
+                    for piece in left {
+                        // Thrown away where nobody listens any more.
+                        let _ = pieces.send(piece).await;
+                    }
+                };
+                let failure = tokio::select! {
+                    biased;
+                    () = send => failure,
+                    () = self.clock.wake_at(event.deadline) => Some(Failure::TimedOut(event.allowed)),
+                };
+                drop(pieces);
+                let _ = ended.send(failure.clone().map_or(Ok(()), Err));
+                if let Some(failure) = failure.filter(Failure::breaks_environment) {
+                    self.ready.store(false, Ordering::Release);
+                    return Err(failure);
+                }
+            }
             match self.take(|step| matches!(step, Step::SettleFails(_))) {
                 Some(Step::SettleFails(failure)) => {
                     self.ready.store(false, Ordering::Release);

@@ -34,7 +34,8 @@ const BUILT: &[(Operation, Support)] = &[
             "SnapStart, KMSKeyArn, ImageConfig, CapacityProviderConfig, DurableConfig, RuntimeConfig, AcceleratorConfig",
         ),
     ),
-    (Operation::Invoke, Support::Partly("InvocationType Event, TenantId, DurableExecutionName, response streaming")),
+    (Operation::Invoke, Support::Partly("InvocationType Event, TenantId, DurableExecutionName")),
+    (Operation::InvokeWithResponseStream, Support::Partly("TenantId")),
     (Operation::GetFunction, Support::Works),
     (Operation::GetFunctionConfiguration, Support::Works),
     (Operation::DeleteFunction, Support::Works),
@@ -79,7 +80,7 @@ const FEATURES: &[(&str, Support)] = &[
         Support::Partly("`_LAMBDA_TELEMETRY_LOG_FD`: runtime clients write to standard output instead"),
     ),
     ("trace header in and out, sampling, the XRAY line", Support::Partly("segments are sent nowhere; loop detection")),
-    ("Runtime API", Support::Partly("response streaming")),
+    ("Runtime API, response streaming", Support::Works),
     ("runtimes", Support::Partly("Java, Ruby and .NET: use `provided.al2023` with a bootstrap of your own")),
     ("isolation", Support::Partly("level `process`, which isolates nothing; the levels above it")),
     ("layers", Support::Partly("layers of other accounts, AWS's own included: publish a copy here")),
@@ -87,7 +88,7 @@ const FEATURES: &[(&str, Support)] = &[
     ("container images", Support::NotYet),
     ("between invocations an environment stands still; shutdown phase", Support::Works),
     ("extensions, Telemetry API, Logs API", Support::Works),
-    ("response streaming, function URLs", Support::NotYet),
+    ("function URLs", Support::NotYet),
     ("durable functions, tenants, capacity providers", Support::NotYet),
 ];
 

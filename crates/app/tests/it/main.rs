@@ -21,6 +21,7 @@ mod runtimes;
 mod settings;
 mod shell_function;
 mod slow_reader;
+mod streaming;
 mod tools;
 mod unprivileged;
 mod up;

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::engine_process::Engine;
 use crate::functions::{Deployed, NODE, PYTHON, cold_log, warm_log};
+use crate::streaming::{Reader, STREAM};
 use crate::tools::{self, Interpreters};
 
 const ARN: &str = "arn:aws:lambda:us-east-1:000000000000:function";
@@ -138,6 +139,37 @@ fn check_node(test: &str, package: &str, parts: &[&str], entry: &str) {
         &function,
         "printed\nanother\rline\nto standard error\nTIME\tID\tINFO\tinformed of 7\nTIME\tID\tERROR\ttwo\rlines\n",
     );
+    function.delete();
+    code[0].2 = STREAM.to_vec();
+    check_streams(&engine, &deploy(&engine, package, bootstrap.as_bytes(), &code));
+}
+
+/// A function that streams, and goes on in the same environment after errors. The client asks for its next event while
+/// the last bytes of a failed stream are still under way, over another connection.
+fn check_streams(engine: &Engine, function: &Deployed<'_>) {
+    // With the log comes the word that the environment is free.
+    let stream = |event: Value| {
+        let mut streamed = Reader::begin(engine, &function.name, &event, &[("X-Amz-Log-Type", "Tail")]).all();
+        let log = streamed.complete["LogResult"].take();
+        let log = data_encoding::BASE64.decode(log.as_str().unwrap().as_bytes()).unwrap();
+        let log = String::from_utf8(log).unwrap();
+        assert!(log.contains("\nREPORT ") && !log.contains("Status: "), "{event}: {log}");
+        streamed
+    };
+    for round in 1..=20 {
+        let streamed = stream(json!({"do": "echo", "pieces": ["one", "two"]}));
+        assert_eq!((streamed.body.as_slice(), streamed.complete), (b"onetwo".as_slice(), json!({"LogResult": null})));
+        for (deed, body) in [("fail_early", ""), ("fail_late", "half")] {
+            let streamed = stream(json!({"do": deed}));
+            assert_eq!(streamed.body, body.as_bytes(), "{deed}");
+            assert_eq!(streamed.complete["ErrorCode"], "RangeError", "{deed}: {}", streamed.complete);
+        }
+        assert_eq!(
+            stream(json!({"do": "count"})).body,
+            round.to_string().as_bytes(),
+            "it is the same environment still"
+        );
+    }
 }
 
 #[test]
@@ -200,7 +232,7 @@ fn lambda_runtime_runs_unchanged() {
 }
 
 /// The programs of `bench/echo`, built once where `cargo xtask bench` builds as well.
-fn rust_programs() -> PathBuf {
+pub(crate) fn rust_programs() -> PathBuf {
     let lambd = Path::new(env!("CARGO_BIN_EXE_lambd"));
     let target = lambd.ancestors().nth(2).unwrap().join("bench");
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../bench/Cargo.toml");

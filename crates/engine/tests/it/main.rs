@@ -6,4 +6,5 @@ mod functions;
 mod invoker;
 mod layers;
 mod log;
+mod streaming;
 mod versions;

@@ -3,8 +3,9 @@
 'use strict';
 
 const errors = require('./errors.cjs');
-const { load } = require('./handler.cjs');
+const { load, isStreaming, highWaterMark } = require('./handler.cjs');
 const { takeConsole } = require('./log.cjs');
+const { openStream } = require('./stream.cjs');
 
 const EXIT_UNCAUGHT = 129;
 const EXIT_UNHANDLED = 128;
@@ -86,6 +87,10 @@ class Runtime {
     const id = event.headers['lambda-runtime-aws-request-id'];
     global[REQUEST_ID] = this.requestId = id;
     global[TENANT_ID] = event.headers['lambda-runtime-aws-tenant-id'] || undefined;
+    if (isStreaming(this.handler)) {
+      await this.serveStream(event, id);
+      return;
+    }
     const invocation = new Invocation(this, id);
     try {
       // A handler that neither calls back nor promises has answered null when nothing is left.
@@ -105,6 +110,48 @@ class Runtime {
       }
     } catch (error) {
       invocation.callback(error);
+    }
+  }
+
+  // A handler that streams answers by what it writes; what it returns only says when it is done.
+  async serveStream(event, id) {
+    const answer = openStream(this.client, id, highWaterMark(this.handler));
+    const context = { callbackWaitsForEmptyEventLoop: true };
+    const goOn = () => {
+      waitForNothing();
+      if (context.callbackWaitsForEmptyEventLoop) {
+        global[BEFORE_EXIT] = this.scheduleNext;
+      } else {
+        this.scheduleNext();
+      }
+    };
+    const fail = (error) => {
+      this.logError('Invoke Error', error);
+      answer.fail(errors.posted(error)).then(goOn);
+    };
+    // Nothing is left to do and the handler is not done: the poll that follows is refused.
+    global[BEFORE_EXIT] = this.scheduleNext;
+    try {
+      const result = this.handler(
+        JSON.parse(event.body),
+        answer.stream,
+        withFacts(context, this.env, event.headers),
+      );
+      if (!isPromise(result)) {
+        fail('Streaming does not support non-async handlers.');
+        return;
+      }
+      if ((await result) !== undefined) {
+        console.warn('Streaming handlers ignore return values.');
+      }
+      await answer.done;
+      if (!answer.stream.writableFinished) {
+        fail('Response stream is not finished.');
+        return;
+      }
+      goOn();
+    } catch (error) {
+      fail(error);
     }
   }
 }

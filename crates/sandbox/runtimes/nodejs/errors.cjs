@@ -136,6 +136,7 @@ module.exports = {
   HandlerNotFound: runtimeError('HandlerNotFound'),
   ImportModuleError: runtimeError('ImportModuleError'),
   MalformedHandlerName: runtimeError('MalformedHandlerName'),
+  InvalidStreamingOperation: runtimeError('InvalidStreamingOperation'),
   MalformedStreamingHandler: runtimeError('MalformedStreamingHandler'),
   UserCodeSyntaxError: runtimeError('UserCodeSyntaxError'),
   JSONStringifyError: runtimeError('JSONStringifyError'),

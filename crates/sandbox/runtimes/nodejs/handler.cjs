@@ -6,6 +6,7 @@ const path = require('path');
 const { createRequire } = require('module');
 
 const errors = require('./errors.cjs');
+const { HttpResponseStream } = require('./stream.cjs');
 
 const STREAMING = Symbol.for('aws.lambda.runtime.handler.streaming');
 const HIGH_WATER_MARK = Symbol.for('aws.lambda.runtime.handler.streaming.highWaterMark');
@@ -27,6 +28,7 @@ function setGlobals(env) {
       }
       return handler;
     },
+    HttpResponseStream,
   };
 }
 
@@ -54,7 +56,7 @@ async function load(taskRoot, name, isModern) {
   if (typeof handler !== 'function') {
     throw new errors.HandlerNotFound(`${name} is not a function`);
   }
-  refuseStreaming(handler);
+  isStreaming(handler);
   return handler;
 }
 
@@ -65,17 +67,19 @@ function ownPath(from, keys) {
   );
 }
 
-function refuseStreaming(handler) {
+// Whether the handler was made by `awslambda.streamifyResponse`.
+function isStreaming(handler) {
   const kind = handler[STREAMING];
-  if (!kind) {
-    return;
+  if (kind && kind !== 'response') {
+    throw new errors.MalformedStreamingHandler('Only response streaming is supported.');
   }
-  throw new errors.MalformedStreamingHandler(
-    kind === 'response'
-      ? 'Response streaming (awslambda.streamifyResponse) is not supported yet: ' +
-        'return the whole response instead.'
-      : 'Only response streaming is supported.',
-  );
+  return Boolean(kind);
+}
+
+// How much its stream holds before it asks its writer to wait; undefined for Node's own measure.
+function highWaterMark(handler) {
+  const bytes = parseInt(handler[HIGH_WATER_MARK], 10);
+  return Number.isNaN(bytes) ? undefined : bytes;
 }
 
 async function loadModule(taskRoot, folder, name, isModern) {
@@ -150,4 +154,4 @@ function isTypeModule(folder) {
   return folder === '/' ? false : isTypeModule(path.dirname(folder));
 }
 
-module.exports = { load, setGlobals };
+module.exports = { load, setGlobals, isStreaming, highWaterMark };

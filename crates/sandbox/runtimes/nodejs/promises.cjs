@@ -3,8 +3,9 @@
 'use strict';
 
 const errors = require('./errors.cjs');
-const { load } = require('./handler.cjs');
+const { load, isStreaming, highWaterMark } = require('./handler.cjs');
 const { takeConsole } = require('./log.cjs');
+const { openStream } = require('./stream.cjs');
 
 const REQUEST_ID = Symbol.for('_AWS_LAMBDA_REQUEST_ID');
 const TRACE_ID = Symbol.for('_AWS_LAMBDA_X_RAY_TRACE_ID');
@@ -30,6 +31,10 @@ async function run(env, client) {
     const context = makeContext(env, event.headers);
     const input = JSON.parse(event.body);
     await store.run({ [REQUEST_ID]: id, [TRACE_ID]: context.xRayTraceId }, async () => {
+      if (isStreaming(handler)) {
+        await stream(handler, input, context, openStream(client, id, highWaterMark(handler)), logError);
+        return;
+      }
       try {
         const result = stringify(await settled(handler(input, context)));
         client.postResult(id, result);
@@ -39,6 +44,34 @@ async function run(env, client) {
         client.postError(id, stringify(errors.postedModern(error)), errors.xrayCause(error));
       }
     });
+  }
+}
+
+// The name that stack traces show of a handler without one of its own.
+class StreamingInvokeProcessor {
+  constructor(handler) {
+    this.handler = handler;
+  }
+}
+
+// A handler that streams answers by what it writes; what it returns only says when it is done.
+async function stream(handler, input, context, answer, logError) {
+  try {
+    const result = new StreamingInvokeProcessor(handler).handler(input, answer.stream, context);
+    if (typeof result !== 'object' || result === null || typeof result.then !== 'function') {
+      throw new Error('Streaming does not support non-async handlers.');
+    }
+    if ((await result) !== undefined) {
+      console.warn('Streaming handlers ignore return values.');
+    }
+    await answer.done;
+    if (!answer.stream.writableFinished) {
+      throw new Error('Response stream is not finished.');
+    }
+  } catch (error) {
+    await loopTurn();
+    logError('Invoke Error', error instanceof errors.InvalidStreamingOperation ? ownName(error) : error);
+    await answer.fail(errors.postedModern(error));
   }
 }
 
@@ -56,7 +89,7 @@ function loopTurn() {
 async function loadOrTell(env, client, logError) {
   try {
     const handler = await load(env.LAMBDA_TASK_ROOT, env._HANDLER, true);
-    if (handler.length >= 3) {
+    if (handler.length >= 3 && !isStreaming(handler)) {
       throw new errors.CallbackHandlerDeprecated(CALLBACK_REMOVED);
     }
     return handler;

@@ -8,10 +8,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use domain::environment::{Exit, Failure};
-use engine::ports::{Answer, Event};
-use tokio::sync::oneshot;
+use engine::ports::{Answer, Event, Stream};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::output::OutputPipe;
+
+/// Pieces of a streamed answer that wait for their reader. Each is at most what one read of a connection gives.
+const PIECES_WAITING: usize = 4;
+
+/// Which of a runtime's connections.
+pub(crate) type ConnectionId = u64;
 
 /// See the module.
 pub(crate) struct Conversation {
@@ -25,6 +31,8 @@ struct State {
     waiter: Option<oneshot::Sender<Result<(), Failure>>>,
     /// Whoever waits for its process to end.
     mourner: Option<oneshot::Sender<()>>,
+    /// Why it is being ended: an upload that breaks off because of that is no news.
+    doom: Option<Failure>,
 }
 
 enum Phase {
@@ -35,15 +43,37 @@ enum Phase {
     Running {
         event: Arc<Event>,
         answer: oneshot::Sender<Answer>,
+        /// Over which connection it went out; none where it could not be written.
+        given_to: Option<ConnectionId>,
     },
     /// It is uploading what came of the event.
     Responding {
         event: Arc<Event>,
-        answer: oneshot::Sender<Answer>,
+        answer: Pending,
         what: Upload,
     },
     ResponseSent(Arc<Event>),
+    /// What it streamed broke off; what it does now is of no use to anybody.
+    Broken(Failure),
     Ended(Failure),
+}
+
+/// Who waits for the end of an upload.
+enum Pending {
+    Whole(oneshot::Sender<Answer>),
+    /// The pieces have gone on already.
+    Stream(oneshot::Sender<Result<(), Failure>>),
+}
+
+impl Pending {
+    /// Nobody listening any more is fine: the caller has left.
+    fn tell(self, outcome: Answer) {
+        match (self, outcome) {
+            (Self::Whole(answer), outcome) => drop(answer.send(outcome)),
+            (Self::Stream(ended), Answer::Failed(failure)) => drop(ended.send(Err(failure))),
+            (Self::Stream(ended), _) => drop(ended.send(Ok(()))),
+        }
+    }
 }
 
 /// What a runtime uploads.
@@ -80,7 +110,7 @@ pub(crate) enum Refused {
 
 /// What a request for the next event gets.
 pub(crate) enum Next {
-    /// The event, at once: it had been handed over to a connection that broke.
+    /// The event, at once: it could not be handed over, since the connection broke.
     Again(Arc<Event>),
     /// The event when there is one; an error when the process is to end.
     Later(oneshot::Receiver<Arc<Event>>),
@@ -94,7 +124,7 @@ impl Phase {
             Self::Ready(_) => "Ready",
             Self::Running { .. } => "Running",
             Self::Responding { what, .. } => what.state(),
-            Self::ResponseSent(_) => "RuntimeResponseSentState",
+            Self::ResponseSent(_) | Self::Broken(_) => "RuntimeResponseSentState",
             Self::Ended(_) => "Ended",
         }
     }
@@ -102,7 +132,7 @@ impl Phase {
 
 impl Conversation {
     pub(crate) fn new(output: Arc<OutputPipe>) -> Arc<Self> {
-        let state = State { phase: Phase::Started, waiter: None, mourner: None };
+        let state = State { phase: Phase::Started, waiter: None, mourner: None, doom: None };
         Arc::new(Self { state: Mutex::new(state), output })
     }
 
@@ -112,15 +142,22 @@ impl Conversation {
 
     // The runtime's side.
 
-    /// The runtime asks for the next event.
-    pub(crate) fn next(&self) -> Result<Next, Refused> {
+    /// The runtime asks for the next event, over `connection`.
+    pub(crate) fn next(&self, connection: ConnectionId) -> Result<Next, Refused> {
         // What it wrote belongs to what it has just done, and is complete before anybody hears that it is done.
         self.output.drain();
         let mut state = self.state();
-        match &state.phase {
-            Phase::Running { event, .. } => return Ok(Next::Again(event.clone())),
+        match &mut state.phase {
+            Phase::Running { event, given_to: given_to @ None, .. } => {
+                *given_to = Some(connection);
+                return Ok(Next::Again(event.clone()));
+            }
             Phase::Started | Phase::ResponseSent(_) | Phase::Ready(_) => {}
-            Phase::InitError | Phase::Responding { .. } | Phase::Ended(_) => {
+            Phase::InitError
+            | Phase::Running { .. }
+            | Phase::Responding { .. }
+            | Phase::Broken(_)
+            | Phase::Ended(_) => {
                 return Err(Refused::InvalidTransition { from: state.phase.name(), to: "Ready" });
             }
         }
@@ -130,6 +167,22 @@ impl Conversation {
             let _ = waiter.send(Ok(()));
         }
         Ok(Next::Later(event))
+    }
+
+    /// The event that `next` promised goes out.
+    pub(crate) fn given(&self, event: &Arc<Event>, connection: ConnectionId) {
+        if let Phase::Running { event: current, given_to, .. } = &mut self.state().phase
+            && Arc::ptr_eq(current, event)
+        {
+            *given_to = Some(connection);
+        }
+    }
+
+    /// A connection broke. The event that went out over it may never have arrived: the runtime may ask again.
+    pub(crate) fn broke(&self, connection: ConnectionId) {
+        if let Phase::Running { given_to, .. } = &mut self.state().phase {
+            given_to.take_if(|given_to| *given_to == connection);
+        }
     }
 
     /// The runtime begins to upload what came of the event `id`.
@@ -147,7 +200,7 @@ impl Conversation {
             return Err(refused);
         }
         state.phase = match std::mem::replace(&mut state.phase, Phase::Started) {
-            Phase::Running { event, answer } => Phase::Responding { event, answer, what },
+            Phase::Running { event, answer, .. } => Phase::Responding { event, answer: Pending::Whole(answer), what },
             other => other,
         };
         Ok(Uploading { conversation: self.clone(), is_done: false })
@@ -174,13 +227,52 @@ impl Conversation {
     fn finish_upload(&self, outcome: Answer) {
         self.output.drain();
         let mut state = self.state();
+        let outcome = state.doom.clone().map_or(outcome, Answer::Failed);
         state.phase = match std::mem::replace(&mut state.phase, Phase::Started) {
+            Phase::Responding { answer: answer @ Pending::Stream(_), event, .. } => {
+                let broken = match &outcome {
+                    Answer::Failed(failure) if failure.breaks_environment() => Some(failure.clone()),
+                    _ => None,
+                };
+                answer.tell(outcome);
+                match broken {
+                    None => Phase::ResponseSent(event),
+                    Some(failure) => {
+                        if let Some(waiter) = state.waiter.take() {
+                            let _ = waiter.send(Err(failure.clone()));
+                        }
+                        Phase::Broken(failure)
+                    }
+                }
+            }
             Phase::Responding { event, answer, .. } => {
-                let _ = answer.send(outcome);
+                answer.tell(outcome);
                 Phase::ResponseSent(event)
             }
             other => other,
         };
+    }
+
+    /// What is uploaded goes on piece by piece, if whoever asked takes it so.
+    fn stream(&self) -> Option<mpsc::Sender<Bytes>> {
+        self.output.drain();
+        let mut state = self.state();
+        let Phase::Responding { event, answer, .. } = &mut state.phase else { return None };
+        if !event.takes_stream {
+            return None;
+        }
+        let (tell, ended) = oneshot::channel();
+        match std::mem::replace(answer, Pending::Stream(tell)) {
+            Pending::Whole(answer) => {
+                let (sender, pieces) = mpsc::channel(PIECES_WAITING);
+                let _ = answer.send(Answer::Stream(Stream { pieces, ended }));
+                Some(sender)
+            }
+            begun @ Pending::Stream(_) => {
+                *answer = begun;
+                None
+            }
+        }
     }
 
     // The platform's side.
@@ -196,7 +288,8 @@ impl Conversation {
     pub(crate) fn invoke(&self, event: Arc<Event>) -> Result<oneshot::Receiver<Answer>, Failure> {
         let (answer, answered) = oneshot::channel();
         let mut state = self.state();
-        match std::mem::replace(&mut state.phase, Phase::Running { event: event.clone(), answer }) {
+        let running = Phase::Running { event: event.clone(), answer, given_to: None };
+        match std::mem::replace(&mut state.phase, running) {
             Phase::Ready(wake) => {
                 // Where its connection has broken, the runtime gets the event when it asks again.
                 let _ = wake.send(event);
@@ -218,7 +311,7 @@ impl Conversation {
         let mut state = self.state();
         match &state.phase {
             Phase::Ready(_) => Settling::Done(Ok(())),
-            Phase::Ended(failure) => Settling::Done(Err(failure.clone())),
+            Phase::Broken(failure) | Phase::Ended(failure) => Settling::Done(Err(failure.clone())),
             Phase::Running { event, .. } | Phase::Responding { event, .. } | Phase::ResponseSent(event) => {
                 let event = event.clone();
                 let (tell, told) = oneshot::channel();
@@ -250,6 +343,11 @@ impl Conversation {
         told
     }
 
+    /// The process will be ended for this reason.
+    pub(crate) fn doom(&self, failure: &Failure) {
+        self.state().doom = Some(failure.clone());
+    }
+
     /// The process is gone: everybody who waits is told, after everything that it wrote.
     pub(crate) fn end(&self, failure: &Failure) {
         self.output.drain();
@@ -260,8 +358,10 @@ impl Conversation {
         };
         let (waiter, mourner) = (state.waiter.take(), state.mourner.take());
         drop(state);
-        if let Phase::Running { answer, .. } | Phase::Responding { answer, .. } = phase {
-            let _ = answer.send(Answer::Failed(failure.clone()));
+        match phase {
+            Phase::Running { answer, .. } => Pending::Whole(answer).tell(Answer::Failed(failure.clone())),
+            Phase::Responding { answer, .. } => answer.tell(Answer::Failed(failure.clone())),
+            _ => {}
         }
         if let Some(waiter) = waiter {
             let _ = waiter.send(Err(failure.clone()));
@@ -287,6 +387,11 @@ pub(crate) struct Uploading {
 }
 
 impl Uploading {
+    /// Where its pieces go from now on; nowhere if it is to be handed on as a whole.
+    pub(crate) fn stream(&self) -> Option<mpsc::Sender<Bytes>> {
+        self.conversation.stream()
+    }
+
     pub(crate) fn finish(mut self, outcome: Answer) {
         self.is_done = true;
         self.conversation.finish_upload(outcome);

@@ -24,10 +24,10 @@ use hyper::body::{Body as _, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-use self::conversation::{Conversation, Next, Refused, Upload};
+use self::conversation::{ConnectionId, Conversation, Next, Refused, Upload};
 use self::extension_routes::ExtensionApi;
 
 /// Connections that one runtime may hold; AWS's clients use one, threads of a function may ping.
@@ -64,6 +64,7 @@ pub(crate) async fn serve(
 ) {
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
+    let mut number: ConnectionId = 0;
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -77,24 +78,32 @@ pub(crate) async fn serve(
         let Ok(place) = room.clone().try_acquire_owned() else { continue };
         let _ = stream.set_nodelay(true);
         let (conversation, extensions) = (conversation.clone(), extensions.clone());
+        number += 1;
+        let number = number;
         connections.spawn(async move {
-            let answer = service_fn(move |request| {
+            let answer = service_fn(|request| {
                 let (conversation, extensions) = (conversation.clone(), extensions.clone());
                 async move {
                     Ok::<_, Infallible>(match extension_routes::route(request.method(), request.uri().path()) {
-                        None => answer(conversation, request).await,
+                        None => answer(conversation, number, request).await,
                         Some(route) => extension_routes::answer(route, &extensions, request).await,
                     })
                 }
             });
-            let served = hyper::server::conn::http1::Builder::new()
+            let mut connection = hyper::server::conn::http1::Builder::new()
                 // As AWS writes them; clients made of shell and grep look for exactly that.
                 .title_case_headers(true)
                 .max_buf_size(limits::REQUEST_HEAD_BYTES)
-                .serve_connection(TokioIo::new(stream), answer)
-                .await;
-            if let Err(error) = served {
-                tracing::debug!(%error, "a connection to the Runtime API ended badly");
+                // Of trailers, too, which hold the error of a streamed answer.
+                .max_header_size(limits::REQUEST_HEAD_BYTES)
+                .serve_connection(TokioIo::new(stream), answer);
+            let served = (&mut connection).await;
+            // Who had closed before the last answer came refused it, which the kernel knows.
+            let refused = connection.into_parts().io.into_inner().take_error();
+            let error = served.err().map(|error| error.to_string());
+            if let Some(error) = error.or(refused.ok().flatten().map(|error| error.to_string())) {
+                tracing::debug!(error, "a connection to the Runtime API ended badly");
+                conversation.broke(number);
             }
             drop(place);
         });
@@ -130,11 +139,11 @@ fn route<'a>(method: &Method, path: &'a str) -> Route<'a> {
     if *method == expected { route } else { Route::OtherMethod }
 }
 
-async fn answer(conversation: Arc<Conversation>, request: Request<Incoming>) -> Reply {
+async fn answer(conversation: Arc<Conversation>, connection: ConnectionId, request: Request<Incoming>) -> Reply {
     let (parts, body) = request.into_parts();
     match route(&parts.method, parts.uri.path()) {
         Route::Ping => reply(StatusCode::OK, "text/plain", Bytes::from_static(b"pong")),
-        Route::Next => next(&conversation).await,
+        Route::Next => next(&conversation, connection).await,
         Route::Upload(id, what) => upload(&conversation, id, what, &parts.headers, body).await,
         Route::InitError => init_error(&conversation, &parts.headers, body).await,
         Route::OtherMethod => reply(StatusCode::METHOD_NOT_ALLOWED, "text/plain", Bytes::new()),
@@ -142,12 +151,21 @@ async fn answer(conversation: Arc<Conversation>, request: Request<Incoming>) -> 
     }
 }
 
-async fn next(conversation: &Arc<Conversation>) -> Reply {
-    let event = match conversation.next() {
+async fn next(conversation: &Arc<Conversation>, connection: ConnectionId) -> Reply {
+    let mut asked = conversation.next(connection);
+    if asked.is_err() {
+        // Some clients send the end of a stream over another connection just before: that goes first.
+        tokio::task::yield_now().await;
+        asked = conversation.next(connection);
+    }
+    let event = match asked {
         Err(refused) => return refusal(refused),
         Ok(Next::Again(event)) => event,
         Ok(Next::Later(event)) => match event.await {
-            Ok(event) => event,
+            Ok(event) => {
+                conversation.given(&event, connection);
+                event
+            }
             // Another request took its place, or the runtime is being ended; it must exit either way.
             Err(_) => return error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", "Internal Server Error"),
         },
@@ -195,28 +213,36 @@ async fn upload(
         Ok(uploading) => uploading,
         Err(refused) => return refusal(refused),
     };
-    if what == Upload::Response
-        && let Some(mode) = headers.get("lambda-runtime-function-response-mode")
-        && !mode.as_bytes().eq_ignore_ascii_case(b"streaming")
-    {
+    let mode = headers.get("lambda-runtime-function-response-mode").filter(|_| what == Upload::Response);
+    if mode.is_some_and(|mode| !mode.as_bytes().eq_ignore_ascii_case(b"streaming")) {
         let error_type = "Runtime.InvalidResponseModeHeader".to_owned();
         uploading.finish(Answer::Failed(Failure::Reported { error_type, payload: Bytes::new() }));
         return error(StatusCode::BAD_REQUEST, "InvalidFunctionResponseMode", "Invalid function response mode");
     }
+    let pieces = mode.and_then(|_| uploading.stream());
     let most = match what {
+        Upload::Response if pieces.is_some() => limits::STREAMED_RESPONSE_BYTES,
         Upload::Response => limits::SYNC_RESPONSE_BYTES,
         Upload::Error => ERROR_BYTES_MAX,
     };
-    match collect(body, most).await {
+    let taken = match pieces {
+        None => collect(body, most).await,
+        // What has gone on already is not handed on once more.
+        Some(pieces) => pass_on(body, pieces, most).await.map(|trailers| (Bytes::new(), trailers)),
+    };
+    match taken {
         Ok((payload, trailers)) => {
             uploading.finish(match what {
-                Upload::Response => streamed_error(trailers.as_ref()).unwrap_or(Answer::Response(payload)),
+                Upload::Response => streamed_error(trailers.as_ref()).unwrap_or(match mode {
+                    None => Answer::Response(payload),
+                    Some(_) => Answer::Collected(payload),
+                }),
                 Upload::Error => Answer::Failed(reported(headers, payload)),
             });
             accepted()
         }
         Err(Broken::TooLarge) => {
-            uploading.finish(Answer::Failed(Failure::ResponseTooLarge));
+            uploading.finish(Answer::Failed(Failure::ResponseTooLarge { bytes_max: most }));
             let text = format!("Exceeded maximum allowed payload size ({most} bytes).");
             error(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", &text)
         }
@@ -317,6 +343,36 @@ async fn collect(mut body: Incoming, most: usize) -> Result<(Bytes, Option<Heade
         return Err(Broken::TooLarge);
     }
     Ok((if all.is_empty() { first } else { all.freeze() }, trailers))
+}
+
+/// Hands a body on as it comes, no faster than it is taken. What is beyond `most`, or what nobody takes any more, is
+/// read on without being kept: a caller who leaves does not end the function.
+async fn pass_on(mut body: Incoming, pieces: mpsc::Sender<Bytes>, most: usize) -> Result<Option<HeaderMap>, Broken> {
+    let mut pieces = Some(pieces);
+    let mut trailers = None;
+    let mut length = 0usize;
+    while let Some(frame) = body.frame().await {
+        let mut data = match frame.map_err(|_| Broken::Truncated)?.into_data() {
+            Ok(data) => data,
+            Err(frame) => {
+                trailers = frame.into_trailers().ok();
+                continue;
+            }
+        };
+        let room = most.saturating_sub(length);
+        length += data.len();
+        data.truncate(room);
+        if let Some(taker) = &pieces
+            && !data.is_empty()
+            && taker.send(data).await.is_err()
+        {
+            pieces = None;
+        }
+        if length > most.saturating_add(DISCARDED_BYTES_MAX) {
+            break;
+        }
+    }
+    if length > most { Err(Broken::TooLarge) } else { Ok(trailers) }
 }
 
 fn reply(status: StatusCode, content_type: &'static str, body: Bytes) -> Reply {

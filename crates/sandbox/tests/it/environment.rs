@@ -22,14 +22,14 @@ async fn on_each_kind<F: Future<Output = ()>>(test: impl Fn(Host, Kind) -> F) {
 fn response(answer: &Answer) -> Value {
     match answer {
         Answer::Response(bytes) => serde_json::from_slice(bytes).unwrap(),
-        Answer::Failed(failure) => panic!("{failure:?}"),
+        other => panic!("{other:?}"),
     }
 }
 
 fn failure(answer: Answer) -> Failure {
     match answer {
-        Answer::Response(bytes) => panic!("{bytes:?}"),
         Answer::Failed(failure) => failure,
+        other => panic!("{other:?}"),
     }
 }
 

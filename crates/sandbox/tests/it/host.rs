@@ -270,6 +270,7 @@ impl Function {
             deadline: self.clock.elapsed() + Duration::from_secs(3),
             allowed: Duration::from_secs(3),
             payload: Bytes::from(payload.to_string()),
+            takes_stream: false,
         }
     }
 

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use domain::environment::{Failure, InitEnd};
-use engine::ports::Answer;
+use engine::ports::{Answer, Event, Stream};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -131,9 +131,13 @@ async fn requests_out_of_order_are_refused_in_the_words_of_aws() {
         client.next().await;
         let event = client.reply().await;
         Client::check(&event, 200, "[]");
-        // Once more, before an answer: the same event again.
+        // Once more, before an answer, over this connection or another: it has its event.
+        let refused = "{\"errorMessage\":\"State transition from Running to Ready failed for runtime. Error: State transition is not allowed\",\"errorType\":\"InvalidStateTransition\"}\n";
         client.next().await;
-        Client::check(&client.reply().await, 200, "[]");
+        Client::check(&client.reply().await, 403, refused);
+        let mut other = Client::connect(&at).await;
+        other.next().await;
+        Client::check(&other.reply().await, 403, refused);
         Client::check(&client.ask(&respond(ID), "", b"42").await, 202, ACCEPTED);
         Client::check(&client.ask(&respond(ID), "", b"43").await, 400, INVALID_ID);
     };
@@ -187,7 +191,8 @@ async fn an_answer_may_have_six_megabytes_and_a_hundred_bytes_and_no_more() {
         let (answer, ()) = tokio::join!(function.invoke(json!([])), runtime);
         match answer {
             Answer::Response(bytes) => assert!(status == 202 && bytes == body),
-            Answer::Failed(failure) => assert!(status == 413 && failure == Failure::ResponseTooLarge, "{failure:?}"),
+            Answer::Failed(Failure::ResponseTooLarge { bytes_max: 6_291_556 }) => assert_eq!(status, 413),
+            other => panic!("{other:?}"),
         }
     }
 }
@@ -242,11 +247,12 @@ async fn a_streamed_answer_is_collected_and_its_trailers_may_say_that_it_failed(
         };
         let (answer, ()) = tokio::join!(function.invoke(json!([])), runtime);
         match answer {
-            Answer::Response(bytes) => assert!(trailers.is_empty() && bytes == "onetwo"),
+            Answer::Collected(bytes) => assert!(trailers.is_empty() && bytes == "onetwo"),
             Answer::Failed(failure) => {
                 let expected = Failure::Reported { error_type: "Runtime.Broke".to_owned(), payload: Bytes::from("{}") };
                 assert_eq!(failure, expected);
             }
+            other => panic!("{other:?}"),
         }
     }
     // A mode that nobody knows.
@@ -362,4 +368,182 @@ async fn an_event_for_a_connection_that_broke_waits_for_the_next() {
     };
     let (answer, ()) = tokio::join!(function.invoke(json!([])), runtime);
     assert!(matches!(answer, Answer::Response(_)));
+}
+
+/// What asks for a stream.
+fn streamed(function: &Function) -> Event {
+    Event { takes_stream: true, ..function.event(&json!([])) }
+}
+
+/// Head of an upload that streams.
+fn stream_head() -> String {
+    format!(
+        "{} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nLambda-Runtime-Function-Response-Mode: streaming\r\n\
+         Trailer: Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body\r\n\r\n",
+        respond(ID)
+    )
+}
+
+/// Hands over an event whose answer is awaited as a stream, begins to upload this, and gives the stream.
+async fn begin_stream(function: &Function, client: &mut Client, first: &str) -> Stream {
+    client.next().await;
+    in_time(function.environment.settle()).await.unwrap();
+    let runtime = async {
+        client.reply().await;
+        client.send(format!("{}{first}", stream_head()).as_bytes()).await;
+    };
+    let (answer, ()) = tokio::join!(in_time(function.environment.invoke(streamed(function))), runtime);
+    let Answer::Stream(stream) = answer else { panic!("{answer:?}") };
+    stream
+}
+
+#[tokio::test]
+async fn a_streamed_answer_is_passed_on_while_it_comes() {
+    puppet!(function, at);
+    let mut client = Client::connect(&at).await;
+    let trailers = "Lambda-Runtime-Function-Error-Type: Function.Broke\r\nLambda-Runtime-Function-Error-Body: e30=\r\n";
+    for trailers in ["", trailers] {
+        let mut stream = begin_stream(&function, &mut client, "3\r\none\r\n").await;
+        assert_eq!(in_time(stream.pieces.recv()).await.unwrap(), "one", "the upload is not over");
+        client.send(b"3\r\ntwo\r\n").await;
+        assert_eq!(in_time(stream.pieces.recv()).await.unwrap(), "two");
+        assert!(stream.ended.try_recv().is_err(), "nobody knows yet how it ends");
+        client.send(format!("0\r\n{trailers}\r\n").as_bytes()).await;
+        assert_eq!(in_time(stream.pieces.recv()).await, None);
+        let reported = Failure::Reported { error_type: "Function.Broke".to_owned(), payload: Bytes::from("{}") };
+        let expected = if trailers.is_empty() { Ok(()) } else { Err(reported) };
+        assert_eq!(in_time(stream.ended).await.unwrap(), expected);
+        // AWS developer guide, runtimes-custom: an error in the trailers is an answer like any other to the runtime.
+        Client::check(&client.reply().await, 202, ACCEPTED);
+    }
+    client.next().await;
+    in_time(function.environment.settle()).await.unwrap();
+    assert!(function.environment.is_ready());
+}
+
+#[tokio::test]
+async fn an_error_of_a_hundred_kilobytes_fits_into_the_trailers() {
+    puppet!(function, at);
+    let mut client = Client::connect(&at).await;
+    let stream = begin_stream(&function, &mut client, "").await;
+    let body = data_encoding::BASE64.encode(&vec![b'x'; 100_000]);
+    let trailers =
+        format!("0\r\nLambda-Runtime-Function-Error-Body: {body}\r\nLambda-Runtime-Function-Error-Type: E\r\n\r\n");
+    client.send(trailers.as_bytes()).await;
+    let Err(Failure::Reported { error_type, payload }) = in_time(stream.ended).await.unwrap() else {
+        panic!("an error")
+    };
+    assert_eq!((error_type.as_str(), payload.len()), ("Runtime.Unknown", 100_000));
+}
+
+#[tokio::test]
+async fn a_function_that_does_not_stream_answers_who_would_take_a_stream() {
+    puppet!(function, at);
+    let mut client = Client::connect(&at).await;
+    client.next().await;
+    in_time(function.environment.settle()).await.unwrap();
+    let runtime = async {
+        client.reply().await;
+        Client::check(&client.ask(&respond(ID), "", b"42").await, 202, ACCEPTED);
+    };
+    let (answer, ()) = tokio::join!(in_time(function.environment.invoke(streamed(&function))), runtime);
+    assert!(matches!(answer, Answer::Response(bytes) if bytes == "42"));
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_off_is_truncated_and_ends_the_runtime() {
+    puppet!(function, at);
+    let mut client = Client::connect(&at).await;
+    let mut stream = begin_stream(&function, &mut client, "3\r\none\r\n").await;
+    assert_eq!(in_time(stream.pieces.recv()).await.unwrap(), "one");
+    drop(client);
+    let (ended, settled) = tokio::join!(in_time(stream.ended), in_time(function.environment.settle()));
+    assert_eq!((ended.unwrap(), settled), (Err(Failure::ResponseTruncated), Err(Failure::ResponseTruncated)));
+    assert_eq!(in_time(stream.pieces.recv()).await, None);
+    in_time(async { while TcpStream::connect(&at).await.is_ok() {} }).await;
+    assert!(!function.environment.is_ready());
+}
+
+#[tokio::test]
+async fn a_stream_has_the_functions_time_and_no_more() {
+    puppet!(function, at);
+    let mut client = Client::connect(&at).await;
+    let mut stream = begin_stream(&function, &mut client, "3\r\none\r\n").await;
+    let time = std::time::Duration::from_secs(3);
+    let late = async {
+        assert_eq!(stream.pieces.recv().await.unwrap(), "one");
+        function.clock.advance(time);
+        // The environment is ended, and with it whoever fills the pieces.
+        assert_eq!(stream.pieces.recv().await, None);
+        stream.ended.await.unwrap()
+    };
+    let (settled, ended) = tokio::join!(in_time(function.environment.settle()), in_time(late));
+    assert_eq!((settled, ended), (Err(Failure::TimedOut(time)), Err(Failure::TimedOut(time))));
+    drop(client);
+}
+
+#[tokio::test]
+async fn who_reads_slowly_holds_up_the_upload_and_who_leaves_does_not() {
+    puppet!(function, at);
+    let mut client = Client::connect(&at).await;
+    let mut stream = begin_stream(&function, &mut client, "").await;
+    let piece = vec![b'x'; 1 << 20];
+    let chunk = [b"100000\r\n", piece.as_slice(), b"\r\n"].concat();
+    // Nobody reads: what the kernel and a few pieces hold goes out, and then no more.
+    let mut sent = 0;
+    loop {
+        let more = &chunk[sent % chunk.len()..];
+        match tokio::time::timeout(std::time::Duration::from_millis(300), client.0.write(more)).await {
+            Ok(written) => sent += written.unwrap(),
+            Err(_) => break,
+        }
+        assert!(sent < 64 << 20, "{sent} bytes were taken although nobody reads them");
+    }
+    assert!(!in_time(stream.pieces.recv()).await.unwrap().is_empty());
+    // The caller leaves: the rest is read to its end, accepted, and thrown away.
+    drop(stream.pieces);
+    let rest = async {
+        client.send(&chunk[sent % chunk.len()..]).await;
+        for _ in 0..20 {
+            client.send(&chunk).await;
+        }
+        client.send(b"0\r\n\r\n").await;
+        Client::check(&client.reply().await, 202, ACCEPTED);
+    };
+    in_time(rest).await;
+    assert_eq!(in_time(stream.ended).await.unwrap(), Ok(()));
+}
+
+#[tokio::test]
+async fn a_stream_may_have_two_hundred_megabytes_and_no_more() {
+    // AWS developer guide, gettingstarted-limits.
+    puppet!(function, at);
+    let mut client = Client::connect(&at).await;
+    let mib = vec![b'x'; 1 << 20];
+    let chunk = [b"100000\r\n", mib.as_slice(), b"\r\n"].concat();
+    let too_large = "{\"errorMessage\":\"Exceeded maximum allowed payload size (209715200 bytes).\",\"errorType\":\"RequestEntityTooLarge\"}\n";
+    let most = domain::limits::STREAMED_RESPONSE_BYTES;
+    for (last, status, text) in [("0\r\n\r\n", 202, ACCEPTED), ("1\r\nx\r\n0\r\n\r\n", 413, too_large)] {
+        let mut stream = begin_stream(&function, &mut client, "").await;
+        let upload = async {
+            for _ in 0..200 {
+                client.send(&chunk).await;
+            }
+            client.send(last.as_bytes()).await;
+            Client::check(&client.reply().await, status, text);
+        };
+        let read = async {
+            let mut bytes = 0;
+            while let Some(piece) = stream.pieces.recv().await {
+                bytes += piece.len();
+            }
+            bytes
+        };
+        let ((), bytes) = tokio::join!(upload, read);
+        assert_eq!(bytes, most, "what is beyond is cut off");
+        let expected = if status == 202 { Ok(()) } else { Err(Failure::ResponseTooLarge { bytes_max: most }) };
+        assert_eq!(in_time(stream.ended).await.unwrap(), expected);
+    }
+    client.next().await;
+    in_time(function.environment.settle()).await.unwrap();
 }

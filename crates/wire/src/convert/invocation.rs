@@ -5,10 +5,13 @@ use domain::Refusal;
 use domain::arn::Home;
 use domain::invocation::Outcome;
 use domain::names::{RequestId, Version};
-use engine::invoker::{Answered, Ask};
+use engine::invoker::{Answered, Ask, Completed};
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 
-use crate::generated::types::{InvocationRequest, InvocationType, LogType};
+use crate::generated::types::{InvocationRequest, InvocationType, InvokeWithResponseStreamRequest, LogType};
+
+/// Bytes of an error in `InvokeComplete`: escaped as JSON they stay far below what clients take as one message (16 MiB).
+const ERROR_DETAILS_BYTES_MAX: usize = 1024 * 1024;
 
 /// Reads Invoke.
 ///
@@ -35,11 +38,63 @@ pub(crate) fn ask(
     Ok(Ask { target, request_id, payload, client_context: asked.client_context, trace, tail })
 }
 
+/// Reads InvokeWithResponseStream.
+///
+/// # Errors
+/// As [`ask`].
+pub(crate) fn ask_for_stream(
+    home: &Home,
+    asked: InvokeWithResponseStreamRequest,
+    request_id: RequestId,
+    trace: Option<String>,
+    payload: Bytes,
+) -> Result<Ask, Refusal> {
+    let target = home.read(&asked.function_name, asked.qualifier.as_deref())?;
+    if asked.tenant_id.is_some() {
+        return Err(Refusal::NotBuilt { what: "InvokeWithResponseStream with TenantId".to_owned() });
+    }
+    let tail = asked.log_type == Some(LogType::Tail);
+    Ok(Ask { target, request_id, payload, client_context: asked.client_context, trace, tail })
+}
+
+/// The payload of `InvokeComplete` (service model, InvokeWithResponseStreamCompleteEvent): members only where they are
+/// set.
+pub(crate) fn completion(completed: Completed) -> Bytes {
+    #[derive(serde::Serialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Complete<'a> {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error_code: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error_details: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        log_result: Option<String>,
+    }
+    let details = completed.error.as_ref().map(|error| {
+        let shown = &error.details[..error.details.len().min(ERROR_DETAILS_BYTES_MAX)];
+        String::from_utf8_lossy(shown)
+    });
+    let complete = Complete {
+        error_code: completed.error.as_ref().map(|error| error.code.as_str()),
+        error_details: details.as_deref(),
+        log_result: completed.tail.map(|tail| data_encoding::BASE64.encode(&tail)),
+    };
+    serde_json::to_vec(&complete).expect("texts become JSON").into()
+}
+
 /// The answer of a dry run that would have run (recorded: `test_invocation_type_dry_run`).
 pub(crate) fn dry_run_answer() -> Response<Bytes> {
     let mut response = Response::new(Bytes::new());
     *response.status_mut() = StatusCode::NO_CONTENT;
     response
+}
+
+/// The value of `X-Amz-Executed-Version`.
+pub(crate) fn executed_version(version: Version) -> HeaderValue {
+    match version {
+        Version::Latest => HeaderValue::from_static("$LATEST"),
+        Version::Published(number) => HeaderValue::from(number.get()),
+    }
 }
 
 /// Writes the answer of Invoke: the function's bytes as they are, everything else in headers.
@@ -50,14 +105,12 @@ pub(crate) fn answer(answered: Answered) -> Response<Bytes> {
     };
     let mut response = Response::new(payload);
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    // Of a function that streams: observed on AWS.
+    let content_type = if answered.streamed { "application/octet-stream" } else { "application/json" };
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     // Observed on AWS; says nothing.
     headers.insert(HeaderName::from_static("x-amzn-remapped-content-length"), HeaderValue::from_static("0"));
-    let version = match answered.executed_version {
-        Version::Latest => HeaderValue::from_static("$LATEST"),
-        Version::Published(number) => HeaderValue::from(number.get()),
-    };
-    headers.insert(HeaderName::from_static("x-amz-executed-version"), version);
+    headers.insert(HeaderName::from_static("x-amz-executed-version"), executed_version(answered.executed_version));
     if failed {
         headers.insert(HeaderName::from_static("x-amz-function-error"), HeaderValue::from_static("Unhandled"));
     }

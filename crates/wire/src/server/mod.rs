@@ -1,11 +1,13 @@
 //! The server's side of the API: from the parts of an HTTP request to a typed input, and from an output to an answer.
 
 mod bind;
+mod body;
 mod dispatch;
 mod percent;
 pub mod request;
 pub mod response;
 pub mod router;
+mod stream;
 mod validate;
 
 use std::convert::Infallible;
@@ -25,7 +27,7 @@ use engine::layers::Layers;
 use engine::ports::{Clock, Dice};
 use engine::tasks;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version, header};
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -33,6 +35,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use self::body::Body;
 use self::dispatch::{Call, Operations};
 use crate::error::Told;
 use crate::generated::errors::ErrorCode;
@@ -127,16 +130,16 @@ impl Api {
         graceful.shutdown().await;
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         let request_id = RequestId(self.dice.uuid());
         let (head, mut body) = request.into_parts();
         let stays = head.version == Version::HTTP_11 && !asks_to_close(&head.headers);
         let mut body_read = body.is_end_stream();
         let dispatched = self.dispatch(&head, &mut body, &mut body_read, request_id);
         let mut response = match tasks::caught("answering a request", dispatched).await {
-            Ok(Ok(response)) => response.map(Full::new),
-            Ok(Err(told)) => told.response(),
-            Err(panicked) => Told::from(domain::Error::from(panicked)).response(),
+            Ok(Ok(response)) => response,
+            Ok(Err(told)) => told.response().map(Body::Whole),
+            Err(panicked) => Told::from(domain::Error::from(panicked)).response().map(Body::Whole),
         };
         let mut id = [0; uuid::fmt::Hyphenated::LENGTH];
         let id = HeaderValue::from_str(request_id.0.as_hyphenated().encode_lower(&mut id));
@@ -158,9 +161,9 @@ impl Api {
         body: &mut Incoming,
         body_read: &mut bool,
         request_id: RequestId,
-    ) -> Result<Response<Bytes>, Told> {
+    ) -> Result<Response<Body>, Told> {
         if let Some(path) = head.uri.path().strip_prefix("/_") {
-            return self.own(path).await;
+            return Ok(self.own(path).await?.map(Body::from));
         }
         let route = router::route(&head.method, head.uri.path(), head.uri.query()).map_err(request::Rejected::from)?;
         // The room is given back when the answer is made: until then the body is in memory.
@@ -199,6 +202,7 @@ impl Api {
     ) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Told> {
         let (bytes_max, named) = match operation {
             Operation::Invoke => (limits::SYNC_REQUEST_BYTES, "InvokeFunction"),
+            Operation::InvokeWithResponseStream => (limits::SYNC_REQUEST_BYTES, operation.name()),
             other => (limits::CODE_REQUEST_BYTES, other.name()),
         };
         let too_large = || Told::from(Refusal::RequestTooLarge { bytes_max, operation: named });
@@ -261,7 +265,8 @@ impl Api {
     /// Room in memory for a large body, waited for as long as for a quiet one.
     async fn room(&self, bytes: usize, operation: Operation) -> Result<OwnedSemaphorePermit, Told> {
         // Code comes as base64 within JSON: read, decoded and unpacked it is there up to three times.
-        let copies = if operation == Operation::Invoke { 1 } else { 3 };
+        let is_event = matches!(operation, Operation::Invoke | Operation::InvokeWithResponseStream);
+        let copies = if is_event { 1 } else { 3 };
         let kib = u32::try_from(bytes.div_ceil(1024) * copies).unwrap_or(BODIES_KIB).min(BODIES_KIB);
         tokio::select! {
             biased;

@@ -110,22 +110,6 @@ async fn nodejs_answers_and_polls_in_one_write() {
     }
 }
 
-#[tokio::test]
-async fn a_streaming_handler_is_refused_by_name() {
-    let Some(version) = node_version("a_streaming_handler_is_refused_by_name") else {
-        return;
-    };
-    let folder = tempfile::tempdir().unwrap();
-    let case = js("streaming", "exports.handler = awslambda.streamifyResponse(async (event, stream) => stream.end());");
-    for (major, exit) in [(20, 129), (24, 1)] {
-        let outcome = run(&case, &ours(version, major, &folder)).await;
-        assert_eq!(outcome.exit, Some(exit), "{outcome:?}");
-        assert_eq!(outcome.posts[0].error_type, "Runtime.MalformedStreamingHandler");
-        let body = String::from_utf8_lossy(&outcome.posts[0].body).into_owned();
-        assert!(body.contains("is not supported yet"), "{body}");
-    }
-}
-
 /// Major and minor of the `node` on the path.
 fn node_version(test: &str) -> Option<(u32, u32)> {
     let output = std::process::Command::new("node").arg("--version").output();
@@ -172,7 +156,56 @@ fn cases() -> Vec<Case> {
     cases.extend(inits());
     cases.extend(logs());
     cases.extend(contexts());
+    cases.extend(streams());
     cases
+}
+
+/// A handler that streams.
+fn streams_by(name: &'static str, body: &str) -> Case {
+    let code =
+        format!("exports.handler = awslambda.streamifyResponse(async (event, stream, context) => {{\n{body}\n}});\n");
+    js(name, &code).event("{\"second\":true}")
+}
+
+fn streams() -> Vec<Case> {
+    vec![
+        streams_by(
+            "pieces",
+            "stream.write('one'); await new Promise((go) => setTimeout(go, 20)); stream.write(Buffer.from('two')); stream.write(new Uint8Array([51])); stream.end();",
+        ),
+        streams_by("what is no data is JSON", "stream.write({ a: [1, null] }); stream.write(7); stream.end();"),
+        streams_by("nothing", "stream.end();"),
+        streams_by("all at the end", "stream.end('whole');"),
+        streams_by("its own type", "stream.setContentType('text/plain'); stream.write('x'); stream.end();"),
+        streams_by("its type too late", "stream.write('x'); stream.setContentType('text/plain');"),
+        streams_by(
+            "status and headers",
+            "const http = awslambda.HttpResponseStream.from(stream, { statusCode: 201, headers: { a: 'b' }, cookies: ['c'] }); http.write('body'); http.end();",
+        ),
+        streams_by(
+            "a pipeline",
+            "await require('util').promisify(require('stream').pipeline)(require('stream').Readable.from(['a', 'b', 'c']), stream);",
+        ),
+        streams_by("an error before anything", "throw new RangeError('early');"),
+        streams_by("an error in the middle", "stream.write('half'); await null; throw new RangeError('late');"),
+        streams_by("what is thrown is no error", "stream.write('half'); throw 'text';"),
+        streams_by("an error after the end", "stream.end('whole'); throw new Error('too late');"),
+        streams_by("a return value", "stream.end('x'); return 7;"),
+        streams_by(
+            "facts",
+            "console.log(Object.keys(context).filter((key) => !/xRay/.test(key)).sort().join()); const before = [stream.writable, stream.writableEnded, stream.writableFinished, stream.writableLength, stream.destroyed]; stream.write('x'); stream.on('finish', () => console.log('finished')); stream.end(); console.log(...before, stream.writableEnded);",
+        ),
+        streams_by(
+            "much",
+            "for (let i = 0; i < 40; i++) { if (!stream.write('x'.repeat(100_000))) await new Promise((go) => stream.once('drain', go)); } stream.end();",
+        ),
+        streams_by("refused", "stream.write('x'); stream.end();").statuses(&[413, 400]),
+        js("not async", "exports.handler = awslambda.streamifyResponse((event, stream) => { stream.end('x'); });"),
+        js(
+            "high water mark",
+            "exports.handler = awslambda.streamifyResponse(async (event, stream) => { stream.write('x'); stream.end(); }, { highWaterMark: 1 });",
+        ),
+    ]
 }
 
 fn results() -> Vec<Case> {
@@ -358,6 +391,11 @@ fn callback_cases() -> Vec<Case> {
 
 fn promise_cases() -> Vec<Case> {
     vec![
+        // In 3.x a slip in the code stands in the way of its own words.
+        js(
+            "another kind",
+            "const kind = Symbol.for('aws.lambda.runtime.handler.streaming'); exports.handler = Object.assign(async () => 1, { [kind]: 'request' });",
+        ),
         js("returns without promise", "exports.handler = (event) => 'used';").events(&["{}", "{}"]),
         js("takes a callback", "exports.handler = (event, context, callback) => callback(null, 1);").ignores_stderr(),
         js("throws at once", "exports.handler = () => { throw new Error('sync'); };").events(&["{}", "{}"]),

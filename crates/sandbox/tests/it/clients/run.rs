@@ -270,6 +270,9 @@ fn normal_post(mut post: Post, task_root: &Path) -> Post {
     if let Ok(text) = std::str::from_utf8(&post.body) {
         post.body = normal(text, task_root).into();
     }
+    if let Some((_, error)) = &mut post.late_error {
+        *error = normal(error, task_root);
+    }
     if let Ok(mut cause) = serde_json::from_str::<Value>(&post.xray_cause) {
         let is_of_function = |path: &Value| {
             let path = path.as_str().unwrap_or_default();

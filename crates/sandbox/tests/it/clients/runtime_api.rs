@@ -30,7 +30,11 @@ pub(super) struct Post {
     pub(super) content_type: String,
     pub(super) error_type: String,
     pub(super) xray_cause: String,
+    /// `streaming`, or nothing.
+    pub(super) mode: String,
     pub(super) body: Bytes,
+    /// An error that came after the body: its type, and its text.
+    pub(super) late_error: Option<(String, String)>,
 }
 
 #[derive(Default)]
@@ -39,6 +43,8 @@ struct Script {
     /// Status of the answer to the nth post, 202 where there is none.
     statuses: VecDeque<u16>,
     given: usize,
+    /// A client polls and there is no event left.
+    is_drained: bool,
     posts: Vec<Post>,
 }
 
@@ -75,7 +81,7 @@ impl RuntimeApi {
         Self { address, script, idle, accepting }
     }
 
-    /// Waits until a client polls with no event left.
+    /// Waits until a client polls with no event left, and has posted what came of each.
     pub(super) async fn idle(&self) {
         self.idle.notified().await;
     }
@@ -97,11 +103,16 @@ async fn answer(
     idle: &Notify,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     if request.method() == Method::GET {
-        let next = script.lock().unwrap().next();
-        if let Some(response) = next {
-            return Ok(response);
+        {
+            let mut script = script.lock().unwrap();
+            if let Some(response) = script.next() {
+                return Ok(response);
+            }
+            script.is_drained = true;
+            if script.posts.len() >= script.given {
+                idle.notify_one();
+            }
         }
-        idle.notify_one();
         return std::future::pending().await;
     }
     let header = |name: &str| {
@@ -115,11 +126,22 @@ async fn answer(
         content_type: header("content-type"),
         error_type: header("lambda-runtime-function-error-type"),
         xray_cause: header("lambda-runtime-function-xray-error-cause"),
+        mode: header("lambda-runtime-function-response-mode"),
         body: Bytes::new(),
+        late_error: None,
     };
-    post.body = request.into_body().collect().await.unwrap().to_bytes();
+    let body = request.into_body().collect().await.unwrap();
+    post.late_error = body.trailers().map(|trailers| {
+        let text = |name| trailers.get(name).map_or("", |value| value.to_str().unwrap());
+        let error = data_encoding::BASE64.decode(text("lambda-runtime-function-error-body").as_bytes()).unwrap();
+        (text("lambda-runtime-function-error-type").to_owned(), String::from_utf8(error).unwrap())
+    });
+    post.body = body.to_bytes();
     let mut script = script.lock().unwrap();
     script.posts.push(post);
+    if script.is_drained && script.posts.len() >= script.given {
+        idle.notify_one();
+    }
     let status = script.statuses.pop_front().unwrap_or(202);
     let body = if status == 202 {
         "{\"status\":\"OK\"}\n"

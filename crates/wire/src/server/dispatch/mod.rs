@@ -16,8 +16,10 @@ use engine::layers::Layers;
 use engine::tasks;
 use http::Response;
 
+use super::body::Body;
 use super::request::{self, Parts, Rejected};
 use super::response;
+use super::stream;
 use crate::convert::invocation;
 use crate::error::Told;
 use crate::generated::operations::{self as op, Operation};
@@ -102,8 +104,9 @@ fn write<O: ApiOperation>(output: &O::Output) -> Answer {
 }
 
 impl Operations {
-    pub(super) async fn answer(&self, operation: Operation, call: Call<'_>) -> Answer {
-        match operation {
+    pub(super) async fn answer(&self, operation: Operation, call: Call<'_>) -> Result<Response<Body>, Told> {
+        let whole = match operation {
+            Operation::InvokeWithResponseStream => return self.invoke_with_response_stream(call).await,
             Operation::Invoke => self.invoke(call).await,
             Operation::CreateFunction => self.create_function(&call).await,
             Operation::GetFunction => self.get_function(&call),
@@ -162,7 +165,6 @@ impl Operations {
             | Operation::GetResourcePolicy
             | Operation::GetRuntimeManagementConfig
             | Operation::InvokeAsync
-            | Operation::InvokeWithResponseStream
             | Operation::ListCapacityProviders
             | Operation::ListCodeSigningConfigs
             | Operation::ListDurableExecutionsByFunction
@@ -199,7 +201,8 @@ impl Operations {
                 call.off_thread_if_large(move |parts| request::document(operation, parts)).await?;
                 Err(Refusal::NotBuilt { what: operation.name().to_owned() }.into())
             }
-        }
+        };
+        whole.map(|response| response.map(Body::from))
     }
 
     async fn invoke(&self, call: Call<'_>) -> Answer {
@@ -213,6 +216,19 @@ impl Operations {
         }
         let answered = self.invoker.invoke(&call.caller, ask).await?;
         Ok(invocation::answer(answered))
+    }
+
+    async fn invoke_with_response_stream(&self, call: Call<'_>) -> Result<Response<Body>, Told> {
+        let asked = call.read::<op::InvokeWithResponseStream>()?;
+        let trace = call.parts.headers.get("x-amzn-trace-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let is_dry_run = asked.invocation_type == Some(types::ResponseStreamingInvocationType::DryRun);
+        let ask = invocation::ask_for_stream(&self.home, asked, call.request_id, trace, call.body)?;
+        if is_dry_run {
+            self.invoker.dry_run(&call.caller, ask).await?;
+            return Ok(invocation::dry_run_answer().map(Body::from));
+        }
+        let streaming = self.invoker.invoke_with_response_stream(&call.caller, ask).await?;
+        Ok(stream::response(streaming))
     }
 }
 
