@@ -27,8 +27,9 @@ const FLAGS: &[&str] = &["--keep-warm-seconds", "2"];
 const REST_MAX: Duration = Duration::from_mins(1);
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// What memory may move by, since an allocator keeps some of what it was given back.
-const MEMORY_FACTOR: f64 = 1.10;
-const MEMORY_KIB: f64 = 4096.0;
+const MEMORY_KIB: u64 = 4096;
+/// The same where the first load is too short to have met the largest bodies on every path.
+const MEMORY_KIB_SHORT: u64 = 32 * 1024;
 /// The database's log is cut when it has a thousand pages, which are 4 MB; its file keeps what it has grown to.
 const DATABASE_KIB: u64 = 8192;
 
@@ -36,6 +37,7 @@ const DATABASE_KIB: u64 = 8192;
 struct Times {
     first: Duration,
     second: Duration,
+    memory_kib: u64,
 }
 
 /// `cargo xtask soak`
@@ -43,7 +45,9 @@ pub(crate) fn run_soak(arguments: &[String]) -> Result<()> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let times = match arguments[..] {
         [] => of_minutes(MINUTES),
-        ["--short"] => Times { first: Duration::from_secs(5), second: Duration::from_secs(9) },
+        ["--short"] => {
+            Times { first: Duration::from_secs(5), second: Duration::from_secs(9), memory_kib: MEMORY_KIB_SHORT }
+        }
         ["--minutes", minutes] => of_minutes(minutes.parse().context("--minutes takes a number")?),
         _ => bail!("`cargo xtask soak` takes --minutes N, or --short, or nothing"),
     };
@@ -61,7 +65,7 @@ pub(crate) fn run_soak(arguments: &[String]) -> Result<()> {
 
 fn of_minutes(minutes: u64) -> Times {
     let second = Duration::from_mins(minutes);
-    Times { first: (second / 10).min(Duration::from_mins(1)), second }
+    Times { first: (second / 10).min(Duration::from_mins(1)), second, memory_kib: MEMORY_KIB }
 }
 
 /// A folder for this run, which goes with it.
@@ -91,20 +95,20 @@ fn soak(lambd: &std::path::Path, folder: &Folder, times: &Times) -> Result<()> {
     say(&format!("{CLIENTS} clients, seed {seed}; the engine is process {}", served.id()));
     let load = Load::new(&served.endpoint, seed);
 
-    let fresh = look()?;
+    let fresh = rest(&look, None)?;
     load.one_function()?;
-    let started = rest(&look, &fresh)?;
+    let started = rest(&look, Some(&fresh))?;
     let mut most = Held::default();
     load.run(0, || watch(times.first, &look, &mut most)).with_context(|| served.log())?;
-    let first = rest(&look, &started)?;
+    let first = rest(&look, Some(&started))?;
     load.run(1, || watch(times.second, &look, &mut most)).with_context(|| served.log())?;
-    let end = rest(&look, &started)?;
+    let end = rest(&look, Some(&started))?;
 
     print("\n| done | times |\n|---|---|");
     for (action, count) in load.done() {
         print(&format!("| {action} | {count} |"));
     }
-    let rows = rows(&started, &first, &most, &end);
+    let rows = rows([&started, &first, &most, &end], times.memory_kib);
     print(
         "\n| held | after one function | after the first load | most | at the end | allowed |  |\n|---|---|---|---|---|---|---|",
     );
@@ -144,20 +148,23 @@ fn watch(time: Duration, look: &impl Fn() -> Result<Held>, most: &mut Held) -> R
     Ok(())
 }
 
-/// Waits until what is over is gone, or has had its time; then what is held.
-fn rest(look: &impl Fn() -> Result<Held>, began: &Held) -> Result<Held> {
+/// Waits until what is over is gone, or has had its time, and nothing changes any more; then what is held.
+fn rest(look: &impl Fn() -> Result<Held>, began: Option<&Held>) -> Result<Held> {
     let begun = now();
+    let mut before = Held::default();
     let mut calm = 0;
     loop {
         std::thread::sleep(LOOK_EVERY);
         let held = look()?;
-        let is_back = held.counts().iter().zip(began.counts()).all(|(now, then)| *now <= then);
+        let is_back =
+            began.is_none_or(|began| held.counts().iter().zip(began.counts()).all(|(now, then)| *now <= then));
         // Memory follows a little later than processes.
-        calm = if is_back { calm + 1 } else { 0 };
-        if calm >= 4 || begun.elapsed() > REST_MAX {
+        calm = if is_back && held.counts() == before.counts() { calm + 1 } else { 0 };
+        if calm >= 3 || begun.elapsed() > REST_MAX {
             say(&format!("at rest after {:.1} s", begun.elapsed().as_secs_f64()));
             return Ok(held);
         }
+        before = held;
     }
 }
 
@@ -210,7 +217,8 @@ impl Row {
     }
 }
 
-fn rows(started: &Held, first: &Held, most: &Held, end: &Held) -> Vec<Row> {
+/// What was held after one function, after the first load, at most, and at the end.
+fn rows(held: [&Held; 4], memory_kib: u64) -> Vec<Row> {
     const NAMES: [&str; 8] = [
         "memory of all processes, PSS, KiB",
         "open descriptors",
@@ -221,21 +229,15 @@ fn rows(started: &Held, first: &Held, most: &Held, end: &Held) -> Vec<Row> {
         "other entries of the data directory",
         "database, KiB",
     ];
-    let columns = [started, first, most, end].map(Held::numbers);
+    let columns = held.map(Held::numbers);
     NAMES
         .into_iter()
         .enumerate()
         .map(|(index, what)| {
             let numbers = columns.map(|column| column[index]);
             let [started, first, ..] = numbers;
-            #[expect(
-                clippy::cast_precision_loss,
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "memory of a machine"
-            )]
             let allowed = match index {
-                0 => (first as f64 * MEMORY_FACTOR).max(first as f64 + MEMORY_KIB) as u64,
+                0 => (first + first / 10).max(first + memory_kib),
                 7 => started + DATABASE_KIB,
                 _ => started,
             };
@@ -252,7 +254,11 @@ mod tests {
     fn what_stays_behind_is_found() {
         let began = Held { pss_kib: 10_000, descriptors: 20, processes: 2, ..Held::default() };
         let stays = |end: &Held| -> Vec<&str> {
-            rows(&began, &began, end, end).iter().filter(|row| !row.is_fine()).map(|row| row.what).collect()
+            rows([&began, &began, end, end], MEMORY_KIB)
+                .iter()
+                .filter(|row| !row.is_fine())
+                .map(|row| row.what)
+                .collect()
         };
         assert_eq!(stays(&began), Vec::<&str>::new());
         assert_eq!(stays(&Held { pss_kib: 14_000, ..began.clone() }), Vec::<&str>::new());
