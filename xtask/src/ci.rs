@@ -1,5 +1,6 @@
 //! `cargo xtask ci`: everything that must hold before a change lands, in the order in which it fails fastest; the
-//! last steps are the README's test command and a short soak. Each step's time is told, since the whole has 20 minutes on two cores.
+//! last steps are the README's test command and a short soak. Each step's time is told, since the whole has 20 minutes
+//! on two cores.
 
 use std::time::Duration;
 
