@@ -36,6 +36,8 @@ const FUNCTION_VARIABLES: &[(&str, &str)] = &[
 
 /// At the default account concurrency AWS's rate limit, ten a second for each unit of it, would be what is measured.
 const UNLIMITED: &[&str] = &["--account-concurrency", "100000"];
+/// Of the host's files, an execution environment has these of its own.
+const HIDDEN: &[&str] = &["/opt", "/tmp", "/var/runtime", "/var/task"];
 
 /// How much is measured.
 struct Size {
@@ -127,9 +129,28 @@ impl Drop for Bench {
     }
 }
 
+/// A function's bootstrap names our Python, so that it, and what it links to, must be seen from inside.
+fn visible(path: &Path) -> Result<()> {
+    let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    for path in [path, &real] {
+        if let Some(hidden) = HIDDEN.iter().find(|hidden| path.starts_with(hidden)) {
+            bail!(
+                "the Python that a measured function runs by would not be found\nwhy: {} is below {hidden}, of which \
+                 an execution environment has its own\nhow: let CARGO_TARGET_DIR name a folder that is not below {}, \
+                 and use a Python that is not either",
+                path.display(),
+                HIDDEN.join(", ")
+            );
+        }
+    }
+    Ok(())
+}
+
 impl Bench {
     fn prepare() -> Result<Self> {
+        visible(&process::target())?;
         let python = test_tools::python_for_bench()?;
+        visible(&python)?;
         run(cargo().args(["build", "--release", "--package", "app"]))?;
         let programs = process::target().join("bench");
         run(cargo()
@@ -348,6 +369,16 @@ mod tests {
         }
         let figure = sides(1.234, 0.9, 0).figure("awslambdaric", 1, median);
         assert_eq!(figure.value, "1.23 × (0.300 against 0.200 ms; 0 errors; CPU 120 against 100 µs)");
+    }
+
+    #[test]
+    fn a_python_that_functions_cannot_see_is_refused() {
+        assert!(visible(Path::new("/usr/bin/env")).is_ok());
+        assert!(visible(Path::new("/tmpfs/target")).is_ok());
+        let refused = visible(Path::new("/tmp/clone/target")).unwrap_err().to_string();
+        assert!(refused.contains("/tmp/clone/target is below /tmp,"), "{refused}");
+        let link = visible(Path::new("/proc/self/root/tmp")).unwrap_err().to_string();
+        assert!(link.contains("/tmp is below /tmp,"), "{link}");
     }
 
     #[test]

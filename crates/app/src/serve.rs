@@ -128,7 +128,13 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
 
     signals.next().await;
     let drain = Duration::from_secs(settings.drain_seconds);
-    tracing::info!("stopping: running invocations get up to {} s", drain.as_secs());
+    match invoker.running() {
+        0 => tracing::info!("stopping"),
+        running => tracing::warn!(
+            "stopping: invocations that still run ({running}) get up to {} s; a second Ctrl-C ends them at once",
+            drain.as_secs()
+        ),
+    }
     // Nobody listening any more means that both have ended already.
     let _ = stop.send(true);
     let ended = async {
@@ -292,7 +298,8 @@ pub(crate) fn diagnose(settings: &Settings) -> Result<Diagnosis> {
     runtime.block_on(async {
         match sandbox::Linux::start(sandbox_settings, Arc::new(SystemClock::new())).await {
             Ok(linux) => {
-                let (report, runtimes) = (linux.report().await, linux.found_runtimes().await);
+                let (report, mut runtimes) = (linux.report().await, linux.found_runtimes().await);
+                runtimes.sort_by_key(|found| (found.runtime.family(), found.runtime.version_numbers()));
                 linux.stop().await;
                 Ok(Diagnosis { report: Some(report), runtimes, environments_max, refusal: None })
             }

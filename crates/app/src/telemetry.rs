@@ -89,11 +89,19 @@ impl Meters {
     }
 }
 
+/// A log line as it is shown. Python's runtime client joins the lines of a traceback with carriage returns, so that they
+/// are one log event (awslambdaric, `StandardLogSink`); on a terminal they would cover one another.
+fn rows(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line).split(|byte| *byte == b'\r')
+}
+
 impl Telemetry for Meters {
     fn log(&self, source: &LogSource, _: Timestamp, line: &[u8]) {
         let Some(lines) = &self.lines else { return };
-        let end: &[u8] = if line.ends_with(b"\n") { b"" } else { b"\n" };
-        lines.line(&[source.function.as_str().as_bytes(), b" | ", line, end]);
+        for row in rows(line) {
+            lines.line(&[source.function.as_str().as_bytes(), b" | ", row, b"\n"]);
+        }
     }
 
     fn count(&self, metric: Metric, function: &FunctionName) {
@@ -117,6 +125,21 @@ impl Telemetry for Meters {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_would_cover_what_is_before_it_gets_a_row_of_its_own() {
+        let traceback = "[ERROR] KeyError: 'a'\rTraceback (most recent call last):\r  File \"a.py\", line 2";
+        let rows_of = |line: &str| -> Vec<String> {
+            rows(line.as_bytes()).map(|row| String::from_utf8(row.to_vec()).unwrap()).collect()
+        };
+        for end in ["", "\n", "\r\n"] {
+            assert_eq!(
+                rows_of(&format!("{traceback}{end}")),
+                ["[ERROR] KeyError: 'a'", "Traceback (most recent call last):", "  File \"a.py\", line 2"]
+            );
+        }
+        assert_eq!(rows_of("\n"), [""]);
+    }
 
     #[test]
     fn functions_that_are_gone_are_not_counted_for_ever() {

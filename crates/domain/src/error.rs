@@ -6,7 +6,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use crate::names::FunctionName;
+use crate::names::{FunctionName, VersionNumber};
 
 /// Why an operation has no result.
 #[derive(Debug)]
@@ -113,6 +113,44 @@ pub enum Refusal {
     OtherAccount,
     /// Name and `Qualifier` disagree.
     QualifierMismatch,
+    /// PublishVersion or UpdateAlias expected other code than there is.
+    OtherCode {
+        /// What the caller expected, in base64.
+        given: String,
+        /// What there is, in base64.
+        current: String,
+    },
+    /// A version or an alias was named where only a function as a whole can be meant.
+    FunctionsOnly,
+    /// No such alias, where the text says so.
+    AliasNotFound {
+        /// The ARN of the alias.
+        arn: String,
+    },
+    /// UpdateAlias of an alias that does not exist.
+    NoAliasToUpdate {
+        /// The ARN of the alias.
+        arn: String,
+    },
+    /// CreateAlias under a name that is taken.
+    AliasExists {
+        /// The ARN of the alias.
+        arn: String,
+    },
+    /// More than one additional version.
+    TooManyVersionWeights,
+    /// The additional version is the alias's own.
+    VersionAlreadyRouted {
+        /// Which.
+        version: VersionNumber,
+    },
+    /// An alias of `$LATEST` with an additional version.
+    LatestCannotBeWeighed,
+    /// DeleteFunction of a version that an alias names.
+    VersionInUse {
+        /// The ARNs of the aliases.
+        aliases: Vec<String>,
+    },
     /// DeleteFunction of `$LATEST` alone.
     LatestCannotBeDeleted,
     /// DeleteFunction of an alias.

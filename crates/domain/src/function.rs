@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::arn::FunctionArn;
 use crate::error::Refusal;
 use crate::limits;
-use crate::names::RevisionId;
+use crate::names::{RevisionId, Version, VersionNumber};
 use crate::runtime::Runtime;
 use crate::variables::Variables;
 
@@ -238,17 +238,17 @@ pub enum LastUpdate {
     Successful,
 }
 
-/// A function: the mutable copy that `$LATEST` names.
+/// One version of a function: the mutable copy that `$LATEST` names, or a published one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Function {
-    /// Its unqualified ARN, with its name.
+    /// The unqualified ARN of the function, with its name.
     pub arn: FunctionArn,
+    /// Which version this is.
+    pub version: Version,
     /// What the user configured.
     pub configuration: Configuration,
     /// Its code.
     pub package: Package,
-    /// Tags, in the order given.
-    pub tags: Vec<(String, String)>,
     /// Where it is in its life.
     pub state: State,
     /// Where its last update is.
@@ -284,9 +284,9 @@ impl NewFunction {
     pub fn with(self, package: Package, revision: RevisionId, now: Timestamp) -> Function {
         Function {
             arn: self.arn,
+            version: Version::Latest,
             configuration: self.configuration,
             package,
-            tags: self.tags,
             state: State::Pending,
             last_update: None,
             revision,
@@ -346,6 +346,47 @@ impl Function {
             Change::Configuration(configuration) => next.configuration = *configuration,
         }
         next
+    }
+
+    /// This state as a published version, in the state of its life that it has itself.
+    #[must_use]
+    pub fn published(&self, number: VersionNumber, description: Option<String>, revision: RevisionId) -> Self {
+        let mut version = Self { version: Version::Published(number), revision, ..self.clone() };
+        if let Some(description) = description {
+            version.configuration.description = description;
+        }
+        version
+    }
+
+    /// The same, not yet ready: what UpdateFunctionCode with `Publish` answers (recorded:
+    /// `test_publish_version_on_create`).
+    #[must_use]
+    pub fn pending(self) -> Self {
+        Self { state: State::Pending, last_update: None, ..self }
+    }
+
+    /// Whether code and configuration are those of `other`. The description is each version's own.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        let described =
+            |function: &Self| Configuration { description: String::new(), ..function.configuration.clone() };
+        self.package == other.package && described(self) == described(other)
+    }
+
+    /// Checks that the code is the one that the caller has seen.
+    ///
+    /// # Errors
+    /// It is another (recorded: `test_publish_with_wrong_sha256`).
+    pub fn check_code(&self, expected: Option<&str>) -> Result<(), Refusal> {
+        let current = self.package.digest.base64();
+        match expected {
+            Some(given) if given != current => Err(Refusal::OtherCode { given: given.to_owned(), current }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// The ARN of this version, as logs and listings name it.
+    pub fn qualified_arn(&self) -> String {
+        self.arn.qualified(&self.version.into())
     }
 
     /// The log group its environments write to.

@@ -3,6 +3,7 @@
 //! Pure and synchronous: nothing here awaits, reads a clock, rolls a die or opens a file. `now` and every
 //! random choice are arguments. What is *absent* is the point: this crate knows no HTTP, no SQL and no Linux.
 
+pub mod alias;
 pub mod arn;
 pub mod concurrency;
 pub mod environment;
@@ -14,6 +15,7 @@ pub mod log;
 pub mod names;
 pub mod payload;
 pub mod runtime;
+pub mod settings;
 pub mod trace;
 pub mod variables;
 

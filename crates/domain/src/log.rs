@@ -9,16 +9,16 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::limits;
-use crate::names::RequestId;
+use crate::names::{RequestId, Version};
 
 /// The name of an environment's log stream: `2024/04/23/[$LATEST]aa01…` (observed on AWS; recorded: `test_retries`).
-pub fn stream_name(now: Timestamp, version: &str, random: Uuid) -> String {
+pub fn stream_name(now: Timestamp, version: Version, random: Uuid) -> String {
     let day = now.to_zoned(jiff::tz::TimeZone::UTC).strftime("%Y/%m/%d");
     format!("{day}/[{version}]{}", random.as_simple())
 }
 
 /// `START RequestId: … Version: …`
-pub fn start(request_id: RequestId, version: &str) -> String {
+pub fn start(request_id: RequestId, version: Version) -> String {
     format!("START RequestId: {request_id} Version: {version}\n")
 }
 
@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn the_stream_is_named_by_day_version_and_environment() {
         let now: Timestamp = "2024-04-23T10:00:00Z".parse().unwrap();
-        let name = stream_name(now, "$LATEST", Uuid::from_u128(0xaa01_846e_bbac_447a_bcf2_0f17_cb27_c146));
+        let name = stream_name(now, Version::Latest, Uuid::from_u128(0xaa01_846e_bbac_447a_bcf2_0f17_cb27_c146));
         assert_eq!(name, "2024/04/23/[$LATEST]aa01846ebbac447abcf20f17cb27c146");
     }
 

@@ -44,15 +44,16 @@ impl fmt::Debug for FunctionName {
     }
 }
 
-/// Which of a function's versions is meant.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// Which of a function's versions is meant. In the order of AWS's listings: `$LATEST`, versions, aliases (recorded:
+/// `test_lambda_eventinvokeconfig_lifecycle`).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Qualifier {
     /// `$LATEST`, the mutable copy.
     Latest,
     /// A published version. Digits only, as written (`007` is not version 7 on AWS, it does not exist).
     Version(VersionNumber),
     /// Anything else that passes the pattern: the name of an alias, existing or not.
-    Alias(Arc<str>),
+    Alias(AliasName),
 }
 
 impl Qualifier {
@@ -64,7 +65,7 @@ impl Qualifier {
         }
         match VersionNumber::parse(text) {
             Some(number) => Self::Version(number),
-            None => Self::Alias(text.into()),
+            None => Self::Alias(AliasName(text.into())),
         }
     }
 
@@ -72,7 +73,7 @@ impl Qualifier {
     /// digits alone (recorded: `test_function_name_and_qualifier_validation[lowercase_latest_qualifier-delete_function]`,
     /// `test_alias_naming`).
     pub fn is_alias_name(&self) -> bool {
-        let Self::Alias(name) = self else { return false };
+        let Self::Alias(AliasName(name)) = self else { return false };
         !name.contains('$') && !name.bytes().all(|c| c.is_ascii_digit())
     }
 }
@@ -82,7 +83,56 @@ impl fmt::Display for Qualifier {
         match self {
             Self::Latest => f.write_str("$LATEST"),
             Self::Version(number) => write!(f, "{number}"),
-            Self::Alias(name) => f.write_str(name),
+            Self::Alias(name) => fmt::Display::fmt(name, f),
+        }
+    }
+}
+
+/// The name of an alias, existing or not.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AliasName(Arc<str>);
+
+impl AliasName {
+    /// A name that passed the pattern of aliases.
+    pub fn new(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for AliasName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One version of a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Version {
+    /// `$LATEST`, the mutable copy.
+    Latest,
+    /// A published one, which never changes.
+    Published(VersionNumber),
+}
+
+impl From<Version> for Qualifier {
+    fn from(version: Version) -> Self {
+        match version {
+            Version::Latest => Self::Latest,
+            Version::Published(number) => Self::Version(number),
+        }
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Latest => f.write_str("$LATEST"),
+            Self::Published(number) => fmt::Display::fmt(number, f),
         }
     }
 }
@@ -96,6 +146,21 @@ impl VersionNumber {
     pub fn parse(text: &str) -> Option<Self> {
         let plain = text.bytes().all(|c| c.is_ascii_digit()) && !text.starts_with('0');
         plain.then(|| text.parse().ok().map(Self)).flatten()
+    }
+
+    /// A number that was given before; 0 is none.
+    pub fn new(number: u64) -> Option<Self> {
+        (number > 0).then_some(Self(number))
+    }
+
+    /// The number that follows the last one given.
+    pub fn after(last: Option<Self>) -> Self {
+        Self(last.map_or(0, Self::get) + 1)
+    }
+
+    /// The number.
+    pub fn get(self) -> u64 {
+        self.0
     }
 }
 

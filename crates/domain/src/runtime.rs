@@ -7,7 +7,7 @@ use std::fmt;
 use crate::error::Refusal;
 
 /// What kind of program answers the Runtime API for a function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Family {
     /// CPython of one minor version.
     Python,
@@ -124,6 +124,12 @@ impl Runtime {
         }
     }
 
+    /// The version's numbers, to be compared: `python3.8` comes before `python3.12`.
+    pub fn version_numbers(self) -> impl Ord {
+        let numbers = self.version().split('.').filter_map(|part| part.parse().ok());
+        numbers.collect::<Vec<u32>>()
+    }
+
     /// Whether the function brings its own `bootstrap`.
     pub fn is_provided(self) -> bool {
         self.family == Family::Provided
@@ -151,6 +157,8 @@ mod tests {
         assert_eq!(Runtime::parse("python3.12").map(Runtime::version), Ok("3.12"));
         assert_eq!(Runtime::parse("nodejs22.x").map(Runtime::version), Ok("22"));
         assert_eq!(Runtime::parse("provided.al2").map(Runtime::is_provided), Ok(true));
+        let [older, newer] = ["python3.8", "python3.12"].map(|runtime| Runtime::parse(runtime).unwrap());
+        assert!(older.version_numbers() < newer.version_numbers());
         // Recorded: test_create_deprecated_function_runtime_with_validation_enabled, uppercase_runtime_exc.
         for retired in
             ["java8", "go1.x", "provided", "ruby2.7", "nodejs14.x", "python3.7", "dotnetcore3.1", "nodejs12.x"]

@@ -32,6 +32,20 @@ pub enum Action {
     DeleteFunction,
     /// `lambda:InvokeFunction`
     InvokeFunction,
+    /// `lambda:PublishVersion`
+    PublishVersion,
+    /// `lambda:ListVersionsByFunction`
+    ListVersionsByFunction,
+    /// `lambda:CreateAlias`
+    CreateAlias,
+    /// `lambda:GetAlias`
+    GetAlias,
+    /// `lambda:ListAliases`
+    ListAliases,
+    /// `lambda:UpdateAlias`
+    UpdateAlias,
+    /// `lambda:DeleteAlias`
+    DeleteAlias,
 }
 
 /// Judges one call on one function.

@@ -7,14 +7,29 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use domain::function::Function;
-use domain::names::FunctionName;
+use domain::names::{FunctionName, Version, VersionNumber};
+use domain::settings::Settings;
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::pool::Pool;
+use crate::ports::{Aliases, Record};
 
-/// A function: as it is configured, and as it is served. The two differ while an update is under way.
-#[derive(Debug)]
+/// A function: its versions, its aliases, and what belongs to it as a whole.
+#[derive(Clone, Debug)]
 pub struct Entry {
+    /// `$LATEST`.
+    pub latest: Deployed,
+    /// The published versions.
+    pub versions: BTreeMap<VersionNumber, Deployed>,
+    /// The aliases, each of versions that are here.
+    pub aliases: Arc<Aliases>,
+    /// What belongs to no version.
+    pub settings: Arc<Settings>,
+}
+
+/// One version of a function: as it is configured, and as it is served. The two differ while an update is under way.
+#[derive(Clone, Debug)]
+pub struct Deployed {
     /// What the control plane shows.
     pub function: Arc<Function>,
     /// What invocations get.
@@ -34,6 +49,51 @@ impl Serving {
     /// A state that no environment has yet.
     pub fn new(function: Arc<Function>) -> Arc<Self> {
         Arc::new(Self { function, pool: Arc::default() })
+    }
+}
+
+impl Deployed {
+    /// A version that no environment has yet.
+    pub fn new(function: Arc<Function>) -> Self {
+        Self { serving: Serving::new(function.clone()), function }
+    }
+
+    /// Another state of the version, served by the environments that serve it now.
+    #[must_use]
+    pub fn shown_as(&self, function: Arc<Function>) -> Self {
+        Self { function, serving: self.serving.clone() }
+    }
+}
+
+impl Entry {
+    /// What is kept of it.
+    pub fn new(record: Record, versions: impl IntoIterator<Item = Arc<Function>>) -> Self {
+        let number = |function: &Function| match function.version {
+            Version::Published(number) => Some(number),
+            Version::Latest => None,
+        };
+        let versions =
+            versions.into_iter().filter_map(|function| Some((number(&function)?, Deployed::new(function)))).collect();
+        let Record { latest, aliases, settings } = record;
+        Self { latest: Deployed::new(latest), versions, aliases, settings }
+    }
+
+    /// The version of that name.
+    pub fn version(&self, version: Version) -> Option<&Deployed> {
+        match version {
+            Version::Latest => Some(&self.latest),
+            Version::Published(number) => self.versions.get(&number),
+        }
+    }
+
+    /// All versions, `$LATEST` first, then by number.
+    pub fn all_versions(&self) -> impl Iterator<Item = &Deployed> {
+        std::iter::once(&self.latest).chain(self.versions.values())
+    }
+
+    /// What is to be kept of it, besides its versions.
+    pub fn record(&self) -> Record {
+        Record { latest: self.latest.function.clone(), aliases: self.aliases.clone(), settings: self.settings.clone() }
     }
 }
 
@@ -68,27 +128,30 @@ impl Catalog {
 }
 
 impl Change<'_> {
-    /// Shows a function in its new state. Where what is served is replaced, the old environments are retired:
+    /// Shows a function in its new state. Where what is served is replaced or gone, the old environments are retired:
     /// idle ones end now, busy ones when they are done.
     pub fn put(&self, entry: Entry) {
-        let name = entry.function.arn.name.clone();
+        let name = entry.latest.function.arn.name.clone();
         let entry = Arc::new(entry);
-        let before = self.edit(|entries| entries.insert(name.clone(), entry.clone()));
-        if let Some(before) = before.filter(|before| !Arc::ptr_eq(&before.serving, &entry.serving)) {
-            before.serving.pool.retire();
+        let Some(before) = self.edit(|entries| entries.insert(name, entry.clone())) else { return };
+        for old in before.all_versions() {
+            let now = entry.version(old.function.version);
+            if now.is_none_or(|now| !Arc::ptr_eq(&now.serving, &old.serving)) {
+                old.serving.pool.retire();
+            }
         }
     }
 
     /// Shows many functions at once, in place of all.
     pub fn fill(&self, entries: impl Iterator<Item = Entry>) {
-        let entries = entries.map(|entry| (entry.function.arn.name.clone(), Arc::new(entry)));
+        let entries = entries.map(|entry| (entry.latest.function.arn.name.clone(), Arc::new(entry)));
         self.catalog.entries.store(Arc::new(entries.collect()));
     }
 
     /// Forgets a function.
     pub fn remove(&self, name: &FunctionName) {
         if let Some(before) = self.edit(|entries| entries.remove(name)) {
-            before.serving.pool.retire();
+            before.all_versions().for_each(|version| version.serving.pool.retire());
         }
     }
 

@@ -162,8 +162,8 @@ impl Environments {
     /// that takes and whoever waits for it; its room is free then.
     fn end_longest_idle(&self, not: &Pool) -> Option<Task<()>> {
         let entries = self.catalog.all();
-        let others =
-            entries.values().map(|entry| &entry.serving.pool).filter(|pool| !std::ptr::eq(&raw const ***pool, not));
+        let pools = entries.values().flat_map(|entry| entry.all_versions()).map(|version| &version.serving.pool);
+        let others = pools.filter(|pool| !std::ptr::eq(&raw const ***pool, not));
         let oldest = others.filter_map(|pool| Some((pool.longest_idle_since()?, pool))).min_by_key(|(since, _)| *since);
         oldest.and_then(|(_, pool)| pool.take_longest_idle()).map(Member::ending)
     }
@@ -177,7 +177,7 @@ impl Environments {
         let source = LogSource {
             function: function.arn.name.clone(),
             group: function.log_group(),
-            stream: log::stream_name(self.clock.now(), "$LATEST", self.dice.uuid()),
+            stream: log::stream_name(self.clock.now(), function.version, self.dice.uuid()),
         };
         let user = function.configuration.variables.clone().unwrap_or_default();
         let spec = EnvironmentSpec {
@@ -205,8 +205,8 @@ impl Environments {
     /// Ends what has been idle for longer than `keep_warm`.
     pub fn reap(&self) {
         let Some(moment) = self.clock.elapsed().checked_sub(self.settings.keep_warm) else { return };
-        for entry in self.catalog.all().values() {
-            entry.serving.pool.take_older_than(moment).into_iter().for_each(Member::end);
+        for version in self.catalog.all().values().flat_map(|entry| entry.all_versions()) {
+            version.serving.pool.take_older_than(moment).into_iter().for_each(Member::end);
         }
     }
 
@@ -248,7 +248,7 @@ fn platform_variables(function: &Function, source: &LogSource) -> Vec<(String, S
         ("AWS_REGION", region.to_owned()),
         ("AWS_DEFAULT_REGION", region.to_owned()),
         ("AWS_LAMBDA_FUNCTION_NAME", function.arn.name.to_string()),
-        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
+        ("AWS_LAMBDA_FUNCTION_VERSION", function.version.to_string()),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", configuration.memory_mb.to_string()),
         ("AWS_LAMBDA_LOG_GROUP_NAME", source.group.clone()),
         ("AWS_LAMBDA_LOG_STREAM_NAME", source.stream.clone()),

@@ -12,14 +12,14 @@ use domain::environment::{Failure, InitEnd, Readiness};
 use domain::function::Function;
 use domain::invocation::{self, Outcome};
 use domain::log::{self, InitPhase, Report, Status};
-use domain::names::RequestId;
+use domain::names::{RequestId, Version};
 use domain::trace::TraceHeader;
 use domain::{Error, Fault, Refusal, limits, payload};
 use tokio::sync::oneshot;
 
 use crate::access::{self, Action, Caller};
 use crate::admission::{Admission, Lease};
-use crate::catalog::{Catalog, Serving};
+use crate::catalog::{Catalog, Deployed, Serving};
 use crate::environments::{CheckedOut, Environments};
 use crate::pool::Member;
 use crate::ports::{Answer, Clock, Dice, Event, Metric, Output, Sandbox, Telemetry};
@@ -51,7 +51,7 @@ pub struct Answered {
     /// What the function answered, or how it failed.
     pub outcome: Outcome,
     /// Which version ran.
-    pub executed_version: &'static str,
+    pub executed_version: Version,
     /// The end of the log, if asked for.
     pub tail: Option<Vec<u8>>,
     /// The trace header of this invocation.
@@ -81,20 +81,16 @@ impl Invoker {
         Arc::new(Self { home, catalog, admission, environments, sandbox, telemetry, clock, dice })
     }
 
-    /// Runs a function and waits for its answer. The order of the checks is AWS's, as far as it is known.
-    ///
-    /// # Errors
-    /// The function could not run: permission, name, state, size, payload, concurrency. A function that ran and
-    /// failed is no error.
-    pub async fn invoke(self: &Arc<Self>, caller: &Caller, ask: Ask) -> Result<Answered, Error> {
+    /// The checks of an invocation, in AWS's order as far as it is known.
+    async fn judge(&self, caller: &Caller, ask: &Ask) -> Result<Judged, Error> {
         access::check(&self.home, caller, Action::InvokeFunction, &ask.target.arn)?;
-        let entry = resolve::for_invoke(&self.catalog, &ask.target)?;
-        entry.function.check_invocable()?;
+        let (_, version) = resolve::for_invoke(&self.catalog, &ask.target, || self.dice.bits())?;
+        version.function.check_invocable()?;
         if ask.payload.len() > limits::SYNC_REQUEST_BYTES {
             let bytes_max = limits::SYNC_REQUEST_BYTES;
             return Err(Refusal::RequestTooLarge { bytes_max, operation: "InvokeFunction" }.into());
         }
-        let payload = invocation::event(ask.payload);
+        let payload = invocation::event(ask.payload.clone());
         if payload.len() < CHECK_OFF_THREAD_BYTES {
             payload::check(&payload)?;
         } else {
@@ -102,9 +98,27 @@ impl Invoker {
             tasks::off_thread("checking a payload", move || payload::check(&payload)).await??;
         }
         let client_context = ask.client_context.as_deref().map(invocation::client_context).transpose()?;
+        Ok(Judged { version, payload, client_context })
+    }
+
+    /// Judges an invocation as [`Invoker::invoke`] does and runs nothing.
+    ///
+    /// # Errors
+    /// As for [`Invoker::invoke`], but for concurrency.
+    pub async fn dry_run(&self, caller: &Caller, ask: Ask) -> Result<(), Error> {
+        self.judge(caller, &ask).await.map(drop)
+    }
+
+    /// Runs a function and waits for its answer.
+    ///
+    /// # Errors
+    /// The function could not run: permission, name, state, size, payload, concurrency. A function that ran and
+    /// failed is no error.
+    pub async fn invoke(self: &Arc<Self>, caller: &Caller, ask: Ask) -> Result<Answered, Error> {
+        let Judged { version, payload, client_context } = self.judge(caller, &ask).await?;
         let trace = ask.trace.as_deref().and_then(TraceHeader::parse);
         let trace = trace.unwrap_or_else(|| TraceHeader::new_root(self.clock.now(), self.dice.uuid().as_u128()));
-        let serving = entry.serving.clone();
+        let serving = version.serving;
         let lease = self.admission.lease().inspect_err(|_| {
             self.telemetry.count(Metric::Throttles, &serving.function.arn.name);
         })?;
@@ -142,6 +156,13 @@ impl Invoker {
     pub async fn drained(&self) {
         self.admission.drained().await;
     }
+}
+
+/// An invocation that may run.
+struct Judged {
+    version: Deployed,
+    payload: Bytes,
+    client_context: Option<String>,
 }
 
 type Tell = oneshot::Sender<Result<Answered, Error>>;
@@ -231,7 +252,7 @@ impl Run {
         if self.tail {
             member.log.keep_tail();
         }
-        member.log.line(log::start(self.request_id, "$LATEST").as_bytes());
+        member.log.line(log::start(self.request_id, self.function().version).as_bytes());
         let answer = match init_failure {
             Some(failure) => Answer::Failed(failure),
             None => member.environment.invoke(self.event(begun)).await,
@@ -241,7 +262,8 @@ impl Run {
             Answer::Failed(failure) => Outcome::of_failure(failure, self.request_id),
         };
         let failed = matches!(outcome, Outcome::FunctionError { .. });
-        let mut answered = Answered { outcome, executed_version: "$LATEST", tail: None, trace: self.trace.clone() };
+        let mut answered =
+            Answered { outcome, executed_version: self.function().version, tail: None, trace: self.trace.clone() };
         let mut tell = Some(tell);
         if !self.tail {
             // Nobody listening any more is fine: the caller has left.

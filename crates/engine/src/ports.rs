@@ -2,6 +2,7 @@
 //!
 //! Never here: a trait with one implementation and no test twin or fault to inject.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -9,10 +10,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use domain::alias::Alias;
 use domain::environment::{Failure, InitEnd};
 use domain::function::{Digest, Function, Package};
-use domain::names::{EnvironmentId, FunctionName, RequestId};
+use domain::names::{AliasName, EnvironmentId, FunctionName, RequestId, RevisionId, VersionNumber};
 use domain::runtime::Runtime;
+use domain::settings::Settings;
 use domain::{Error, Fault};
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -20,16 +23,49 @@ use uuid::Uuid;
 /// A future behind a port.
 pub type Wait<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+/// All that is kept of a function but its published versions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// `$LATEST`.
+    pub latest: Arc<Function>,
+    /// Its aliases.
+    pub aliases: Arc<Aliases>,
+    /// What belongs to no version.
+    pub settings: Arc<Settings>,
+}
+
+/// A function as it is found at start, with its versions by number.
+pub type Loaded = (Record, Vec<Function>);
+
+/// The aliases of one function.
+pub type Aliases = BTreeMap<AliasName, Alias>;
+
+/// What one step does to the published versions of a function.
+#[derive(Clone, Debug)]
+pub enum VersionChange {
+    /// Writes one, new or in place of itself.
+    Put(Arc<Function>),
+    /// Removes one.
+    Remove(VersionNumber),
+}
+
 /// Functions, kept. Every call is one serialisable step; when it returns, it is on disk.
 pub trait Records: Send + Sync {
-    /// Everything there is, once at start.
-    fn load(&self) -> Wait<'_, Result<Vec<Function>, Fault>>;
-    /// Writes a function that may not exist yet; `false` where one of that name exists.
-    fn insert(&self, function: Arc<Function>) -> Wait<'_, Result<bool, Fault>>;
-    /// Replaces a function if it is still at the revision `expected`; `false` where it is not.
-    fn replace(&self, expected: domain::names::RevisionId, function: Arc<Function>) -> Wait<'_, Result<bool, Fault>>;
-    /// Removes a function if it is still at the revision `expected`; `false` where it is not.
-    fn remove(&self, name: FunctionName, expected: domain::names::RevisionId) -> Wait<'_, Result<bool, Fault>>;
+    /// Everything there is, once at start: each function with its versions by number.
+    fn load(&self) -> Wait<'_, Result<Vec<Loaded>, Fault>>;
+    /// Writes a function that may not exist yet, with its first versions; `false` where one of that name exists.
+    fn insert(&self, record: Record, versions: Vec<Arc<Function>>) -> Wait<'_, Result<bool, Fault>>;
+    /// Replaces a function whose `$LATEST` is still at the revision `expected`, and changes its versions, in one step;
+    /// `false` where it is not.
+    fn replace(
+        &self,
+        expected: RevisionId,
+        record: Record,
+        versions: Vec<VersionChange>,
+    ) -> Wait<'_, Result<bool, Fault>>;
+    /// Removes a function with all its versions if its `$LATEST` is still at the revision `expected`; `false` where it
+    /// is not.
+    fn remove(&self, name: FunctionName, expected: RevisionId) -> Wait<'_, Result<bool, Fault>>;
 }
 
 /// Code packages, content-addressed.

@@ -5,32 +5,52 @@
 use std::sync::Arc;
 
 use domain::Refusal;
+use domain::alias::Alias;
 use domain::arn::Target;
-use domain::names::Qualifier;
+use domain::names::{Qualifier, Version};
 
-use crate::catalog::{Catalog, Entry};
+use crate::catalog::{Catalog, Deployed, Entry};
 
-/// The function that a control-plane call means.
+/// The function that a control-plane call means, with the version that it names; that of an alias is its first.
 ///
 /// # Errors
 /// There is none; the text carries the qualifier as it was asked for (recorded: `test_ops_on_nonexisting_version`).
-pub fn function(catalog: &Catalog, target: &Target) -> Result<Arc<Entry>, Refusal> {
-    // Until versions and aliases are built there is only $LATEST, so that any other qualifier names nothing.
-    let known = matches!(target.qualifier, None | Some(Qualifier::Latest));
-    let entry = catalog.get(&target.arn.name).filter(|_| known);
-    entry.ok_or_else(|| Refusal::FunctionNotFound { arn: target.as_invoked() })
+pub fn function(catalog: &Catalog, target: &Target) -> Result<(Arc<Entry>, Deployed), Refusal> {
+    find(catalog, target, |alias| alias.version)
 }
 
-/// The function that an invocation means. Only Invoke names `$LATEST` where no qualifier was given
-/// (recorded: `test_invoke_exceptions`, 2025).
+/// The version that an invocation runs. Where an alias weighs two, `bits` decide. Only Invoke names `$LATEST` where no
+/// qualifier was given (recorded: `test_invoke_exceptions`, 2025).
 ///
 /// # Errors
 /// There is none.
-pub fn for_invoke(catalog: &Catalog, target: &Target) -> Result<Arc<Entry>, Refusal> {
-    function(catalog, target).map_err(|refusal| match (&target.qualifier, refusal) {
-        (None, Refusal::FunctionNotFound { .. }) => {
-            Refusal::FunctionNotFound { arn: target.arn.qualified(&Qualifier::Latest) }
-        }
-        (_, refusal) => refusal,
-    })
+pub fn for_invoke(
+    catalog: &Catalog,
+    target: &Target,
+    bits: impl FnOnce() -> u64,
+) -> Result<(Arc<Entry>, Deployed), Refusal> {
+    find(catalog, target, |alias| if alias.routing.is_some() { alias.pick(bits()) } else { alias.version }).map_err(
+        |refusal| match (&target.qualifier, refusal) {
+            (None, Refusal::FunctionNotFound { .. }) => {
+                Refusal::FunctionNotFound { arn: target.arn.qualified(&Qualifier::Latest) }
+            }
+            (_, refusal) => refusal,
+        },
+    )
+}
+
+fn find(
+    catalog: &Catalog,
+    target: &Target,
+    choose: impl FnOnce(&Alias) -> Version,
+) -> Result<(Arc<Entry>, Deployed), Refusal> {
+    let unknown = || Refusal::FunctionNotFound { arn: target.as_invoked() };
+    let entry = catalog.get(&target.arn.name).ok_or_else(unknown)?;
+    let version = match &target.qualifier {
+        None | Some(Qualifier::Latest) => Version::Latest,
+        Some(Qualifier::Version(number)) => Version::Published(*number),
+        Some(Qualifier::Alias(name)) => choose(entry.aliases.get(name).ok_or_else(unknown)?),
+    };
+    let deployed = entry.version(version).ok_or_else(unknown)?.clone();
+    Ok((entry, deployed))
 }

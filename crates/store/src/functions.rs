@@ -1,8 +1,9 @@
-//! Functions on disk: `FunctionRow`, the port `Records`.
+//! Functions on disk: `FunctionRow`, for `$LATEST` and for published versions, and the port `Records`.
 //!
 //! The row is a type of its own, so that the disk format changes only on purpose. The ARN is not on disk: a function
 //! belongs to whatever partition, region and account the engine is started as. Never here: a rule.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,16 +14,17 @@ use domain::function::{
     Configuration, Digest, FileSystem, Function, LastUpdate, LayerUse, LogFormat, LogLevel, Logging, Network, Package,
     State, Tracing,
 };
-use domain::names::{FunctionName, RevisionId};
+use domain::names::{FunctionName, RevisionId, Version, VersionNumber};
 use domain::runtime::Runtime;
+use domain::settings::Settings;
 use domain::variables::Variables;
-use engine::ports::{Records, Wait};
+use engine::ports::{Aliases, Loaded, Record, Records, VersionChange, Wait};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::writer::{Change, Row};
-use crate::{Store, blocking, schema};
+use crate::writer::{Change, Row, SettingsColumns, VersionWrite};
+use crate::{Store, blocking, schema, settings};
 
 /// The form of [`FunctionRow`]. A change of the type needs the next number here, and a reading of the one before.
 /// Format 2 added what has a default here, so that both are read as one.
@@ -57,6 +59,8 @@ struct FunctionRow {
     file_systems: Vec<FileSystemRow>,
     network: Option<NetworkRow>,
     zip_bytes: u64,
+    /// In the first format only.
+    #[serde(default, skip_serializing)]
     tags: Vec<(String, String)>,
     state: StateRow,
     last_update: Option<LastUpdateRow>,
@@ -126,7 +130,7 @@ impl Default for TracingRow {
 
 /// Why a row is no function.
 #[derive(Debug, thiserror::Error)]
-enum RowError {
+pub(crate) enum RowError {
     #[error("its format is {0}; this version reads 1 to {FORMAT}")]
     Format(u32),
     #[error("its document is not of format {0}")]
@@ -138,24 +142,36 @@ enum RowError {
 }
 
 impl Records for Store {
-    fn load(&self) -> Wait<'_, Result<Vec<Function>, Fault>> {
+    fn load(&self) -> Wait<'_, Result<Vec<Loaded>, Fault>> {
         Box::pin(async move {
             self.writer.check()?;
             let (database, home) = (self.database.clone(), self.home.clone());
             let functions = blocking("reading the functions", move || read_all(&database, &home)).await??;
-            self.restore(&functions).await?;
+            let all = functions.iter().flat_map(|(record, versions)| std::iter::once(&*record.latest).chain(versions));
+            self.restore(all.collect()).await?;
             Ok(functions)
         })
     }
 
-    fn insert(&self, function: Arc<Function>) -> Wait<'_, Result<bool, Fault>> {
-        Box::pin(async move { self.writer.write(Change::Insert(self.row(&function)?)).await })
+    fn insert(&self, record: Record, versions: Vec<Arc<Function>>) -> Wait<'_, Result<bool, Fault>> {
+        Box::pin(async move {
+            let (row, settings) = self.row(&record)?;
+            let versions = versions.into_iter().map(VersionChange::Put).collect();
+            let versions = self.version_writes(versions)?;
+            self.writer.write(Change::Insert { row, settings, versions }).await
+        })
     }
 
-    fn replace(&self, expected: RevisionId, function: Arc<Function>) -> Wait<'_, Result<bool, Fault>> {
+    fn replace(
+        &self,
+        expected: RevisionId,
+        record: Record,
+        versions: Vec<VersionChange>,
+    ) -> Wait<'_, Result<bool, Fault>> {
         Box::pin(async move {
-            let row = self.row(&function)?;
-            self.writer.write(Change::Replace { expected: expected.to_string(), row }).await
+            let (row, settings) = self.row(&record)?;
+            let versions = self.version_writes(versions)?;
+            self.writer.write(Change::Replace { expected: expected.to_string(), row, settings, versions }).await
         })
     }
 
@@ -168,7 +184,25 @@ impl Records for Store {
 }
 
 impl Store {
-    fn row(&self, function: &Function) -> Result<Row, Fault> {
+    fn row(&self, record: &Record) -> Result<(Row, SettingsColumns), Fault> {
+        let row = self.version_row(&record.latest)?;
+        let document = settings::write(record)
+            .map_err(|error| Fault::new(format!("writing the settings of function {}", row.name), error))?;
+        Ok((row, SettingsColumns { format: settings::FORMAT, document }))
+    }
+
+    fn version_writes(&self, changes: Vec<VersionChange>) -> Result<Vec<VersionWrite>, Fault> {
+        let write = |change| match change {
+            VersionChange::Remove(number) => Ok(VersionWrite::Remove(number.get())),
+            VersionChange::Put(function) => match function.version {
+                Version::Published(number) => Ok(VersionWrite::Put(number.get(), self.version_row(&function)?)),
+                Version::Latest => Err(Fault::bare(format!("writing $LATEST of {} as a version", function.arn.name))),
+            },
+        };
+        changes.into_iter().map(write).collect()
+    }
+
+    fn version_row(&self, function: &Function) -> Result<Row, Fault> {
         let doing = || format!("writing function {}", function.arn.name);
         if function.arn != self.home.function_arn(&function.arn.name) {
             return Err(Fault::new(doing(), format!("{} is not of this account and region", function.arn)));
@@ -184,40 +218,74 @@ impl Store {
     }
 }
 
-fn read_all(database: &Path, home: &Home) -> Result<Vec<Function>, Fault> {
+/// The columns that `functions` and `versions` share, read.
+struct Columns {
+    name: String,
+    revision: String,
+    package: String,
+    format: u32,
+    document: String,
+}
+
+impl Columns {
+    fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            name: row.get("name")?,
+            revision: row.get("revision")?,
+            package: row.get("package")?,
+            format: row.get("format")?,
+            document: row.get("document")?,
+        })
+    }
+}
+
+fn read_all(database: &Path, home: &Home) -> Result<Vec<Loaded>, Fault> {
     let failed = |error| Fault::new("reading the functions from the database", error);
+    let broken = |name: &str, error| Fault::new(format!("reading function {name} from {}", database.display()), error);
     let connection = schema::open_for_reading(database).map_err(failed)?;
-    let mut select = connection
-        .prepare("SELECT name, revision, package, format, document FROM functions ORDER BY name")
-        .map_err(failed)?;
+
+    let mut select = connection.prepare("SELECT * FROM versions ORDER BY name, version").map_err(failed)?;
+    let mut rows = select.query([]).map_err(failed)?;
+    let mut versions: HashMap<String, Vec<Function>> = HashMap::new();
+    while let Some(row) = rows.next().map_err(failed)? {
+        let columns = Columns::read(row).map_err(failed)?;
+        let number: i64 = row.get("version").map_err(failed)?;
+        let (function, _) = read(home, number, &columns).map_err(|error| broken(&columns.name, error))?;
+        versions.entry(columns.name).or_default().push(function);
+    }
+
+    let mut select = connection.prepare("SELECT * FROM functions ORDER BY name").map_err(failed)?;
     let mut rows = select.query([]).map_err(failed)?;
     let mut functions = Vec::new();
     while let Some(row) = rows.next().map_err(failed)? {
-        let name: String = row.get(0).map_err(failed)?;
-        let column = |index: usize| row.get::<_, String>(index).map_err(failed);
-        let (revision, package, document) = (column(1)?, column(2)?, column(4)?);
-        let format: u32 = row.get(3).map_err(failed)?;
-        let function = read(home, &name, &revision, &package, format, &document)
-            .map_err(|error| Fault::new(format!("reading function {name} from {}", database.display()), error))?;
-        functions.push(function);
+        let columns = Columns::read(row).map_err(failed)?;
+        let (format, document): (u32, String) =
+            (row.get("settings_format").map_err(failed)?, row.get("settings").map_err(failed)?);
+        let broken = |error| broken(&columns.name, error);
+        let (latest, tags) = read(home, 0, &columns).map_err(broken)?;
+        let (aliases, settings) = match format {
+            // Before there was any of this only the tags were kept, with the function.
+            0 => (Aliases::new(), Settings { tags, ..Settings::default() }),
+            settings::FORMAT => settings::read(&document).map_err(broken)?,
+            other => return Err(broken(RowError::Format(other))),
+        };
+        let record = Record { latest: Arc::new(latest), aliases: Arc::new(aliases), settings: Arc::new(settings) };
+        functions.push((record, versions.remove(&columns.name).unwrap_or_default()));
     }
     Ok(functions)
 }
 
-fn read(
-    home: &Home,
-    name: &str,
-    revision: &str,
-    package: &str,
-    format: u32,
-    document: &str,
-) -> Result<Function, RowError> {
+/// A version of a function, `$LATEST` by the number 0, and the tags that the first format kept with it.
+fn read(home: &Home, number: i64, columns: &Columns) -> Result<(Function, Vec<(String, String)>), RowError> {
+    let Columns { name, revision, package, format, document } = columns;
+    let format = *format;
     if !(1..=FORMAT).contains(&format) {
         return Err(RowError::Format(format));
     }
     let field = |field, value: &str| RowError::Field(field, value.to_owned());
     let row: FunctionRow = serde_json::from_str(document).map_err(|error| RowError::Document(format, error))?;
     let name = FunctionName::parse(name).ok_or_else(|| field("name", name))?;
+    let version = u64::try_from(number).map_err(|_| field("version", &number.to_string()))?;
     let revision = Uuid::parse_str(revision).map_err(|_| field("revision", revision))?;
     let digest = Digest::from_hex(package).ok_or_else(|| field("package", package))?;
     let modified_at: Timestamp = row.modified_at.parse().map_err(|_| field("modified_at", &row.modified_at))?;
@@ -230,8 +298,9 @@ fn read(
             Ok(LayerUse { arn, package: Package { digest, zip_bytes } })
         })
         .collect();
-    Ok(Function {
+    let function = Function {
         arn: home.function_arn(&name),
+        version: VersionNumber::new(version).map_or(Version::Latest, Version::Published),
         configuration: Configuration {
             runtime: Runtime::parse(&row.runtime).map_err(|refusal| RowError::Refused("runtime", refusal))?,
             handler: row.handler,
@@ -262,18 +331,19 @@ fn read(
             }),
         },
         package: Package { digest, zip_bytes: row.zip_bytes },
-        tags: row.tags,
         state: row.state.into(),
         last_update: row.last_update.map(Into::into),
         revision: RevisionId(revision),
         modified_at,
-    })
+    };
+    Ok((function, row.tags))
 }
 
 impl FunctionRow {
     fn of(function: &Function) -> Self {
         // Taken apart in full, so that a new field cannot be forgotten here.
-        let Function { arn: _, configuration, package, tags, state, last_update, revision: _, modified_at } = function;
+        let Function { arn: _, version: _, configuration, package, state, last_update, revision: _, modified_at } =
+            function;
         let Configuration {
             runtime,
             handler,
@@ -326,7 +396,7 @@ impl FunctionRow {
                 ipv6: *ipv6,
             }),
             zip_bytes: package.zip_bytes,
-            tags: tags.clone(),
+            tags: Vec::new(),
             state: (*state).into(),
             last_update: last_update.map(Into::into),
             modified_at: modified_at.to_string(),
@@ -347,7 +417,13 @@ mod tests {
 
     fn check(package: &str, format: u32, document: &str) -> Result<Function, String> {
         let home = Home { partition: "aws".into(), region: "us-east-1".into(), account: "000000000000".into() };
-        read(&home, "fn", REVISION, package, format, document)
+        let (name, revision) = ("fn".into(), REVISION.into());
+        let columns = Columns { name, revision, package: package.into(), format, document: document.into() };
+        read(&home, 0, &columns)
+            .map(|(function, tags)| {
+                assert_eq!(tags, [("t".to_owned(), "v".to_owned())]);
+                function
+            })
             .map_err(|error| Fault::new("reading function fn", error).chain())
     }
 
@@ -361,7 +437,7 @@ mod tests {
         // All that format 1 had is written as it was; what came later has its default.
         let written = serde_json::to_value(FunctionRow::of(&function)).unwrap();
         let first: serde_json::Map<String, serde_json::Value> = serde_json::from_str(FIRST).unwrap();
-        for (field, value) in first {
+        for (field, value) in first.into_iter().filter(|(field, _)| field != "tags") {
             assert_eq!(written[&field], value, "{field}");
         }
         assert_eq!(function.configuration.logging, Logging::default());

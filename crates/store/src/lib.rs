@@ -10,6 +10,7 @@ mod functions;
 mod holds;
 mod packages;
 mod schema;
+mod settings;
 mod unpack;
 mod writer;
 

@@ -106,7 +106,7 @@ impl Packages for Store {
 
 impl Store {
     /// Unpacks again what functions need and is not there: somebody removed it, or it was never synced.
-    pub(crate) async fn restore(&self, functions: &[Function]) -> Result<(), Fault> {
+    pub(crate) async fn restore(&self, functions: Vec<&Function>) -> Result<(), Fault> {
         let mut needed: HashMap<Digest, &Function> = HashMap::new();
         for function in functions {
             needed.entry(function.package.digest).or_insert(function);

@@ -18,7 +18,8 @@ use crate::folder;
 const SQLITE_MIN: i32 = 3_051_003;
 
 /// Grows at the end only: what stands here has run on users' disks.
-const STEPS: &[M<'static>] = &[M::up(include_str!("migrations/001_functions.sql"))];
+const STEPS: &[M<'static>] =
+    &[M::up(include_str!("migrations/001_functions.sql")), M::up(include_str!("migrations/002_versions.sql"))];
 const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
 
 /// Opens the one connection that writes, making or migrating the database.
@@ -77,10 +78,13 @@ pub(crate) fn open_for_reading(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Whether any function is made of this package.
+/// Whether any version of a function is made of this package.
 pub(crate) fn is_used(connection: &Connection, package: Digest) -> rusqlite::Result<bool> {
     connection
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM functions WHERE package = ?1)")?
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM functions WHERE package = ?1)
+                 OR EXISTS (SELECT 1 FROM versions WHERE package = ?1)",
+        )?
         .query_row([package.hex()], |row| row.get(0))
 }
 
@@ -135,7 +139,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("state.db");
         let writer = open_for_writing(&path).unwrap();
-        writer.execute_batch("INSERT INTO functions VALUES ('f', 'r', 'p', 1, '{}')").unwrap();
+        writer.execute_batch("INSERT INTO functions VALUES ('f', 'r', 'p', 1, '{}', 1, '{}')").unwrap();
         for name in ["state.db", "state.db-wal", "state.db-shm"] {
             let mode = std::fs::metadata(dir.path().join(name)).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600, "{name}");

@@ -24,7 +24,7 @@ const IDLE_CHECKPOINT_PAGES: i64 = 1_000;
 /// Pages in the WAL beyond which a checkpoint cannot wait.
 const FORCED_CHECKPOINT_PAGES: i64 = 16_000;
 
-/// A row as it is written.
+/// A version of a function as it is written.
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) name: String,
@@ -34,21 +34,41 @@ pub(crate) struct Row {
     pub(crate) document: String,
 }
 
+/// Aliases and settings of a function as they are written.
+#[derive(Debug)]
+pub(crate) struct SettingsColumns {
+    pub(crate) format: u32,
+    pub(crate) document: String,
+}
+
+/// What one step does to the published versions of a function.
+#[derive(Debug)]
+pub(crate) enum VersionWrite {
+    Put(u64, Row),
+    Remove(u64),
+}
+
 /// One serialisable step.
 #[derive(Debug)]
 pub(crate) enum Change {
-    /// Adds a row if there is none of its name.
-    Insert(Row),
-    /// Replaces a row if it is at the revision expected.
-    Replace { expected: String, row: Row },
-    /// Removes a row if it is at the revision expected.
+    /// Adds a function if there is none of its name.
+    Insert { row: Row, settings: SettingsColumns, versions: Vec<VersionWrite> },
+    /// Replaces a function if it is at the revision expected.
+    Replace { expected: String, row: Row, settings: SettingsColumns, versions: Vec<VersionWrite> },
+    /// Removes a function, with its versions, if it is at the revision expected.
     Remove { name: String, expected: String },
 }
 
 impl Change {
     fn bytes(&self) -> usize {
         match self {
-            Self::Insert(row) | Self::Replace { row, .. } => row.document.len(),
+            Self::Insert { row, settings, versions } | Self::Replace { row, settings, versions, .. } => {
+                let of = |version: &VersionWrite| match version {
+                    VersionWrite::Put(_, row) => row.document.len(),
+                    VersionWrite::Remove(_) => 0,
+                };
+                row.document.len() + settings.document.len() + versions.iter().map(of).sum::<usize>()
+            }
             Self::Remove { name, .. } => name.len(),
         }
     }
@@ -193,29 +213,68 @@ fn commit(connection: &mut Connection, changes: &[Change]) -> rusqlite::Result<V
 /// Writes one change; the answer is whether its condition held.
 fn apply(connection: &Connection, change: &Change) -> rusqlite::Result<bool> {
     match change {
-        Change::Insert(row) => {
+        Change::Insert { row, settings, versions } => {
             let mut insert = connection.prepare_cached(
-                "INSERT INTO functions (name, revision, package, format, document) VALUES (?1, ?2, ?3, ?4, ?5)
-                 ON CONFLICT (name) DO NOTHING",
+                "INSERT INTO functions (name, revision, package, format, document, settings_format, settings)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (name) DO NOTHING",
             )?;
-            let package = row.package.hex();
-            Ok(insert.execute(params![row.name, row.revision, package, row.format, row.document])? == 1)
+            let Row { name, revision, package, format, document } = row;
+            let (package, SettingsColumns { format: settings_format, document: settings }) = (package.hex(), settings);
+            let inserted =
+                insert.execute(params![name, revision, package, format, document, settings_format, settings])? == 1;
+            if inserted {
+                apply_versions(connection, name, versions)?;
+            }
+            Ok(inserted)
         }
-        Change::Replace { expected, row } => {
-            let package = row.package.hex();
+        Change::Replace { expected, row, settings, versions } => {
             let mut replace = connection.prepare_cached(
-                "UPDATE functions SET revision = ?2, package = ?3, format = ?4, document = ?5
-                 WHERE name = ?1 AND revision = ?6",
+                "UPDATE functions
+                 SET revision = ?2, package = ?3, format = ?4, document = ?5, settings_format = ?6, settings = ?7
+                 WHERE name = ?1 AND revision = ?8",
             )?;
-            let written =
-                replace.execute(params![row.name, row.revision, package, row.format, row.document, expected])?;
-            Ok(written == 1)
+            let Row { name, revision, package, format, document } = row;
+            let (package, SettingsColumns { format: settings_format, document: settings }) = (package.hex(), settings);
+            let replaced = replace.execute(params![
+                name,
+                revision,
+                package,
+                format,
+                document,
+                settings_format,
+                settings,
+                expected
+            ])? == 1;
+            if replaced {
+                apply_versions(connection, name, versions)?;
+            }
+            Ok(replaced)
         }
         Change::Remove { name, expected } => {
             let mut remove = connection.prepare_cached("DELETE FROM functions WHERE name = ?1 AND revision = ?2")?;
             Ok(remove.execute(params![name, expected])? == 1)
         }
     }
+}
+
+fn apply_versions(connection: &Connection, name: &str, versions: &[VersionWrite]) -> rusqlite::Result<()> {
+    for version in versions {
+        match version {
+            VersionWrite::Put(number, row) => {
+                let mut put = connection.prepare_cached(
+                    "INSERT OR REPLACE INTO versions (name, version, revision, package, format, document)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                )?;
+                let number = number.cast_signed();
+                put.execute(params![name, number, row.revision, row.package.hex(), row.format, row.document])?;
+            }
+            VersionWrite::Remove(number) => {
+                let mut remove = connection.prepare_cached("DELETE FROM versions WHERE name = ?1 AND version = ?2")?;
+                remove.execute(params![name, number.cast_signed()])?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Whether an error is about the one row and says nothing of the database.
@@ -254,8 +313,12 @@ mod tests {
     use super::*;
     use crate::schema;
 
-    fn row(name: &str, document: String) -> Row {
-        Row { name: name.into(), revision: "r".into(), package: Digest([1; 32]), format: 1, document }
+    fn insert(name: &str, document: String) -> Change {
+        Change::Insert {
+            row: Row { name: name.into(), revision: "r".into(), package: Digest([1; 32]), format: 1, document },
+            settings: SettingsColumns { format: 1, document: "{}".into() },
+            versions: Vec::new(),
+        }
     }
 
     fn runtime() -> tokio::runtime::Runtime {
@@ -268,7 +331,7 @@ mod tests {
         let mut connection = schema::open_for_writing(&dir.path().join("state.db")).unwrap();
         let write = |connection: &mut Connection, name: &str, pages: i64| {
             let document = "x".repeat(usize::try_from(pages).unwrap() * 4096);
-            commit(connection, &[Change::Insert(row(name, document))]).unwrap();
+            commit(connection, &[insert(name, document)]).unwrap();
         };
         let left = |connection: &Connection| -> i64 {
             let columns = |row: &rusqlite::Row<'_>| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?);
@@ -292,7 +355,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("state.db");
         let writer = Writer::start(schema::open_for_writing(&path).unwrap()).unwrap();
-        assert!(runtime().block_on(writer.write(Change::Insert(row("f", "{}".into())))).unwrap());
+        assert!(runtime().block_on(writer.write(insert("f", "{}".into()))).unwrap());
         let wal = dir.path().join("state.db-wal");
         assert!(std::fs::metadata(&wal).unwrap().len() > 0);
         drop(writer);
@@ -308,7 +371,7 @@ mod tests {
                 "CREATE TRIGGER no BEFORE INSERT ON functions WHEN new.name = 'bad' BEGIN SELECT RAISE(ABORT, 'no'); END",
             )
             .unwrap();
-        let changes = ["a", "bad", "c"].map(|name| Change::Insert(row(name, "{}".into())));
+        let changes = ["a", "bad", "c"].map(|name| insert(name, "{}".into()));
         let results = commit(&mut connection, &changes).unwrap();
         assert_eq!(results.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
         let names: String =
@@ -332,10 +395,10 @@ mod tests {
 
         let writer = Writer::start(connection).unwrap();
         runtime().block_on(async {
-            let first = writer.write(Change::Insert(row("f", "{}".into()))).await.unwrap_err();
+            let first = writer.write(insert("f", "{}".into())).await.unwrap_err();
             assert!(first.chain().contains("whether it was stored is known after a restart"), "{}", first.chain());
             for _ in 0..2 {
-                let later = writer.write(Change::Insert(row("g", "{}".into()))).await.unwrap_err().chain();
+                let later = writer.write(insert("g", "{}".into())).await.unwrap_err().chain();
                 assert!(later.contains("needs a restart") && later.contains("malformed"), "{later}");
             }
         });

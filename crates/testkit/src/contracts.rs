@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::Error;
+use domain::alias::{Alias, Routing};
 use domain::arn::Home;
 use domain::error::Refusal;
 use domain::function::{
@@ -12,10 +13,11 @@ use domain::function::{
     Package, Tracing,
 };
 use domain::limits;
-use domain::names::{FunctionName, RevisionId};
+use domain::names::{AliasName, FunctionName, Qualifier, RevisionId, Version, VersionNumber};
 use domain::runtime::Runtime;
+use domain::settings::{Condition, EventInvokeConfig, Provisioned, RecursiveLoop, Settings, Statement};
 use domain::variables::Variables;
-use engine::ports::{Packages, Records};
+use engine::ports::{Packages, Record, Records, VersionChange};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -70,15 +72,69 @@ pub fn function(text: &str, at: u128) -> Function {
             network: Some(Network { subnets: vec!["s".into()], security_groups: vec!["g".into()], ipv6: true }),
             file_systems: vec![FileSystem { arn: "arn:a".into(), mount_path: "/mnt/a".into() }],
         },
-        tags: vec![("z".into(), "1".into()), ("a".into(), "2".into())],
+        tags: Vec::new(),
     }
-    .with(package(9), revision(at), Timestamp::new(1_700_000_000, 123_456_789).expect("in range"))
+    .with(package(9), revision(at), moment())
 }
 
-async fn loaded(records: &dyn Records) -> BTreeMap<FunctionName, Function> {
+fn moment() -> Timestamp {
+    Timestamp::new(1_700_000_000, 123_456_789).expect("in range")
+}
+
+/// A function with aliases and settings in which every field has a value of its own.
+pub fn record(latest: Function) -> Record {
+    let number = |number| VersionNumber::new(number).expect("not 0");
+    let alias = Alias {
+        name: AliasName::new("live"),
+        version: Version::Published(number(3)),
+        routing: Some(Routing { version: number(4), weight: 0.1 }),
+        description: "d".into(),
+        revision: revision(5),
+    };
+    let qualifier = Qualifier::Alias(alias.name.clone());
+    let condition = Condition { operator: "Bool".into(), key: "k".into(), value: "true".into() };
+    let statement =
+        Statement { sid: "s".into(), action: "lambda:*".into(), principal: "*".into(), conditions: vec![condition] };
+    let event_invoke = EventInvokeConfig {
+        retries_max: Some(0),
+        age_seconds_max: Some(60),
+        on_success: Some("arn:b".into()),
+        on_failure: Some("arn:c".into()),
+        modified_at: moment(),
+    };
+    let settings = Settings {
+        last_version: Some(number(9)),
+        tags: vec![("z".into(), "1".into()), ("a".into(), "2".into())],
+        reserved: Some(0),
+        recursion: RecursiveLoop::Allow,
+        policies: BTreeMap::from([(Qualifier::Latest, vec![statement])]),
+        event_invoke: BTreeMap::from([(qualifier.clone(), event_invoke)]),
+        provisioned: BTreeMap::from([(qualifier, Provisioned { requested: 7, modified_at: moment() })]),
+    };
+    Record {
+        latest: Arc::new(latest),
+        aliases: Arc::new(BTreeMap::from([(alias.name.clone(), alias)])),
+        settings: Arc::new(settings),
+    }
+}
+
+/// A function without aliases and settings.
+pub fn plain(latest: Function) -> Record {
+    Record { latest: Arc::new(latest), aliases: Arc::default(), settings: Arc::default() }
+}
+
+/// A published version of a function, with a package of its own.
+pub fn version(text: &str, number: u64) -> Arc<Function> {
+    let latest = function(text, 1);
+    let digest = package(u8::try_from(100 + number).expect("small"));
+    let number = VersionNumber::new(number).expect("not 0");
+    Arc::new(Function { package: digest, ..latest.published(number, None, revision(50)) })
+}
+
+async fn loaded(records: &dyn Records) -> BTreeMap<FunctionName, (Record, Vec<Function>)> {
     let all = records.load().await.expect("loads");
     let count = all.len();
-    let by_name: BTreeMap<_, _> = all.into_iter().map(|function| (function.arn.name.clone(), function)).collect();
+    let by_name: BTreeMap<_, _> = all.into_iter().map(|found| (found.0.latest.arn.name.clone(), found)).collect();
     assert_eq!(by_name.len(), count, "a name was loaded twice");
     by_name
 }
@@ -89,9 +145,9 @@ pub async fn records_contract(records: &dyn Records) {
 
     // A name is taken once; the second is told so and changes nothing.
     let first = function("one", 1);
-    assert!(records.insert(Arc::new(first.clone())).await.expect("inserts"));
-    assert!(!records.insert(Arc::new(function("one", 2))).await.expect("answers"));
-    assert_eq!(loaded(records).await, BTreeMap::from([(name("one"), first.clone())]));
+    assert!(records.insert(record(first.clone()), Vec::new()).await.expect("inserts"));
+    assert!(!records.insert(record(function("one", 2)), vec![version("one", 1)]).await.expect("answers"));
+    assert_eq!(loaded(records).await, BTreeMap::from([(name("one"), (record(first.clone()), Vec::new()))]));
 
     // What is absent stays absent, and apart from what is empty.
     let mut bare = function("two", 1);
@@ -101,14 +157,14 @@ pub async fn records_contract(records: &dyn Records) {
     bare.configuration.layers.clear();
     bare.configuration.file_systems.clear();
     bare.configuration.network = None;
-    bare.tags.clear();
     let mut empty = function("three", 1);
     empty.configuration.variables = Some(Variables::default());
     empty.configuration.network = Some(Network::default());
-    assert!(records.insert(Arc::new(bare.clone())).await.expect("inserts"));
-    assert!(records.insert(Arc::new(empty.clone())).await.expect("inserts"));
+    let bare = plain(bare);
+    assert!(records.insert(bare.clone(), Vec::new()).await.expect("inserts"));
+    assert!(records.insert(record(empty.clone()), Vec::new()).await.expect("inserts"));
     let all = loaded(records).await;
-    assert_eq!((&all[&name("two")], &all[&name("three")]), (&bare, &empty));
+    assert_eq!((&all[&name("two")].0, &all[&name("three")].0), (&bare, &record(empty)));
 
     // Every state is kept, under the revision that is expected next.
     let mut now = first;
@@ -118,42 +174,57 @@ pub async fn records_contract(records: &dyn Records) {
         (4, now.settled(revision(4))),
     ] {
         let stale = revision(77);
-        assert!(!records.replace(stale, Arc::new(next.clone())).await.expect("answers"), "a stale revision won");
-        assert_eq!(loaded(records).await[&name("one")], now);
-        assert!(records.replace(now.revision, Arc::new(next.clone())).await.expect("replaces"), "to revision {at}");
+        let replaced = records.replace(stale, record(next.clone()), Vec::new());
+        assert!(!replaced.await.expect("answers"), "a stale revision won");
+        assert_eq!(loaded(records).await[&name("one")].0, record(now.clone()));
+        let replaced = records.replace(now.revision, record(next.clone()), Vec::new());
+        assert!(replaced.await.expect("replaces"), "to revision {at}");
         now = next;
-        assert_eq!(loaded(records).await[&name("one")], now);
+        assert_eq!(loaded(records).await[&name("one")].0, record(now.clone()));
     }
 
+    // Versions come and go with the record, in the same step or not at all.
+    let put = |number| VersionChange::Put(version("one", number));
+    let remove = |number| VersionChange::Remove(VersionNumber::new(number).expect("not 0"));
+    let same = || record(now.clone());
+    let stale = records.replace(revision(77), same(), vec![put(1)]);
+    assert!(!stale.await.expect("answers"));
+    assert_eq!(loaded(records).await[&name("one")].1, Vec::new());
+    assert!(records.replace(now.revision, same(), vec![put(1), put(2), put(10)]).await.expect("replaces"));
+    assert!(records.replace(now.revision, same(), vec![put(2), remove(1)]).await.expect("replaces"));
+    let expected: Vec<Function> = [2, 10].map(|number| Function::clone(&version("one", number))).into();
+    assert_eq!(loaded(records).await[&name("one")].1, expected);
+
     // Of those who start from the same revision one wins.
-    let rivals: Vec<_> = (10..14).map(|at| Arc::new(now.settled(revision(at)))).collect();
-    let replace = |at: usize| records.replace(now.revision, rivals[at].clone());
+    let rivals: Vec<_> = (10..14).map(|at| record(now.settled(revision(at)))).collect();
+    let replace = |at: usize| records.replace(now.revision, rivals[at].clone(), Vec::new());
     let (a, b, c, d) = tokio::join!(replace(0), replace(1), replace(2), replace(3));
     let won: Vec<bool> = [a, b, c, d].into_iter().map(|answer| answer.expect("answers")).collect();
     assert_eq!(won.iter().filter(|won| **won).count(), 1, "{won:?}");
     let winner = &rivals[won.iter().position(|won| *won).expect("one")];
-    assert_eq!(loaded(records).await[&name("one")], **winner);
+    assert_eq!(loaded(records).await[&name("one")].0, *winner);
 
     // So it is with a name that is free.
-    let rivals: Vec<_> = (1..5).map(|at| Arc::new(function("four", at))).collect();
-    let insert = |at: usize| records.insert(rivals[at].clone());
+    let rivals: Vec<_> = (1..5).map(|at| record(function("four", at))).collect();
+    let insert = |at: usize| records.insert(rivals[at].clone(), vec![version("four", 1)]);
     let (a, b, c, d) = tokio::join!(insert(0), insert(1), insert(2), insert(3));
     let won: Vec<bool> = [a, b, c, d].into_iter().map(|answer| answer.expect("answers")).collect();
     assert_eq!(won.iter().filter(|won| **won).count(), 1, "{won:?}");
 
     // What is not there is neither replaced nor removed; removing asks for the revision, too.
-    assert!(!records.replace(revision(1), Arc::new(function("none", 2))).await.expect("answers"));
+    assert!(!records.replace(revision(1), record(function("none", 2)), Vec::new()).await.expect("answers"));
     assert!(!records.remove(name("none"), revision(1)).await.expect("answers"));
     assert!(!records.remove(name("one"), revision(77)).await.expect("answers"));
-    for (function, at) in loaded(records).await.values().map(|function| (function.arn.name.clone(), function.revision))
-    {
+    for (record, _) in loaded(records).await.into_values() {
+        let (function, at) = (record.latest.arn.name.clone(), record.latest.revision);
         assert!(records.remove(function.clone(), at).await.expect("removes"));
         assert!(!records.remove(function, at).await.expect("answers"), "removed twice");
     }
     assert!(loaded(records).await.is_empty());
 
-    // The name is free again.
-    assert!(records.insert(Arc::new(function("one", 1))).await.expect("inserts"));
+    // The name is free again, and the versions went with the function.
+    assert!(records.insert(record(function("one", 1)), Vec::new()).await.expect("inserts"));
+    assert_eq!(loaded(records).await[&name("one")].1, Vec::new());
     assert!(records.remove(name("one"), revision(1)).await.expect("removes"));
 }
 
@@ -195,10 +266,11 @@ pub async fn packages_contract(records: &dyn Records, packages: &dyn Packages) {
     assert_eq!(packages.zip(kept.digest).await.expect("reads"), Some(zip.clone()));
 
     // Nor while a function is made of it, or somebody says that it is used.
-    let made = |text: &str, at, package| Arc::new(Function { package, ..function(text, at) });
-    assert!(records.insert(made("one", 1, kept)).await.expect("inserts"));
-    assert!(records.insert(made("two", 1, kept)).await.expect("inserts"));
-    assert!(records.replace(revision(1), made("one", 2, other)).await.expect("replaces"));
+    let made = |text: &str, at, package| record(Function { package, ..function(text, at) });
+    let published = |package| vec![Arc::new(Function { package, ..Function::clone(&version("two", 1)) })];
+    assert!(records.insert(made("one", 1, kept), Vec::new()).await.expect("inserts"));
+    assert!(records.insert(made("two", 1, other), published(kept)).await.expect("inserts"));
+    assert!(records.replace(revision(1), made("one", 2, other), Vec::new()).await.expect("replaces"));
     drop((hold, other_hold));
     tidy(packages, Vec::new()).await;
     assert!(packages.folder(kept.digest).is_dir() && packages.folder(other.digest).is_dir());
@@ -218,7 +290,7 @@ pub async fn packages_contract(records: &dyn Records, packages: &dyn Packages) {
     removal.await.expect("removes");
     assert_eq!(packages.zip(kept.digest).await.expect("reads"), Some(zip));
     assert!(packages.folder(kept.digest).is_dir());
-    assert!(!records.insert(made("one", 3, kept)).await.expect("answers"));
+    assert!(!records.insert(made("one", 3, kept), Vec::new()).await.expect("answers"));
     drop(again);
     assert!(records.remove(name("one"), revision(2)).await.expect("removes"));
     tidy(packages, Vec::new()).await;

@@ -112,15 +112,18 @@ impl House {
     pub async fn create(&self, name: &str) -> Arc<Function> {
         let zip = crate::packages::zip_of(&[("app.py", 0o644, name.as_bytes())]);
         let new = self.new_function(name);
-        self.functions.create_function(&Caller::Anyone, new, zip).await.expect("a plain function can be created");
+        self.functions
+            .create_function(&Caller::Anyone, new, zip, false)
+            .await
+            .expect("a plain function can be created");
         self.settled(name).await
     }
 
     /// Waits until no work on a function is under way.
     pub async fn settled(&self, name: &str) -> Arc<Function> {
         loop {
-            let function = self.functions.get_function(&Caller::Anyone, Action::GetFunction, &self.target(name));
-            let function = function.expect("the function is there");
+            let found = self.functions.get_function(&Caller::Anyone, Action::GetFunction, &self.target(name));
+            let (function, _) = found.expect("the function is there");
             if !function.is_settling() {
                 return function;
             }

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use domain::Fault;
 use domain::function::{Digest, Function};
-use domain::names::{FunctionName, RevisionId};
-use engine::ports::{Records, Wait};
+use domain::names::{FunctionName, RevisionId, Version};
+use engine::ports::{Loaded, Record, Records, VersionChange, Wait};
 use tokio::sync::watch;
 
 /// Functions that live as long as this does.
@@ -17,9 +17,12 @@ pub struct MemoryRecords {
     is_slow: watch::Sender<bool>,
 }
 
+/// A function with its published versions.
+type Kept = (Record, BTreeMap<Version, Arc<Function>>);
+
 #[derive(Debug, Default)]
 struct Inner {
-    functions: BTreeMap<FunctionName, Arc<Function>>,
+    functions: BTreeMap<FunctionName, Kept>,
     is_down: bool,
 }
 
@@ -41,7 +44,9 @@ impl MemoryRecords {
 
     /// Whether a package is part of a function.
     pub(crate) fn needs(&self, package: Digest) -> bool {
-        self.inner().functions.values().any(|function| function.package.digest == package)
+        self.inner().functions.values().any(|(record, versions)| {
+            std::iter::once(&record.latest).chain(versions.values()).any(|version| version.package.digest == package)
+        })
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -60,29 +65,53 @@ impl MemoryRecords {
 }
 
 impl Records for MemoryRecords {
-    fn load(&self) -> Wait<'_, Result<Vec<Function>, Fault>> {
-        Box::pin(async move { Ok(self.up()?.functions.values().map(|function| Function::clone(function)).collect()) })
+    fn load(&self) -> Wait<'_, Result<Vec<Loaded>, Fault>> {
+        Box::pin(async move {
+            let whole = |(record, versions): &Kept| {
+                (record.clone(), versions.values().map(|version| Function::clone(version)).collect())
+            };
+            Ok(self.up()?.functions.values().map(whole).collect())
+        })
     }
 
-    fn insert(&self, function: Arc<Function>) -> Wait<'_, Result<bool, Fault>> {
+    fn insert(&self, record: Record, versions: Vec<Arc<Function>>) -> Wait<'_, Result<bool, Fault>> {
         Box::pin(async move {
             let is_free = {
                 let mut inner = self.up()?;
-                let name = function.arn.name.clone();
+                let name = record.latest.arn.name.clone();
                 let is_free = !inner.functions.contains_key(&name);
-                inner.functions.entry(name).or_insert(function);
+                if is_free {
+                    let versions = versions.into_iter().map(|version| (version.version, version)).collect();
+                    inner.functions.insert(name, (record, versions));
+                }
                 is_free
             };
             Ok(self.answered(is_free).await)
         })
     }
 
-    fn replace(&self, expected: RevisionId, function: Arc<Function>) -> Wait<'_, Result<bool, Fault>> {
+    fn replace(
+        &self,
+        expected: RevisionId,
+        record: Record,
+        changes: Vec<VersionChange>,
+    ) -> Wait<'_, Result<bool, Fault>> {
         Box::pin(async move {
             let is_there = {
                 let mut inner = self.up()?;
-                let found = inner.functions.get_mut(&function.arn.name).filter(|found| found.revision == expected);
-                found.map(|found| *found = function).is_some()
+                let found = inner.functions.get_mut(&record.latest.arn.name);
+                let found = found.filter(|(found, _)| found.latest.revision == expected);
+                found
+                    .map(|(found, versions)| {
+                        *found = record;
+                        for change in changes {
+                            match change {
+                                VersionChange::Put(version) => drop(versions.insert(version.version, version)),
+                                VersionChange::Remove(number) => drop(versions.remove(&Version::Published(number))),
+                            }
+                        }
+                    })
+                    .is_some()
             };
             Ok(self.answered(is_there).await)
         })
@@ -92,7 +121,7 @@ impl Records for MemoryRecords {
         Box::pin(async move {
             let is_there = {
                 let mut inner = self.up()?;
-                let is_there = inner.functions.get(&name).is_some_and(|found| found.revision == expected);
+                let is_there = inner.functions.get(&name).is_some_and(|(found, _)| found.latest.revision == expected);
                 if is_there {
                     inner.functions.remove(&name);
                 }
@@ -115,10 +144,10 @@ mod tests {
     #[tokio::test]
     async fn while_it_is_down_nothing_changes() {
         let records = MemoryRecords::new();
-        let function = Arc::new(crate::contracts::function("fn", 1));
+        let record = crate::contracts::record(crate::contracts::function("fn", 1));
         records.set_down(true);
-        assert!(records.insert(function.clone()).await.is_err());
+        assert!(records.insert(record.clone(), Vec::new()).await.is_err());
         records.set_down(false);
-        assert!(records.insert(function).await.unwrap());
+        assert!(records.insert(record, Vec::new()).await.unwrap());
     }
 }

@@ -4,3 +4,4 @@
 
 pub(crate) mod function;
 pub(crate) mod invocation;
+pub(crate) mod version;

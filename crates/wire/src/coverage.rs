@@ -16,21 +16,18 @@ pub enum Support {
 }
 
 /// The operations that are built, at least in part. `dispatch` names every operation; this names what it does of them.
-const BUILT: [(Operation, Support); 8] = [
-    (
-        Operation::ListFunctions,
-        Support::Partly("FunctionVersion ALL lists $LATEST only: there are no versions yet; MasterRegion"),
-    ),
+const BUILT: [(Operation, Support); 15] = [
+    (Operation::ListFunctions, Support::Partly("MasterRegion")),
     (
         Operation::CreateFunction,
         Support::Partly(
-            "container images, code from S3 (S3Bucket, S3Key, S3ObjectVersion, S3ObjectStorageMode), Publish, PublishTo, Layers, SnapStart, KMSKeyArn, SourceKMSKeyArn, code signing, TenancyConfig, CapacityProviderConfig, DurableConfig, RuntimeConfig, AcceleratorConfig",
+            "container images, code from S3 (S3Bucket, S3Key, S3ObjectVersion, S3ObjectStorageMode), PublishTo, Layers, SnapStart, KMSKeyArn, SourceKMSKeyArn, code signing, TenancyConfig, CapacityProviderConfig, DurableConfig, RuntimeConfig, AcceleratorConfig",
         ),
     ),
     (
         Operation::UpdateFunctionCode,
         Support::Partly(
-            "container images, code from S3 (S3Bucket, S3Key, S3ObjectVersion, S3ObjectStorageMode), Publish, PublishTo, SourceKMSKeyArn",
+            "container images, code from S3 (S3Bucket, S3Key, S3ObjectVersion, S3ObjectStorageMode), PublishTo, SourceKMSKeyArn",
         ),
     ),
     (
@@ -39,15 +36,17 @@ const BUILT: [(Operation, Support); 8] = [
             "Layers, SnapStart, KMSKeyArn, ImageConfig, CapacityProviderConfig, DurableConfig, RuntimeConfig, AcceleratorConfig",
         ),
     ),
-    (
-        Operation::Invoke,
-        Support::Partly(
-            "InvocationType Event and DryRun, versions and aliases, TenantId, DurableExecutionName, response streaming",
-        ),
-    ),
+    (Operation::Invoke, Support::Partly("InvocationType Event, TenantId, DurableExecutionName, response streaming")),
     (Operation::GetFunction, Support::Works),
     (Operation::GetFunctionConfiguration, Support::Works),
     (Operation::DeleteFunction, Support::Works),
+    (Operation::PublishVersion, Support::Partly("PublishTo")),
+    (Operation::ListVersionsByFunction, Support::Works),
+    (Operation::CreateAlias, Support::Works),
+    (Operation::GetAlias, Support::Works),
+    (Operation::ListAliases, Support::Works),
+    (Operation::UpdateAlias, Support::Works),
+    (Operation::DeleteAlias, Support::Works),
 ];
 
 /// How far `operation` is built.
@@ -58,11 +57,11 @@ pub fn support(operation: Operation) -> Support {
 /// What the reference page of `aws lambda invoke` promises, one by one.
 const FEATURES: [(&str, Support); 19] = [
     ("functions named by name, partial ARN and ARN", Support::Works),
-    ("qualifiers", Support::Partly("versions and aliases: only `$LATEST` exists")),
+    ("versions and aliases, weighted routing, qualifiers", Support::Works),
     ("`RequestResponse`: the connection is held until the function answers or times out", Support::Works),
     ("payloads up to 6,291,456 bytes, answers up to 6,291,556", Support::Works),
     ("`Event`: queue, retries, dead-letter queue, destinations", Support::NotYet),
-    ("`DryRun`", Support::NotYet),
+    ("`DryRun`", Support::Works),
     ("`LogType=Tail`, `X-Amz-Executed-Version`, `ClientContext`", Support::Works),
     ("function errors as 200 with `X-Amz-Function-Error`", Support::Works),
     ("timeouts, crashes, the init limit of 10 s and the second init", Support::Works),

@@ -16,13 +16,28 @@ pub(crate) struct Told {
     pub(crate) message: Option<String>,
     /// `Reason`, where the error has one.
     reason: Option<&'static str>,
-    /// AWS sends `"Type":null` here instead of the table's (observed on AWS).
-    type_is_null: bool,
+    type_shown: TypeShown,
+}
+
+/// What the body says of `Type`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TypeShown {
+    /// What the table has for the error.
+    ByTable,
+    /// `"Type":null` (observed on AWS).
+    Null,
+    /// Nothing.
+    Absent,
 }
 
 impl Told {
     pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: Some(message.into()), reason: None, type_is_null: false }
+        Self { code, message: Some(message.into()), reason: None, type_shown: TypeShown::ByTable }
+    }
+
+    /// An error that AWS answers without its type.
+    fn untyped(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { type_shown: TypeShown::Absent, ..Self::new(code, message) }
     }
 
     /// The answer: compact JSON, `Reason` before `Type` before the text (observed on AWS).
@@ -32,10 +47,10 @@ impl Told {
         if let Some(reason) = self.reason {
             body.insert("Reason".to_owned(), reason.into());
         }
-        if self.type_is_null {
-            body.insert("Type".to_owned(), serde_json::Value::Null);
-        } else if let Some(fault) = shape.fault {
-            body.insert("Type".to_owned(), fault.into());
+        match (self.type_shown, shape.fault) {
+            (TypeShown::Null, _) => drop(body.insert("Type".to_owned(), serde_json::Value::Null)),
+            (TypeShown::ByTable, Some(fault)) => drop(body.insert("Type".to_owned(), fault.into())),
+            (TypeShown::ByTable, None) | (TypeShown::Absent, _) => {}
         }
         body.insert(shape.message_key.to_owned(), self.message.clone().into());
         let mut response = Response::new(Full::new(serde_json::Value::Object(body).to_string().into()));
@@ -84,10 +99,40 @@ impl From<Refusal> for Told {
                 format!("Functions from '{asked}' are not reachable in this region ('{here}')"),
             ),
             Refusal::OtherAccount => {
-                Self { code: ErrorCode::AccessDenied, message: None, reason: None, type_is_null: false }
+                Self { code: ErrorCode::AccessDenied, message: None, reason: None, type_shown: TypeShown::ByTable }
             }
             Refusal::QualifierMismatch => invalid(
                 "The derived qualifier from the function name does not match the specified qualifier.".to_owned(),
+            ),
+            Refusal::OtherCode { given, current } => invalid(format!(
+                "CodeSHA256 ({given}) is different from current CodeSHA256 in $LATEST ({current}). Please try again with the CodeSHA256 in $LATEST."
+            )),
+            Refusal::FunctionsOnly => invalid(
+                "This operation is permitted on Lambda functions only. Aliases and versions do not support this operation. Please specify either a function name or an unqualified function ARN."
+                    .to_owned(),
+            ),
+            Refusal::AliasNotFound { arn } => {
+                Self::new(ErrorCode::ResourceNotFound, format!("Cannot find alias arn: {arn}"))
+            }
+            Refusal::NoAliasToUpdate { arn } => {
+                Self::new(ErrorCode::ResourceNotFound, format!("Alias not found: {arn}"))
+            }
+            Refusal::AliasExists { arn } => {
+                Self::new(ErrorCode::ResourceConflict, format!("Alias already exists: {arn}"))
+            }
+            Refusal::TooManyVersionWeights => {
+                invalid("Number of items in AdditionalVersionWeights cannot be greater than 1".to_owned())
+            }
+            Refusal::VersionAlreadyRouted { version } => invalid(format!(
+                "Invalid function version {version}. Function version {version} is already included in routing configuration."
+            )),
+            Refusal::LatestCannotBeWeighed => Self::untyped(
+                ErrorCode::InvalidParameterValue,
+                "$LATEST is not supported for an alias pointing to more than 1 version",
+            ),
+            Refusal::VersionInUse { aliases } => Self::new(
+                ErrorCode::ResourceConflict,
+                format!("Version cannot be deleted because it is currently referenced by the following aliases: {}", aliases.join(", ")),
             ),
             Refusal::LatestCannotBeDeleted => {
                 invalid("$LATEST version cannot be deleted without deleting the function.".to_owned())
@@ -163,7 +208,7 @@ impl From<Refusal> for Told {
                 code: ErrorCode::InvalidRequestContent,
                 message: Some("Client context must be a valid Base64-encoded JSON object.".to_owned()),
                 reason: None,
-                type_is_null: true,
+                type_shown: TypeShown::Null,
             },
             Refusal::Throttled { reason } => Self {
                 code: ErrorCode::TooManyRequests,
@@ -171,7 +216,7 @@ impl From<Refusal> for Told {
                 reason: Some(match reason {
                     ThrottleReason::ConcurrentInvocationLimitExceeded => "ConcurrentInvocationLimitExceeded",
                 }),
-                type_is_null: false,
+                type_shown: TypeShown::ByTable,
             },
             Refusal::NotBuilt { what } => Self::new(
                 ErrorCode::NotImplemented,

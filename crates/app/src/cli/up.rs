@@ -9,11 +9,10 @@ use crate::config::{Flags, Places};
 
 /// Run the engine and deploy every function found below a folder, again whenever its files change
 ///
-/// A folder with a lambd.toml is a function (name, runtime, handler, memory, timeout, description, build, package,
-/// [environment]); a folder without one is recognised by its files where that leaves no doubt. For each function the
-/// commands that invoke it are printed, ready to paste. State is kept in DIR/.lambd.
+/// A folder with a lambd.toml is a function (name, runtime, handler, memory, timeout, description, build, package and
+/// environment in it); a folder without one is recognised by its files where that leaves no doubt. For each function
+/// the commands that invoke it are printed, ready to paste. State is kept in DIR/.lambd.
 #[derive(Args, Debug)]
-#[command(verbatim_doc_comment)]
 pub(super) struct Arguments {
     /// The folder
     #[arg(value_name = "DIR", default_value = ".")]

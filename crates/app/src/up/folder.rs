@@ -128,7 +128,7 @@ fn read(path: &Path, names: &[String]) -> Option<Result<Folder, Unclear>> {
     let description: Option<Description> = match std::fs::read_to_string(&described) {
         Ok(text) => match toml::from_str(&text) {
             Ok(description) => Some(description),
-            Err(mistake) => return unclear(format!("{DESCRIPTION} is not right: {mistake}")),
+            Err(mistake) => return unclear(format!("{DESCRIPTION} is not right: {}", mistake.to_string().trim_end())),
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return unclear(format!("{DESCRIPTION} cannot be read: {error}")),
@@ -145,6 +145,9 @@ fn read(path: &Path, names: &[String]) -> Option<Result<Folder, Unclear>> {
         (runtime, handler, Recognised::As(seen, seen_handler)) => {
             let runtime = runtime.clone().map_or(Wanted::Newest(seen), Wanted::Exactly);
             (runtime, handler.clone().unwrap_or(seen_handler))
+        }
+        (_, _, Recognised::Nothing) if path.join("bootstrap").is_file() => {
+            return unclear("its bootstrap is not executable: chmod +x it".to_owned());
         }
         (_, _, Recognised::Nothing) if !is_described => return None,
         (_, _, Recognised::Nothing) => {
@@ -276,6 +279,7 @@ mod tests {
         let python = "def handler(e, c): pass\n";
         check(&[("a.py", python), ("b.py", python)], Err("it may be any of python a.handler, python b.handler"));
         check(&[("lambd.toml", "memory = 256\n")], Err("must name runtime and handler"));
+        check(&[("bootstrap", "#!/bin/sh\n")], Err("bootstrap is not executable"));
         check(&[("lambd.toml", "memry = 256\n")], Err("unknown field `memry`"));
         check(&[("lambd.toml", "name = \"a b\"\n"), ("a.py", python)], Err("cannot be a function's name"));
     }

@@ -25,7 +25,7 @@ use domain::names::FunctionName;
 use domain::runtime::Runtime;
 use domain::variables::Variables;
 use engine::access::{Action, Caller};
-use engine::functions::Functions;
+use engine::functions::{CodeUpdate, Functions, Listed};
 use engine::ports::{Clock, Sandbox};
 use engine::tasks;
 use tokio::sync::{Notify, Semaphore};
@@ -112,17 +112,24 @@ impl Up {
             ));
         }
         let identity = identity(&self.root);
+        if !self.clone().look(identity).await {
+            say(&format!(
+                "no function is below {} yet: one is a folder with a lambd.toml, an executable bootstrap, or a Python or \
+                 JavaScript file that has a handler",
+                self.root.display()
+            ));
+        }
         loop {
-            self.clone().look(identity).await;
             match &watcher {
                 Ok(_) => self.changed.notified().await,
                 Err(_) => self.clock.wake_at(self.clock.elapsed() + LOOK_EVERY).await,
             }
+            self.clone().look(identity).await;
         }
     }
 
-    /// Looks at every folder once and deploys those that are not what was last deployed.
-    async fn look(self: Arc<Self>, root: Option<(u64, u64)>) {
+    /// Looks at every folder once and deploys those that are not what was last deployed; tells whether there may be any.
+    async fn look(self: Arc<Self>, root: Option<(u64, u64)>) -> bool {
         let up = self.clone();
         let looked = tasks::off_thread("looking for functions", move || {
             let found = folder::find(&up.root, &up.data_dir);
@@ -133,7 +140,7 @@ impl Up {
             let files: Vec<Files> = files.collect();
             (found, files)
         });
-        let Ok((mut found, files)) = looked.await else { return };
+        let Ok((mut found, files)) = looked.await else { return true };
         if identity(&self.root) != root {
             // Unmounted, moved away, or put there anew: what is missing in it says nothing.
             let why = "it is not the folder that it was; start `lambd up` again to deploy from it".to_owned();
@@ -141,7 +148,7 @@ impl Up {
         }
         self.tell_unreadable(&found.unreadable);
         if found.unreadable.iter().any(|unreadable| unreadable.path == self.root) {
-            return;
+            return true;
         }
         self.leave_out_namesakes(&mut found);
         self.delete_missing(&found).await;
@@ -156,6 +163,7 @@ impl Up {
             }
             !is_gone || place.deploying.is_some()
         });
+        !still_there.is_empty()
     }
 
     fn files(&self, folder: &Folder) -> Files {
@@ -176,7 +184,7 @@ impl Up {
         for folder in found.folders.iter().flatten() {
             let owner = owners.entry(folder.name.clone()).or_insert_with(|| folder.path.clone());
             let deployed = self.current(&folder.name);
-            if deployed.is_some_and(|function| mark_of(&function) == Some(&*self.mark(&folder.path))) {
+            if deployed.is_some_and(|(_, mark)| mark == Some(self.mark(&folder.path))) {
                 owner.clone_from(&folder.path);
             }
         }
@@ -192,19 +200,17 @@ impl Up {
 
     /// Deletes the functions that were deployed from folders that are gone, or have another name by now.
     async fn delete_missing(&self, found: &Found) {
-        let Ok(page) = self.functions.list_functions(&Caller::Anyone, None, usize::MAX) else { return };
         let wanted: BTreeSet<&FunctionName> = found.folders.iter().flatten().map(|folder| &folder.name).collect();
         // A mistake in a folder takes nothing away.
         let unclear: BTreeSet<String> =
             found.folders.iter().filter_map(|found| Some(self.mark(&found.as_ref().err()?.path))).collect();
         let busy: BTreeSet<FunctionName> = self.places().values().filter_map(Place::busy_with).collect();
-        for function in page.functions {
+        for (function, mark) in self.deployed() {
             let name = &function.arn.name;
-            let Some(mark) = mark_of(&function) else { continue };
             let is_out_of_sight =
-                found.unreadable.iter().any(|unreadable| self.root.join(mark).starts_with(&unreadable.path));
+                found.unreadable.iter().any(|unreadable| self.root.join(&mark).starts_with(&unreadable.path));
             // Whoever is busy has this looked at again in the end.
-            if wanted.contains(name) || unclear.contains(mark) || is_out_of_sight || busy.contains(name) {
+            if wanted.contains(name) || unclear.contains(&mark) || is_out_of_sight || busy.contains(name) {
                 continue;
             }
             self.settle(name).await;
@@ -248,16 +254,20 @@ impl Up {
             }
             Err(unclear) if !is_said => {
                 drop(places);
-                let is_served = self.is_served(|function| mark_of(function) == Some(&*self.mark(&unclear.path)));
+                let mark = self.mark(&unclear.path);
+                let is_served = self.deployed().iter().any(|(_, deployed)| *deployed == mark);
                 say(&refused(&unclear.path, is_served, &unclear.why));
             }
             Err(_) => {}
         }
     }
 
-    fn is_served(&self, which: impl Fn(&Function) -> bool) -> bool {
-        let all = self.functions.list_functions(&Caller::Anyone, None, usize::MAX);
-        all.is_ok_and(|page| page.functions.iter().any(|function| which(function)))
+    /// The functions that `up` deployed, each with the mark of its folder.
+    fn deployed(&self) -> Vec<(Arc<Function>, String)> {
+        let all = self.functions.list_functions(&Caller::Anyone, Listed::Latest, None, usize::MAX);
+        let functions = all.map(|page| page.items).unwrap_or_default();
+        let marked = functions.into_iter().filter_map(|function| self.current(&function.arn.name));
+        marked.filter_map(|(function, mark)| Some((function, mark?))).collect()
     }
 
     async fn deploy_and_tell(self: Arc<Self>, folder: Folder, stop: Arc<Notify>) {
@@ -271,7 +281,8 @@ impl Up {
             }
             Err(error) => {
                 let mark = self.mark(&folder.path);
-                let is_served = self.current(&folder.name).is_some_and(|function| mark_of(&function) == Some(&*mark));
+                let is_served =
+                    self.current(&folder.name).is_some_and(|(_, deployed)| deployed.as_ref() == Some(&mark));
                 say(&refused(&folder.path, is_served, &format!("{error:#}")));
                 false
             }
@@ -324,34 +335,36 @@ impl Up {
         let target = Target { arn: self.home.function_arn(name), qualifier: None };
         let told = |error| anyhow::anyhow!(wire::explain(error));
         let mut current = self.current(name);
-        match current.as_deref().map(mark_of) {
-            Some(None) => {
+        match &current {
+            Some((_, None)) => {
                 bail!(
                     "a function called {name} exists that `up` did not deploy; delete it or give this one another name"
                 )
             }
             // Its folder was moved: made anew, it says so.
-            Some(Some(other)) if other != mark => {
+            Some((_, Some(other))) if *other != mark => {
                 self.functions.delete_function(&Caller::Anyone, &target).await.map_err(told)?;
                 current = None;
             }
             _ => {}
         }
-        let Some(current) = current else {
+        let Some((current, _)) = current else {
             let new = NewFunction { arn: target.arn, configuration, tags: vec![(TAG.to_owned(), mark)] };
-            let created = self.functions.create_function(&Caller::Anyone, new, zip).await.map_err(told)?;
+            let created = self.functions.create_function(&Caller::Anyone, new, zip, false).await.map_err(told)?;
             self.settle(name).await;
             return Ok(Deployed::Created(created));
         };
+        let try_only = CodeUpdate { dry_run: true, publish: false };
         let tried = self
             .functions
-            .update_function_code(&Caller::Anyone, &target, zip.clone(), None, true)
+            .update_function_code(&Caller::Anyone, &target, None, try_only, zip.clone())
             .await
             .map_err(told)?;
         let mut deployed = Deployed::Unchanged(current.clone());
         if tried.package != current.package {
+            let how = CodeUpdate::default();
             let updated =
-                self.functions.update_function_code(&Caller::Anyone, &target, zip, None, false).await.map_err(told)?;
+                self.functions.update_function_code(&Caller::Anyone, &target, None, how, zip).await.map_err(told)?;
             self.settle(name).await;
             deployed = Deployed::Updated(updated);
         }
@@ -380,15 +393,7 @@ impl Up {
             Wanted::Newest(family) => {
                 let mut runtimes: Vec<Runtime> =
                     Runtime::all().filter(|runtime| runtime.identifier().starts_with(family)).collect();
-                let number = |runtime: &Runtime| -> Vec<u32> {
-                    // `3.12`, `20.x`, `al2023`.
-                    runtime
-                        .version()
-                        .split(|c: char| !c.is_ascii_digit())
-                        .filter_map(|part| part.parse().ok())
-                        .collect()
-                };
-                runtimes.sort_by_key(|runtime| std::cmp::Reverse(number(runtime)));
+                runtimes.sort_by_key(|runtime| std::cmp::Reverse(runtime.version_numbers()));
                 let mut remedy = format!("there is no {family} runtime");
                 for runtime in runtimes {
                     match self.sandbox.supports(runtime).await {
@@ -448,14 +453,17 @@ impl Up {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn current(&self, name: &FunctionName) -> Option<Arc<Function>> {
+    /// The function as it is, and what it was deployed from, if it was by `up`.
+    fn current(&self, name: &FunctionName) -> Option<(Arc<Function>, Option<String>)> {
         let target = Target { arn: self.home.function_arn(name), qualifier: None };
-        self.functions.get_function(&Caller::Anyone, Action::GetFunction, &target).ok()
+        let (function, settings) = self.functions.get_function(&Caller::Anyone, Action::GetFunction, &target).ok()?;
+        let mark = settings.tags.iter().find(|(key, _)| key == TAG).map(|(_, value)| value.clone());
+        Some((function, mark))
     }
 
     /// Waits until no work on a function is under way.
     async fn settle(&self, name: &FunctionName) {
-        while self.current(name).is_some_and(|function| function.is_settling()) {
+        while self.current(name).is_some_and(|(function, _)| function.is_settling()) {
             self.clock.wake_at(self.clock.elapsed() + SETTLE_POLL).await;
         }
     }
@@ -508,11 +516,6 @@ fn this_program() -> PathBuf {
         Ok(below) => below.to_owned(),
         Err(_) => program,
     }
-}
-
-/// What a function was deployed from, if it was by `up`.
-fn mark_of(function: &Function) -> Option<&str> {
-    function.tags.iter().find(|(key, _)| key == TAG).map(|(_, value)| value.as_str())
 }
 
 /// A path as one word for a shell.

@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use crate::shell_function;
+
 /// Longer than anything here takes; it only keeps a hanging engine from hanging the tests.
 const GUARD: Duration = Duration::from_mins(1);
 
@@ -350,7 +352,7 @@ impl Request {
 
     /// CreateFunction of a function that hands its events back and needs no interpreter but the shell.
     pub(crate) fn create_function(name: &str) -> Self {
-        Self::create_function_of(name, ECHO)
+        Self::create_function_of(name, &shell_function::bootstrap("", "cat"))
     }
 
     /// CreateFunction of a script.
@@ -381,35 +383,6 @@ impl Request {
         bytes
     }
 }
-
-/// A function in the shell, by the Runtime API alone: it hands its event back.
-const ECHO: &str = r#"#!/bin/bash
-exec 3<>"/dev/tcp/${AWS_LAMBDA_RUNTIME_API/://}"
-answer() {
-  length=0
-  while IFS= read -r -u 3 line; do
-    line=${line%$'\r'}
-    case "${line,,}" in
-      '') return ;;
-      lambda-runtime-aws-request-id:*) id=${line#*: } ;;
-      content-length:*) length=${line#*: } ;;
-    esac
-  done
-  exit 1
-}
-event=$(mktemp)
-trap 'rm -f "$event"' EXIT
-runtime=/2018-06-01/runtime/invocation
-while true; do
-  printf 'GET %s/next HTTP/1.1\r\nHost: runtime\r\n\r\n' "$runtime" >&3
-  answer
-  head -c "$length" <&3 >"$event"
-  printf 'POST %s/%s/response HTTP/1.1\r\nHost: runtime\r\nContent-Length: %s\r\n\r\n' "$runtime" "$id" "$length" >&3
-  cat "$event" >&3
-  answer
-  head -c "$length" <&3 >/dev/null
-done
-"#;
 
 /// A zip of files, each a path, a mode and its content.
 pub(crate) fn zip_of(files: &[(&str, u32, &[u8])]) -> Vec<u8> {

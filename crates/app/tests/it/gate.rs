@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 
 use crate::engine_process::{Engine, Request, poll, zip_of};
+use crate::shell_function;
 
 /// A place where a function waits.
 pub(crate) struct Gate(TcpListener);
@@ -40,6 +41,7 @@ impl Waiting {
 pub(crate) fn create(engine: &Engine, name: &str, variables: &[(&str, String)]) {
     let variables: serde_json::Map<String, serde_json::Value> =
         variables.iter().map(|(key, value)| ((*key).to_owned(), value.clone().into())).collect();
+    let bootstrap = shell_function::bootstrap(INIT, HANDLE);
     let body = serde_json::json!({
         "FunctionName": name,
         "Runtime": "provided.al2023",
@@ -47,45 +49,24 @@ pub(crate) fn create(engine: &Engine, name: &str, variables: &[(&str, String)]) 
         "Role": "arn:aws:iam::111111111111:role/r",
         "Timeout": 600,
         "Environment": { "Variables": variables },
-        "Code": { "ZipFile": data_encoding::BASE64.encode(&zip_of(&[("bootstrap", 0o755, GATED.as_bytes())])) },
+        "Code": { "ZipFile": data_encoding::BASE64.encode(&zip_of(&[("bootstrap", 0o755, bootstrap.as_bytes())])) },
     });
     let created = engine.send(&Request::new("POST", "/2015-03-31/functions").body(body.to_string()));
     assert_eq!(created.status, 201, "{created:?}");
     engine.wait_until_settled(name);
 }
 
-const GATED: &str = r#"#!/bin/bash
+const INIT: &str = r#"
 wait_at() {
   [ -n "$1" ] || return
   exec 4<>"/dev/tcp/127.0.0.1/$1"
   read -r -u 4 _
   exec 4>&-
 }
-answer() {
-  length=0
-  while IFS= read -r -u 3 line; do
-    line=${line%$'\r'}
-    case "${line,,}" in
-      '') return ;;
-      lambda-runtime-aws-request-id:*) id=${line#*: } ;;
-      content-length:*) length=${line#*: } ;;
-    esac
-  done
-  exit 1
-}
 setsid sleep 1000000 &
 wait_at "$INIT_GATE"
-exec 3<>"/dev/tcp/${AWS_LAMBDA_RUNTIME_API/://}"
-event=$(mktemp)
-runtime=/2018-06-01/runtime/invocation
-while true; do
-  printf 'GET %s/next HTTP/1.1\r\nHost: runtime\r\n\r\n' "$runtime" >&3
-  answer
-  head -c "$length" <&3 >"$event"
-  wait_at "$EVENT_GATE"
-  printf 'POST %s/%s/response HTTP/1.1\r\nHost: runtime\r\nContent-Length: %s\r\n\r\n' "$runtime" "$id" "$length" >&3
-  cat "$event" >&3
-  answer
-  head -c "$length" <&3 >/dev/null
-done
+"#;
+const HANDLE: &str = r#"
+wait_at "$EVENT_GATE"
+cat
 "#;

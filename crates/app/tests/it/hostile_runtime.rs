@@ -211,11 +211,8 @@ fn whatever_a_runtime_does_its_caller_is_answered_and_others_are_served() {
         TestRunner::new(Config { cases: CASES, failure_persistence: None, max_shrink_iters: 20, ..Config::default() });
     let result = runner.run(&prop::collection::vec(a_move(), 1..8), |moves| {
         let answer = case(&engine, &gate, &moves);
+        // What the function said, or what is said in its place.
         prop_assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
-        // The function's own answer may be anything; what stands for it is a document.
-        if answer.header("x-amz-function-error").is_some() {
-            prop_assert!(answer.body.is_empty() || !answer.json().is_null());
-        }
         let other = engine.send(&Request::invoke("good", "[1]"));
         prop_assert_eq!((other.status, other.body), (200, b"[1]".to_vec()));
         let peak = engine.memory_peak_kib();

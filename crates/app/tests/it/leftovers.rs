@@ -244,6 +244,7 @@ fn a_running_invocation_finishes_and_nobody_new_is_let_in() {
         bring(&engine, end);
         poll("nobody is let in any more", || TcpStream::connect(engine.api()).err());
         assert!(processes::is_alive(engine.pid().as_raw_pid()));
+        poll("it is told why", || engine.log().contains("that still run (1) get up to 50 s").then_some(()));
         waiting.open();
         served(&answer.read("POST").unwrap(), "\"finished\"");
         assert_eq!(engine.wait().code(), Some(0));

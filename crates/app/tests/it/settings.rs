@@ -180,6 +180,10 @@ fn doctor_tells_what_the_start_would_do() {
         assert!(text.contains(part), "{part:?} is not in\n{text}");
     }
 
+    let pythons =
+        text.lines().filter_map(|line| line.strip_prefix("  python3.")?.split(' ').next()?.parse::<u32>().ok());
+    assert!(pythons.is_sorted(), "{text}");
+
     let json = run(folder.path(), &[], &["doctor", "--output", "json"]);
     let told: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
     assert_eq!((&told["isolation"], &told["refusal"]), (&"process".into(), &serde_json::Value::Null));

@@ -6,33 +6,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 
 use crate::engine_process::{Engine, Request};
-use crate::processes;
+use crate::{processes, shell_function};
 
-/// Tells the name of the function's code folder, of its `/tmp`, and who runs it.
-const WHERE: &str = r#"#!/bin/bash
-exec 3<>"/dev/tcp/${AWS_LAMBDA_RUNTIME_API/://}"
-answer() {
-  length=0
-  while IFS= read -r -u 3 line; do
-    line=${line%$'\r'}
-    case "${line,,}" in
-      '') break ;;
-      lambda-runtime-aws-request-id:*) id=${line#*: } ;;
-      content-length:*) length=${line#*: } ;;
-    esac
-  done
-  head -c "$length" <&3 >/dev/null
-}
-kept=$(mktemp)
-text="[\"$LAMBDA_TASK_ROOT\",\"${kept%/*}\",\"$(id -u)\",\"$(ls "$LAMBDA_TASK_ROOT")\"]"
-runtime=/2018-06-01/runtime/invocation
-while true; do
-  printf 'GET %s/next HTTP/1.1\r\nHost: runtime\r\n\r\n' "$runtime" >&3
-  answer
-  printf 'POST %s/%s/response HTTP/1.1\r\nHost: runtime\r\nContent-Length: %s\r\n\r\n%s' "$runtime" "$id" "${#text}" "$text" >&3
-  answer
-done
-"#;
+/// Of the function: its code folder, its `/tmp`, who runs it, what is in its code folder.
+const WHERE: &str = r#"text="[\"$LAMBDA_TASK_ROOT\",\"${event%/*}\",\"$(id -u)\",\"$(ls "$LAMBDA_TASK_ROOT")\"]""#;
 
 /// The words before the engine's own that make its user `nobody`; none where the tests are not root's anyway.
 fn as_nobody() -> Vec<OsString> {
@@ -67,7 +44,8 @@ fn engine(words: Vec<OsString>) -> Engine {
 }
 
 fn ask(engine: &Engine) -> serde_json::Value {
-    assert_eq!(engine.send(&Request::create_function_of("where", WHERE)).status, 201);
+    let create = Request::create_function_of("where", &shell_function::bootstrap(WHERE, r#"printf %s "$text""#));
+    assert_eq!(engine.send(&create).status, 201);
     engine.wait_until_settled("where");
     let answer = engine.send(&Request::invoke("where", "{}"));
     assert_eq!((answer.status, answer.header("x-amz-function-error")), (200, None), "{answer:?}\n{}", engine.log());

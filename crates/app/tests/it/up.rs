@@ -10,7 +10,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::engine_process::{Engine, Request, clean, now, poll};
-use crate::processes;
+use crate::{processes, shell_function};
 
 /// What the promise allows between a change and its answer, builds not counted (issue: "within a second").
 const PROMISED: Duration = Duration::from_secs(1);
@@ -37,7 +37,7 @@ impl Functions {
 
     /// A function that answers with what is in its folder's `answer` and in its variable `WORD`.
     fn add(&self, folder: &str, answer: &str) {
-        self.write(&format!("{folder}/bootstrap"), BOOTSTRAP);
+        self.write(&format!("{folder}/bootstrap"), &bootstrap());
         self.write(&format!("{folder}/answer"), answer);
         let bootstrap = self.root().join(folder).join("bootstrap");
         fs::set_permissions(bootstrap, fs::Permissions::from_mode(0o755)).unwrap();
@@ -60,29 +60,13 @@ fn root(engine: &Engine) -> PathBuf {
     engine.folder().join("functions")
 }
 
-const BOOTSTRAP: &str = r#"#!/bin/bash
-exec 3<>"/dev/tcp/${AWS_LAMBDA_RUNTIME_API/://}"
-answer() {
-  length=0
-  while IFS= read -r -u 3 line; do
-    line=${line%$'\r'}
-    case "${line,,}" in
-      '') break ;;
-      lambda-runtime-aws-request-id:*) id=${line#*: } ;;
-      content-length:*) length=${line#*: } ;;
-    esac
-  done
-  head -c "$length" <&3 >/dev/null
+/// Answers with what is in its folder's `answer` and in its variables.
+fn bootstrap() -> String {
+    shell_function::bootstrap(
+        r#"text="\"$(cat "$LAMBDA_TASK_ROOT/answer") $WORD $AWS_LAMBDA_FUNCTION_MEMORY_SIZE\"""#,
+        r#"printf %s "$text""#,
+    )
 }
-text="\"$(cat "$LAMBDA_TASK_ROOT/answer") $WORD $AWS_LAMBDA_FUNCTION_MEMORY_SIZE\""
-runtime=/2018-06-01/runtime/invocation
-while true; do
-  printf 'GET %s/next HTTP/1.1\r\nHost: runtime\r\n\r\n' "$runtime" >&3
-  answer
-  printf 'POST %s/%s/response HTTP/1.1\r\nHost: runtime\r\nContent-Length: %s\r\n\r\n%s' "$runtime" "$id" "${#text}" "$text" >&3
-  answer
-done
-"#;
 
 /// What the function answers, if it is there.
 fn answer(engine: &Engine, name: &str) -> Option<String> {
@@ -126,7 +110,7 @@ fn the_examples_are_served_and_the_commands_printed_run_as_they_stand() {
     let thumbnail = functions.root().join("examples/thumbnail");
     let _ = fs::remove_dir_all(thumbnail.join("target"));
     write(&thumbnail.join("answer"), "small");
-    write(&thumbnail.join("made-from"), BOOTSTRAP);
+    write(&thumbnail.join("made-from"), &bootstrap());
     let toml = "runtime = \"provided.al2023\"\n\
                 build = \"mkdir -p target/release && install -m 755 made-from target/release/bootstrap\"\n\
                 package = [\"target/release/bootstrap\", \"answer\"]\n";
@@ -455,6 +439,15 @@ fn a_data_folder_among_the_functions_is_not_taken_for_one() {
     everything_is_seen(&engine, "mark");
     let listed = engine.send(&Request::new("GET", "/2015-03-31/functions")).json();
     assert_eq!(listed["Functions"].as_array().unwrap().len(), 1, "{listed}");
+}
+
+#[test]
+fn a_folder_without_functions_is_told_and_watched() {
+    let functions = Functions::new();
+    let engine = functions.up(&[]);
+    let at = engine.wait_for_line(0, &["no function is below functions yet", "lambd.toml"]);
+    write(&root(&engine).join("greet/app.py"), "def handler(event, context):\n    return 1\n");
+    engine.wait_for_line(at, &["greet"]);
 }
 
 #[test]

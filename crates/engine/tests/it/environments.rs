@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use domain::error::ThrottleReason;
 use domain::{Error, Refusal};
+use engine::functions::CodeUpdate;
 use engine::invoker::Answered;
 use engine::ports::Metric;
 use testkit::house::{Bounds, House};
@@ -70,7 +71,7 @@ async fn an_update_replaces_environments_and_fails_no_running_call() {
     let zip = testkit::packages::zip_of(&[("app.py", 0o644, b"new")]);
     let caller = engine::access::Caller::Anyone;
     let target = house.target("fn");
-    house.functions.update_function_code(&caller, &target, zip, None, false).await.unwrap();
+    house.functions.update_function_code(&caller, &target, None, CodeUpdate::default(), zip).await.unwrap();
     let updated = house.settled("fn").await;
     invoke(&house, "fn").await;
     assert_eq!(started(&house), 2, "the new code got an environment of its own");
@@ -175,7 +176,7 @@ async fn a_call_that_waits_survives_the_update_of_its_function() {
     house.breathe().await;
     let zip = testkit::packages::zip_of(&[("app.py", 0o644, b"new")]);
     let caller = engine::access::Caller::Anyone;
-    house.functions.update_function_code(&caller, &house.target("b"), zip, None, false).await.unwrap();
+    house.functions.update_function_code(&caller, &house.target("b"), None, CodeUpdate::default(), zip).await.unwrap();
     house.settled("b").await;
     house.clock.advance(Duration::from_millis(500));
     answered(&house, running).await;
@@ -269,7 +270,7 @@ async fn an_update_while_calls_wait_on_a_full_machine_fails_none_of_them() {
     house.breathe().await;
     let zip = testkit::packages::zip_of(&[("app.py", 0o644, b"new")]);
     let caller = engine::access::Caller::Anyone;
-    house.functions.update_function_code(&caller, &house.target("a"), zip, None, false).await.unwrap();
+    house.functions.update_function_code(&caller, &house.target("a"), None, CodeUpdate::default(), zip).await.unwrap();
     house.settled("a").await;
     house.breathe().await;
     // The waiting ones have a second; the running one is over before.

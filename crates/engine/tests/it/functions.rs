@@ -9,7 +9,9 @@ use domain::names::FunctionName;
 use domain::runtime::Runtime;
 use domain::{Error, Refusal};
 use engine::access::{Action, Caller};
+use engine::functions::{CodeUpdate, Listed};
 use engine::ports::Records as _;
+use testkit::contracts::plain;
 use testkit::house::{Bounds, House};
 use testkit::packages::{MemoryPackages, zip_of};
 use testkit::records::MemoryRecords;
@@ -28,7 +30,7 @@ async fn a_function_is_pending_first_and_then_active_under_another_revision() {
     // Recorded: test_function_state, TestLambdaRevisions.
     let house = house(Bounds::default());
     let zip = zip_of(&[("app.py", 0o644, b"x")]);
-    let created = house.functions.create_function(&Caller::Anyone, house.new_function("fn"), zip).await.unwrap();
+    let created = house.functions.create_function(&Caller::Anyone, house.new_function("fn"), zip, false).await.unwrap();
     assert_eq!(created.state, State::Pending);
     let active = house.settled("fn").await;
     assert_ne!(active.revision, created.revision);
@@ -40,7 +42,7 @@ async fn a_name_is_taken_once() {
     house.create("fn").await;
     let zip = zip_of(&[("app.py", 0o644, b"x")]);
     let name = FunctionName::parse("fn").unwrap();
-    let again = house.functions.create_function(&Caller::Anyone, house.new_function("fn"), zip).await;
+    let again = house.functions.create_function(&Caller::Anyone, house.new_function("fn"), zip, false).await;
     assert_eq!(refusal(again), Refusal::FunctionExists { name });
 }
 
@@ -49,7 +51,7 @@ async fn a_missing_interpreter_is_told_at_creation() {
     let house = house(Bounds::default());
     house.sandbox.remove_runtime(Runtime::parse("python3.12").unwrap());
     let zip = zip_of(&[("app.py", 0o644, b"x")]);
-    let created = house.functions.create_function(&Caller::Anyone, house.new_function("fn"), zip).await;
+    let created = house.functions.create_function(&Caller::Anyone, house.new_function("fn"), zip, false).await;
     let remedy = "python3.12 was not found".to_owned();
     assert_eq!(refusal(created), Refusal::MissingRuntime { value: "python3.12".into(), remedy });
 }
@@ -63,8 +65,8 @@ async fn lists_are_paged_by_name() {
     let mut names = Vec::new();
     let mut after = None;
     loop {
-        let page = house.functions.list_functions(&Caller::Anyone, after.as_ref(), 2).unwrap();
-        names.push(page.functions.iter().map(|function| function.arn.name.to_string()).collect::<Vec<_>>());
+        let page = house.functions.list_functions(&Caller::Anyone, Listed::Latest, after.as_ref(), 2).unwrap();
+        names.push(page.items.iter().map(|function| function.arn.name.to_string()).collect::<Vec<_>>());
         after = page.next;
         if after.is_none() {
             break;
@@ -129,13 +131,13 @@ fn a_restart_finds_everything_and_ends_what_was_under_way() {
         let ready = house.create("ready").await;
         // The engine died before this one was activated.
         let pending = house.new_function("pending").with(ready.package, ready.revision, ready.modified_at);
-        assert!(records.insert(Arc::new(pending)).await.unwrap());
+        assert!(records.insert(plain(pending), Vec::new()).await.unwrap());
     });
     runtime().block_on(async {
         let house = House::over(records, packages, Bounds::default());
         assert_eq!(house.functions.load().await.unwrap(), 2);
         let found = |name: &str| {
-            house.functions.get_function(&Caller::Anyone, Action::GetFunction, &house.target(name)).unwrap()
+            house.functions.get_function(&Caller::Anyone, Action::GetFunction, &house.target(name)).unwrap().0
         };
         assert_eq!((found("ready").state, found("pending").state), (State::Active, State::Pending));
         assert_eq!(house.settled("pending").await.state, State::Active);
@@ -177,17 +179,17 @@ async fn a_client_that_leaves_takes_nothing_back_and_hides_nothing() {
     let house = House::over(records.clone(), packages, Bounds::default());
     let (functions, caller, target) = (&house.functions, Caller::Anyone, house.target("fn"));
     let zip = |content: &[u8]| zip_of(&[("app.py", 0o644, content)]);
-    let shown = || functions.get_function(&caller, Action::GetFunction, &target).unwrap();
+    let shown = || functions.get_function(&caller, Action::GetFunction, &target).unwrap().0;
 
     records.set_slow(true);
-    leave(&house, functions.create_function(&caller, house.new_function("fn"), zip(b"one"))).await;
+    leave(&house, functions.create_function(&caller, house.new_function("fn"), zip(b"one"), false)).await;
     records.set_slow(false);
     house.breathe().await;
     assert_eq!(shown().state, State::Active);
 
     let first = shown().package.digest;
     records.set_slow(true);
-    leave(&house, functions.update_function_code(&caller, &target, zip(b"two"), None, false)).await;
+    leave(&house, functions.update_function_code(&caller, &target, None, CodeUpdate::default(), zip(b"two"))).await;
     records.set_slow(false);
     house.breathe().await;
     assert_ne!(shown().package.digest, first);
@@ -198,13 +200,13 @@ async fn a_client_that_leaves_takes_nothing_back_and_hides_nothing() {
     records.set_slow(false);
     house.breathe().await;
     assert_eq!(shown().configuration.timeout_seconds, 7);
-    assert_eq!(records.load().await.unwrap(), [Function::clone(&shown())]);
+    assert_eq!(records.load().await.unwrap(), [(plain(Function::clone(&shown())), Vec::new())]);
 
     records.set_slow(true);
     leave(&house, functions.delete_function(&caller, &target)).await;
     records.set_slow(false);
     house.breathe().await;
-    let listed = functions.list_functions(&caller, None, 9).unwrap().functions;
+    let listed = functions.list_functions(&caller, Listed::Latest, None, 9).unwrap().items;
     assert_eq!((listed.len(), records.load().await.unwrap().len()), (0, 0));
     house.create("fn").await;
 }
@@ -216,13 +218,13 @@ async fn an_activation_that_failed_is_tried_again() {
     let house = House::over(records.clone(), packages, Bounds::default());
     let ready = house.create("before").await;
     let pending = house.new_function("fn").with(ready.package, ready.revision, ready.modified_at);
-    records.insert(Arc::new(pending)).await.unwrap();
+    records.insert(plain(pending), Vec::new()).await.unwrap();
     house.functions.load().await.unwrap();
     // Down before the activation has its turn.
     records.set_down(true);
     house.breathe().await;
     let state =
-        || house.functions.get_function(&Caller::Anyone, Action::GetFunction, &house.target("fn")).unwrap().state;
+        || house.functions.get_function(&Caller::Anyone, Action::GetFunction, &house.target("fn")).unwrap().0.state;
     // The pauses double up to half a minute.
     for pause in [1, 2, 4, 8, 16, 30, 30] {
         assert_eq!((state(), house.clock.sleepers()), (State::Pending, 1));
@@ -253,7 +255,7 @@ async fn removing_old_code_holds_up_no_change() {
     engine::tasks::spawn("creating", async move { creator.create("new").await }).detach();
     house.breathe().await;
     let shown = house.functions.get_function(&Caller::Anyone, Action::GetFunction, &house.target("new"));
-    assert_eq!(shown.unwrap().state, State::Active);
+    assert_eq!(shown.unwrap().0.state, State::Active);
     packages.set_slow(false);
     sweep.result().await.unwrap().unwrap();
 }

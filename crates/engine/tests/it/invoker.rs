@@ -59,7 +59,7 @@ async fn an_event_goes_through_and_the_log_tells() {
     let id = ask.request_id;
     let answered = house.invoke(ask).await.unwrap();
     assert_eq!(text(&answered), "{\"a\":1}");
-    assert_eq!(answered.executed_version, "$LATEST");
+    assert_eq!(answered.executed_version, domain::names::Version::Latest);
     // Recorded: test_invocation_with_logs. The tail begins at START; INIT_START is in the log only.
     let expected = format!(
         "START RequestId: {id} Version: $LATEST\nhello\nEND RequestId: {id}\nREPORT RequestId: {id}\tDuration: 0.00 ms\tBilled Duration: 0 ms\tMemory Size: 128 MB\tMax Memory Used: 30 MB\tInit Duration: 0.00 ms\t\n"

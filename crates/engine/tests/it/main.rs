@@ -4,3 +4,4 @@
 mod environments;
 mod functions;
 mod invoker;
+mod versions;

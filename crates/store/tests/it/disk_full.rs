@@ -5,22 +5,20 @@ use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 
 use domain::Error;
-use domain::function::Function;
-use engine::ports::{Packages, Records};
+use engine::ports::{Packages, Record, Records};
 use rustix::process::{Resource, Rlimit, setrlimit};
-use testkit::contracts::function;
+use testkit::contracts::{function, record};
 use testkit::packages::zip_of;
 use testkit::skip;
 
 use crate::{child, child_dir, open, run};
 
-fn large(at: usize) -> Arc<Function> {
+fn large(at: usize) -> Record {
     let mut large = function(&format!("f{at}"), 1);
     large.configuration.description = "x".repeat(30_000);
-    Arc::new(large)
+    record(large)
 }
 
 /// Starts this test again under a launcher, and expects it to end well.
@@ -48,20 +46,20 @@ fn a_write_that_fails_stops_the_store_until_a_restart() {
         let store = open(&dir.path().join("data"));
         let loaded = run(store.load()).unwrap();
         assert!(loaded.len() == acknowledged, "{} of {acknowledged}", loaded.len());
-        assert!(run(store.insert(large(acknowledged))).unwrap());
+        assert!(run(store.insert(large(acknowledged), Vec::new())).unwrap());
         return;
     };
     let data = dir.join("data");
     let store = open(&data);
     let mut acknowledged = 0;
     while acknowledged < 3 {
-        assert!(run(store.insert(large(acknowledged))).unwrap());
+        assert!(run(store.insert(large(acknowledged), Vec::new())).unwrap());
         acknowledged += 1;
     }
     let limit = |bytes| setrlimit(Resource::Fsize, Rlimit { current: bytes, maximum: None }).unwrap();
     limit(Some(fs::metadata(data.join("state.db-wal")).unwrap().len() + 100_000));
     let fault = loop {
-        match run(store.insert(large(acknowledged))) {
+        match run(store.insert(large(acknowledged), Vec::new())) {
             Ok(inserted) => assert!(inserted),
             Err(fault) => break fault.chain(),
         }
@@ -71,7 +69,7 @@ fn a_write_that_fails_stops_the_store_until_a_restart() {
     assert!(fault.contains("whether it was stored is known after a restart"), "{fault}");
     limit(None);
     for fault in [
-        run(store.insert(large(1_000))).unwrap_err().chain(),
+        run(store.insert(large(1_000), Vec::new())).unwrap_err().chain(),
         run(store.load()).unwrap_err().chain(),
         run(store.retain(Vec::new())).map(drop).unwrap_err().chain(),
     ] {
@@ -104,13 +102,13 @@ fn a_full_disk_is_an_error_that_passes() {
         return;
     };
     let store = open(&dir);
-    assert!(run(store.insert(large(0))).unwrap());
+    assert!(run(store.insert(large(0), Vec::new())).unwrap());
     let package = run(store.keep(zip_of(&[("f", 0o644, b"before")]))).unwrap().package;
     fill(&dir.join("filler"));
 
     let mut acknowledged = 1;
     let fault = loop {
-        match run(store.insert(large(acknowledged))) {
+        match run(store.insert(large(acknowledged), Vec::new())) {
             Ok(inserted) => assert!(inserted),
             Err(fault) => break fault.chain(),
         }
@@ -128,7 +126,7 @@ fn a_full_disk_is_an_error_that_passes() {
     assert_eq!(run(store.load()).unwrap().len(), acknowledged);
 
     fs::remove_file(dir.join("filler")).unwrap();
-    assert!(run(store.insert(large(acknowledged))).unwrap(), "there was room again");
+    assert!(run(store.insert(large(acknowledged), Vec::new())).unwrap(), "there was room again");
     run(store.keep(zip_of(&[("f", 0o644, b"after")]))).unwrap();
     drop(store);
     assert_eq!(run(open(&dir).load()).unwrap().len(), acknowledged + 1);

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 use store::{Store, StoreError};
-use testkit::contracts::home;
+use testkit::contracts::{function, home, record};
 
 use crate::{chain, open};
 
@@ -70,11 +70,10 @@ fn what_is_no_database_is_refused_and_not_overwritten() {
 #[test]
 fn a_flipped_byte_is_found_or_harmless_but_never_an_empty_store() {
     use engine::ports::Records;
-    use std::sync::Arc;
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     for at in 0..20 {
-        assert!(crate::run(store.insert(Arc::new(testkit::contracts::function(&format!("f{at}"), 1)))).unwrap());
+        assert!(crate::run(store.insert(record(function(&format!("f{at}"), 1)), Vec::new())).unwrap());
     }
     drop(store);
     let path = dir.path().join("state.db");

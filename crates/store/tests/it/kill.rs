@@ -5,13 +5,12 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::Stdio;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::function::Digest;
 use engine::ports::{Packages, Records};
 use rusqlite::Connection;
-use testkit::contracts::{function, name, revision};
+use testkit::contracts::{function, name, record, revision};
 use testkit::packages::zip_of;
 
 use crate::{child, child_dir, open, run};
@@ -81,7 +80,7 @@ fn check(dir: &Path, seen: &Seen) {
     let loaded: BTreeMap<String, u128> = run(store.load())
         .unwrap()
         .into_iter()
-        .map(|function| (function.arn.name.to_string(), function.revision.0.as_u128()))
+        .map(|(record, _)| (record.latest.arn.name.to_string(), record.latest.revision.0.as_u128()))
         .collect();
     for (name, step) in &seen.steps {
         match loaded.get(name) {
@@ -121,9 +120,9 @@ fn work(dir: &Path) {
             for turn in 0_u64.. {
                 let text = format!("f{me}-{writer}-{turn}");
                 let first = function(&text, 1);
-                assert!(store.insert(Arc::new(first.clone())).await.unwrap());
+                assert!(store.insert(record(first.clone()), Vec::new()).await.unwrap());
                 say(format!("acknowledged {text} 1"));
-                assert!(store.replace(revision(1), Arc::new(first.settled(revision(2)))).await.unwrap());
+                assert!(store.replace(revision(1), record(first.settled(revision(2))), Vec::new()).await.unwrap());
                 say(format!("acknowledged {text} 2"));
                 if turn % 2 == 0 {
                     say(format!("leaving {text}"));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use domain::function::{Function, Package};
 use engine::ports::{Packages, Records};
 use store::Store;
-use testkit::contracts::{function, packages_contract};
+use testkit::contracts::{function, packages_contract, record};
 use testkit::packages::zip_of;
 
 use crate::{open, run};
@@ -27,7 +27,7 @@ async fn tidy(store: &Store) {
 }
 
 fn insert(store: &Store, text: &str, package: Package) {
-    assert!(run(store.insert(Arc::new(Function { package, ..function(text, 1) }))).unwrap());
+    assert!(run(store.insert(record(Function { package, ..function(text, 1) }), Vec::new())).unwrap());
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn tidying_never_takes_what_is_being_kept() {
                 tokio::task::yield_now().await;
                 let made = Function { package, ..function(&format!("f{at}"), 1) };
                 let (name, revision) = (made.arn.name.clone(), made.revision);
-                assert!(store.insert(Arc::new(made)).await.unwrap());
+                assert!(store.insert(record(made), Vec::new()).await.unwrap());
                 let read = std::fs::read_to_string(store.folder(package.digest).join("f"));
                 assert_eq!(read.ok().as_deref(), Some(content.as_str()), "function {at} lost its code");
                 assert!(store.remove(name, revision).await.unwrap());

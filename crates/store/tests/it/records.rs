@@ -6,7 +6,7 @@ use domain::arn::Home;
 use engine::ports::Records;
 use rusqlite::Connection;
 use store::Store;
-use testkit::contracts::{function, name, records_contract, revision};
+use testkit::contracts::{function, name, record, records_contract, revision};
 
 use crate::{open, run};
 
@@ -23,27 +23,27 @@ fn a_restart_keeps_everything() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     run(async {
-        assert!(store.insert(Arc::new(function("one", 1))).await.unwrap());
-        assert!(store.insert(Arc::new(function("two", 1))).await.unwrap());
+        assert!(store.insert(record(function("one", 1)), Vec::new()).await.unwrap());
+        assert!(store.insert(record(function("two", 1)), Vec::new()).await.unwrap());
         let settled = function("one", 1).settled(revision(2));
-        assert!(store.replace(revision(1), Arc::new(settled)).await.unwrap());
+        assert!(store.replace(revision(1), record(settled), Vec::new()).await.unwrap());
         assert!(store.remove(name("two"), revision(1)).await.unwrap());
     });
     drop(store);
     let loaded = run(open(dir.path()).load()).unwrap();
-    assert_eq!(loaded, [function("one", 1).settled(revision(2))]);
+    assert_eq!(loaded, [(record(function("one", 1).settled(revision(2))), Vec::new())]);
 }
 
 #[test]
 fn functions_belong_to_whoever_the_engine_is_started_as() {
     let dir = tempfile::tempdir().unwrap();
-    assert!(run(open(dir.path()).insert(Arc::new(function("fn", 1)))).unwrap());
+    assert!(run(open(dir.path()).insert(record(function("fn", 1)), Vec::new())).unwrap());
     let elsewhere = Home { partition: "aws-cn".into(), region: "cn-north-1".into(), account: "123456789012".into() };
     let store = Store::open(dir.path(), elsewhere).unwrap();
     let loaded = run(store.load()).unwrap();
-    assert_eq!(loaded[0].arn.to_string(), "arn:aws-cn:lambda:cn-north-1:123456789012:function:fn");
+    assert_eq!(loaded[0].0.latest.arn.to_string(), "arn:aws-cn:lambda:cn-north-1:123456789012:function:fn");
     // And one that does not is not taken, for it would come back as another.
-    let refused = run(store.insert(Arc::new(function("other", 1)))).unwrap_err();
+    let refused = run(store.insert(record(function("other", 1)), Vec::new())).unwrap_err();
     assert!(refused.chain().contains("is not of this account and region"), "{}", refused.chain());
 }
 
@@ -52,7 +52,7 @@ fn a_row_that_cannot_be_read_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     for text in ["good", "broken"] {
-        assert!(run(store.insert(Arc::new(function(text, 1)))).unwrap());
+        assert!(run(store.insert(record(function(text, 1)), Vec::new())).unwrap());
     }
     drop(store);
     let database = Connection::open(dir.path().join("state.db")).unwrap();
@@ -71,7 +71,7 @@ fn many_at_once_are_all_kept() {
         // More than may wait at a time.
         for at in 0..3_000 {
             let store = store.clone();
-            tasks.spawn(async move { store.insert(Arc::new(function(&format!("f{at}"), 1))).await.unwrap() });
+            tasks.spawn(async move { store.insert(record(function(&format!("f{at}"), 1)), Vec::new()).await.unwrap() });
         }
         assert_eq!(tasks.join_all().await, vec![true; 3_000]);
     });

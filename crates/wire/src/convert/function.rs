@@ -91,7 +91,7 @@ pub(crate) fn new_function(home: &Home, asked: types::CreateFunctionRequest) -> 
         (s3_object_version.is_some(), "S3ObjectVersion"),
         (s3_object_storage_mode.is_some(), "S3ObjectStorageMode"),
         (is_given(source_kms_key_arn.as_deref()), "SourceKMSKeyArn"),
-        (asked.publish == Some(true) || asked.publish_to.is_some(), "Publish"),
+        (asked.publish_to.is_some(), "PublishTo"),
         (asked.image_config.is_some(), "ImageConfig"),
         (is_given(asked.kms_key_arn.as_deref()), "KMSKeyArn"),
         (asked.code_signing_config_arn.is_some(), "CodeSigningConfigArn"),
@@ -126,7 +126,7 @@ pub(crate) fn new_code(asked: &types::UpdateFunctionCodeRequest) -> Result<Bytes
         (asked.s3_object_version.is_some(), "S3ObjectVersion"),
         (asked.s3_object_storage_mode.is_some(), "S3ObjectStorageMode"),
         (is_given(asked.source_kms_key_arn.as_deref()), "SourceKMSKeyArn"),
-        (asked.publish == Some(true) || asked.publish_to.is_some(), "Publish"),
+        (asked.publish_to.is_some(), "PublishTo"),
     ])?;
     check_architectures(asked.architectures.as_deref())?;
     asked.zip_file.clone().map(|zip| zip.0).ok_or(Refusal::CodeMissing)
@@ -339,7 +339,7 @@ pub(crate) fn configuration(
         memory_size: configuration.memory_mb.try_into().ok(),
         last_modified: Some(function.modified_at.strftime("%Y-%m-%dT%H:%M:%S%.3f+0000").to_string()),
         code_sha256: Some(function.package.digest.base64()),
-        version: text("$LATEST"),
+        version: Some(function.version.to_string()),
         vpc_config: configuration.network.as_ref().map(|network| types::VpcConfigResponse {
             subnet_ids: Some(network.subnets.clone()),
             security_group_ids: Some(network.security_groups.clone()),

@@ -4,9 +4,9 @@ use bytes::Bytes;
 use domain::Refusal;
 use domain::arn::Home;
 use domain::invocation::Outcome;
-use domain::names::RequestId;
+use domain::names::{RequestId, Version};
 use engine::invoker::{Answered, Ask};
-use http::{HeaderName, HeaderValue, Response, header};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 
 use crate::generated::types::{InvocationRequest, InvocationType, LogType};
 
@@ -24,16 +24,22 @@ pub(crate) fn ask(
     let target = home.read(&asked.function_name, asked.qualifier.as_deref())?;
     let not_built = match asked.invocation_type {
         Some(InvocationType::Event) => Some("Invoke with InvocationType Event"),
-        Some(InvocationType::DryRun) => Some("Invoke with InvocationType DryRun"),
         _ if asked.tenant_id.is_some() => Some("Invoke with TenantId"),
         _ if asked.durable_execution_name.is_some() => Some("Invoke with DurableExecutionName"),
-        Some(InvocationType::RequestResponse) | None => None,
+        Some(InvocationType::RequestResponse | InvocationType::DryRun) | None => None,
     };
     if let Some(what) = not_built {
         return Err(Refusal::NotBuilt { what: what.to_owned() });
     }
     let tail = asked.log_type == Some(LogType::Tail);
     Ok(Ask { target, request_id, payload, client_context: asked.client_context, trace, tail })
+}
+
+/// The answer of a dry run that would have run (recorded: `test_invocation_type_dry_run`).
+pub(crate) fn dry_run_answer() -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
 }
 
 /// Writes the answer of Invoke: the function's bytes as they are, everything else in headers.
@@ -47,8 +53,11 @@ pub(crate) fn answer(answered: Answered) -> Response<Bytes> {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     // Observed on AWS; says nothing.
     headers.insert(HeaderName::from_static("x-amzn-remapped-content-length"), HeaderValue::from_static("0"));
-    headers
-        .insert(HeaderName::from_static("x-amz-executed-version"), HeaderValue::from_static(answered.executed_version));
+    let version = match answered.executed_version {
+        Version::Latest => HeaderValue::from_static("$LATEST"),
+        Version::Published(number) => HeaderValue::from(number.get()),
+    };
+    headers.insert(HeaderName::from_static("x-amz-executed-version"), version);
     if failed {
         headers.insert(HeaderName::from_static("x-amz-function-error"), HeaderValue::from_static("Unhandled"));
     }

@@ -8,7 +8,7 @@ use aws_sdk_lambda::config::retry::RetryConfig;
 use aws_sdk_lambda::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_lambda::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::{Environment, FunctionCode};
+use aws_sdk_lambda::types::{AliasRoutingConfiguration, Environment, FunctionCode};
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
@@ -65,6 +65,11 @@ taken! {
     HashMap<String, String>: value => {
         value.as_object().unwrap().iter().map(|(key, value)| (key.clone(), String::taken(value))).collect()
     };
+    AliasRoutingConfiguration: value => {
+        let weights = value["AdditionalVersionWeights"].as_object().unwrap();
+        let weights = weights.iter().map(|(version, weight)| (version.clone(), weight.as_f64().unwrap())).collect();
+        AliasRoutingConfiguration::builder().set_additional_version_weights(Some(weights)).build()
+    };
     aws_sdk_lambda::types::Runtime: value => value.as_str().unwrap().into();
     aws_sdk_lambda::types::InvocationType: value => value.as_str().unwrap().into();
     aws_sdk_lambda::types::LogType: value => value.as_str().unwrap().into();
@@ -104,6 +109,10 @@ shown! {
     });
     aws_sdk_lambda::types::FunctionConfiguration: value => configuration!(value);
     HashMap<String, String>: value => json!(value);
+    aws_sdk_lambda::types::AliasConfiguration: value => alias!(value);
+    aws_sdk_lambda::types::AliasRoutingConfiguration: value => {
+        json!({"AdditionalVersionWeights": value.additional_version_weights()})
+    };
 }
 
 impl<T: Shown + ?Sized> Shown for Option<&T> {
@@ -139,6 +148,17 @@ macro_rules! configuration {
     };
 }
 use configuration;
+
+/// An alias, likewise.
+macro_rules! alias {
+    ($from:expr) => {
+        members!($from, {
+            "AliasArn" => alias_arn, "Name" => name, "FunctionVersion" => function_version,
+            "Description" => description, "RoutingConfig" => routing_config, "RevisionId" => revision_id,
+        })
+    };
+}
+use alias;
 
 /// Calls an operation with the members of the input that its setters take; a member that none takes is a mistake here.
 macro_rules! call {
@@ -216,6 +236,25 @@ impl Client for Sdk {
             "ListVersionsByFunction" => call!(self.list_versions_by_function(input) {
                 "FunctionName" => set_function_name, "Marker" => set_marker, "MaxItems" => set_max_items,
             }, answer => members!(answer, { "Versions" => versions, "NextMarker" => next_marker })),
+            "CreateAlias" => call!(self.create_alias(input) {
+                "FunctionName" => set_function_name, "Name" => set_name, "FunctionVersion" => set_function_version,
+                "Description" => set_description, "RoutingConfig" => set_routing_config,
+            }, answer => alias!(answer)),
+            "GetAlias" => call!(self.get_alias(input) {
+                "FunctionName" => set_function_name, "Name" => set_name,
+            }, answer => alias!(answer)),
+            "UpdateAlias" => call!(self.update_alias(input) {
+                "FunctionName" => set_function_name, "Name" => set_name, "FunctionVersion" => set_function_version,
+                "Description" => set_description, "RoutingConfig" => set_routing_config,
+                "RevisionId" => set_revision_id,
+            }, answer => alias!(answer)),
+            "DeleteAlias" => call!(self.delete_alias(input) {
+                "FunctionName" => set_function_name, "Name" => set_name,
+            }, _answer => json!({})),
+            "ListAliases" => call!(self.list_aliases(input) {
+                "FunctionName" => set_function_name, "FunctionVersion" => set_function_version,
+                "Marker" => set_marker, "MaxItems" => set_max_items,
+            }, answer => members!(answer, { "Aliases" => aliases, "NextMarker" => next_marker })),
             "ListTags" => call!(self.list_tags(input) {
                 "Resource" => set_resource,
             }, answer => members!(answer, { "Tags" => tags })),

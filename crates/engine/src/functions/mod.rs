@@ -2,20 +2,28 @@
 //!
 //! Never here: a rule that could be a pure function of the domain.
 
+mod aliases;
+mod versions;
+
 use std::future::Future;
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
 use domain::arn::{Home, Target};
 use domain::function::{Change, Configuration, Digest, Function, NewFunction};
-use domain::names::{FunctionName, Qualifier, RevisionId};
+use domain::names::{FunctionName, Qualifier, RevisionId, Version};
+use domain::settings::Settings;
 use domain::{Error, Fault, Refusal};
 
 use crate::access::{self, Action, Caller};
-use crate::catalog::{self, Catalog, Entry, Serving};
-use crate::ports::{Clock, Dice, Kept, Packages, Records, Sandbox};
+use crate::catalog::{self, Catalog, Deployed, Entry, Serving};
+use crate::ports::{Clock, Dice, Kept, Packages, Record, Records, Sandbox};
 use crate::{resolve, tasks};
+
+pub use self::aliases::{AliasEdit, NewAlias};
+pub use self::versions::Publication;
 
 /// How long a failed activation waits before it is tried again, at first and at most.
 const SETTLE_PAUSE_MIN: Duration = Duration::from_secs(1);
@@ -36,11 +44,39 @@ pub struct Functions {
 
 /// One page of a listing.
 #[derive(Debug)]
-pub struct Page {
-    /// The functions, by name.
-    pub functions: Vec<Arc<Function>>,
-    /// After which name the next page begins; `None` at the end.
-    pub next: Option<FunctionName>,
+pub struct Page<T, K> {
+    /// What is on it, in order.
+    pub items: Vec<T>,
+    /// After which key the next page begins; `None` at the end.
+    pub next: Option<K>,
+}
+
+impl<T, K> Page<T, K> {
+    /// The first of `items`, at most `items_max`; `key` finds the place of one.
+    pub(crate) fn of(mut items: impl Iterator<Item = T>, items_max: usize, key: impl FnOnce(&T) -> K) -> Self {
+        let page: Vec<T> = items.by_ref().take(items_max).collect();
+        let more = items.next().is_some();
+        let next = page.last().filter(|_| more).map(key);
+        Self { items: page, next }
+    }
+}
+
+/// What ListFunctions lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listed {
+    /// `$LATEST` of each function.
+    Latest,
+    /// All versions of each function.
+    AllVersions,
+}
+
+/// How UpdateFunctionCode goes about it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CodeUpdate {
+    /// Everything is judged, nothing changed.
+    pub dry_run: bool,
+    /// A version is published of it.
+    pub publish: bool,
 }
 
 /// What UpdateFunctionConfiguration does to a configuration.
@@ -67,12 +103,12 @@ impl Functions {
         let count = functions.len();
         let change = self.catalog.change().await;
         let mut unsettled = Vec::new();
-        change.fill(functions.into_iter().map(|function| {
-            let function = Arc::new(function);
-            if function.is_settling() {
-                unsettled.push(function.arn.name.clone());
+        change.fill(functions.into_iter().map(|(record, versions)| {
+            let entry = Entry::new(record, versions.into_iter().map(Arc::new));
+            if entry.all_versions().any(|version| version.function.is_settling()) {
+                unsettled.push(entry.latest.function.arn.name.clone());
             }
-            Entry { serving: Serving::new(function.clone()), function }
+            entry
         }));
         drop(change);
         for name in unsettled {
@@ -81,7 +117,7 @@ impl Functions {
         Ok(count)
     }
 
-    /// CreateFunction.
+    /// CreateFunction. With `publish` it has a first version from the start, and that is the answer.
     ///
     /// # Errors
     /// The name is taken or too long, the runtime cannot run here, the code is refused.
@@ -90,6 +126,7 @@ impl Functions {
         caller: &Caller,
         new: NewFunction,
         zip: Bytes,
+        publish: bool,
     ) -> Result<Arc<Function>, Error> {
         access::check(&self.home, caller, Action::CreateFunction, &new.arn)?;
         let name = new.arn.name.clone();
@@ -102,66 +139,81 @@ impl Functions {
             return Err(Refusal::FunctionExists { name }.into());
         }
         let kept = self.packages.keep(zip).await?;
-        let function = Arc::new(new.with(kept.package, self.new_revision(), self.clock.now()));
+        let settings = Settings { tags: new.tags.clone(), ..Settings::default() };
+        let latest = Arc::new(new.with(kept.package, self.new_revision(), self.clock.now()));
+        let record = Record { latest: latest.clone(), aliases: Arc::default(), settings: Arc::new(settings) };
+        let mut entry = Entry::new(record, []);
+        let created = if publish { versions::publish(&mut entry, None, self.new_revision()) } else { latest };
         let functions = self.clone();
         whole("creating a function", async move {
             let _kept = kept;
             let change = functions.catalog.change().await;
-            if !functions.records.insert(function.clone()).await? {
+            let versions = entry.versions.values().map(|version| version.function.clone()).collect();
+            if !functions.records.insert(entry.record(), versions).await? {
                 return Err(Refusal::FunctionExists { name }.into());
             }
-            change.put(Entry { function: function.clone(), serving: Serving::new(function.clone()) });
+            change.put(entry);
             drop(change);
             functions.settle_later(name);
-            Ok(function)
+            Ok(created)
         })
         .await
     }
 
-    /// GetFunction and GetFunctionConfiguration.
+    /// GetFunction and GetFunctionConfiguration: one version, and what belongs to the function as a whole.
     ///
     /// # Errors
     /// There is none of that name or qualifier.
-    pub fn get_function(&self, caller: &Caller, action: Action, target: &Target) -> Result<Arc<Function>, Error> {
+    pub fn get_function(
+        &self,
+        caller: &Caller,
+        action: Action,
+        target: &Target,
+    ) -> Result<(Arc<Function>, Arc<Settings>), Error> {
         access::check(&self.home, caller, action, &target.arn)?;
-        Ok(resolve::function(&self.catalog, target)?.function.clone())
+        let (entry, version) = resolve::function(&self.catalog, target)?;
+        Ok((version.function, entry.settings.clone()))
     }
 
-    /// The zip of a function's code.
+    /// The zip of the code of one of a function's versions.
     ///
     /// # Errors
     /// There is no such function, or its code is another by now.
     pub async fn code(&self, caller: &Caller, target: &Target, digest: Digest) -> Result<Bytes, Error> {
-        let function = self.get_function(caller, Action::GetFunction, target)?;
+        access::check(&self.home, caller, Action::GetFunction, &target.arn)?;
+        let (entry, _) = resolve::function(&self.catalog, target)?;
         let gone = || Error::from(Refusal::FunctionNotFound { arn: target.as_invoked() });
-        if function.package.digest != digest {
+        if !entry.all_versions().any(|version| version.function.package.digest == digest) {
             return Err(gone());
         }
         self.packages.zip(digest).await?.ok_or_else(gone)
     }
 
-    /// ListFunctions: the functions behind `after`, by name.
+    /// ListFunctions: what comes behind `after`, by name and version.
     ///
     /// # Errors
     /// The caller may not.
     pub fn list_functions(
         &self,
         caller: &Caller,
-        after: Option<&FunctionName>,
+        listed: Listed,
+        after: Option<&(FunctionName, Version)>,
         items_max: usize,
-    ) -> Result<Page, Error> {
+    ) -> Result<Page<Arc<Function>, (FunctionName, Version)>, Error> {
         access::check_account(caller, Action::ListFunctions)?;
         let entries = self.catalog.all();
-        let from = after.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Excluded);
-        let mut behind = entries.range::<FunctionName, _>((from, std::ops::Bound::Unbounded));
-        let functions: Vec<Arc<Function>> =
-            behind.by_ref().take(items_max).map(|(_, entry)| entry.function.clone()).collect();
-        let more = behind.next().is_some();
-        let next = functions.last().filter(|_| more).map(|last| last.arn.name.clone());
-        Ok(Page { functions, next })
+        let from = after.map_or(Bound::Unbounded, |(name, _)| Bound::Included(name));
+        let found = entries.range::<FunctionName, _>((from, Bound::Unbounded)).flat_map(|(name, entry)| {
+            let versions = entry.all_versions().take(if listed == Listed::Latest { 1 } else { usize::MAX });
+            let behind = move |version: &&Deployed| {
+                after.is_none_or(|(last, number)| last != name || version.function.version > *number)
+            };
+            versions.filter(behind).map(|version| version.function.clone())
+        });
+        Ok(Page::of(found, items_max, |last| (last.arn.name.clone(), last.version)))
     }
 
-    /// UpdateFunctionCode. With `dry_run` everything is judged and nothing changed.
+    /// UpdateFunctionCode. Where a version is published, that is the answer.
     ///
     /// # Errors
     /// There is no such function, it is being updated, its revision is another, the code is refused.
@@ -169,16 +221,17 @@ impl Functions {
         self: &Arc<Self>,
         caller: &Caller,
         target: &Target,
-        zip: Bytes,
         expected: Option<&str>,
-        dry_run: bool,
+        how: CodeUpdate,
+        zip: Bytes,
     ) -> Result<Arc<Function>, Error> {
         access::check(&self.home, caller, Action::UpdateFunctionCode, &target.arn)?;
-        let current = resolve::function(&self.catalog, target)?.function.clone();
-        current.check_updatable(expected)?;
+        target.check_whole()?;
+        let (_, current) = resolve::function(&self.catalog, target)?;
+        current.function.check_updatable(expected)?;
         let kept = self.packages.keep(zip).await?;
         let package = kept.package;
-        self.update(target, expected, dry_run, Some(kept), move |_| Ok(Change::Code(package))).await
+        self.update(target, expected, how, Some(kept), move |_| Ok(Change::Code(package))).await
     }
 
     /// UpdateFunctionConfiguration.
@@ -193,7 +246,8 @@ impl Functions {
         expected: Option<&str>,
     ) -> Result<Arc<Function>, Error> {
         access::check(&self.home, caller, Action::UpdateFunctionConfiguration, &target.arn)?;
-        let current = resolve::function(&self.catalog, target)?.function.clone();
+        target.check_whole()?;
+        let (_, Deployed { function: current, .. }) = resolve::function(&self.catalog, target)?;
         current.check_updatable(expected)?;
         let next = edit(&current.configuration)?;
         next.check()?;
@@ -209,7 +263,7 @@ impl Functions {
                 Err(Refusal::UpdateInProgress { arn: function.arn.to_string() })
             }
         };
-        self.update(target, expected, false, None, change).await
+        self.update(target, expected, CodeUpdate::default(), None, change).await
     }
 
     /// DeleteFunction.
@@ -234,15 +288,20 @@ impl Functions {
             let change = functions.catalog.change().await;
             let entry = functions.catalog.get(name).ok_or_else(&unknown)?;
             match &target.qualifier {
-                // A version that is not there is as good as deleted (recorded: test_delete_on_nonexisting_version).
-                Some(Qualifier::Version(_)) => return Ok(()),
-                Some(_) => return Err(unknown().into()),
                 None => {}
+                Some(Qualifier::Version(number)) => {
+                    return match versions::without(&entry, *number)? {
+                        Some(next) => Ok(functions.write(&change, &entry, next).await?),
+                        // One that is not there is as good as deleted (recorded: test_delete_on_nonexisting_version).
+                        None => Ok(()),
+                    };
+                }
+                Some(_) => return Err(unknown().into()),
             }
-            if !functions.records.remove(name.clone(), entry.function.revision).await? {
+            if !functions.records.remove(name.clone(), entry.latest.function.revision).await? {
                 return Err(unknown().into());
             }
-            functions.remember(&entry.serving);
+            entry.all_versions().for_each(|version| functions.remember(&version.serving));
             change.remove(name);
             Ok(())
         })
@@ -264,8 +323,8 @@ impl Functions {
 
     fn used_packages(&self) -> Vec<Digest> {
         let mut used: Vec<Digest> = Vec::new();
-        for entry in self.catalog.all().values() {
-            used.extend([entry.function.package.digest, entry.serving.function.package.digest]);
+        for version in self.catalog.all().values().flat_map(|entry| entry.all_versions()) {
+            used.extend([version.function.package.digest, version.serving.function.package.digest]);
         }
         let mut retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
         retired.retain(|serving| match serving.upgrade() {
@@ -288,7 +347,7 @@ impl Functions {
         self: &Arc<Self>,
         target: &Target,
         expected: Option<&str>,
-        dry_run: bool,
+        CodeUpdate { dry_run, publish }: CodeUpdate,
         // New code is held until the record that names it is written.
         kept: Option<Kept>,
         decide: impl FnOnce(&Function) -> Result<Change, Refusal> + Send + 'static,
@@ -297,18 +356,41 @@ impl Functions {
         whole("updating a function", async move {
             let _kept = kept;
             let change = functions.catalog.change().await;
-            let entry = resolve::function(&functions.catalog, &target)?;
-            let current = &entry.function;
+            let (entry, current) = resolve::function(&functions.catalog, &target)?;
+            let current = &current.function;
             current.check_updatable(expected.as_deref())?;
-            let next = current.updated(decide(current)?, functions.new_revision(), functions.clock.now());
-            let next = Arc::new(next);
+            let updated = current.updated(decide(current)?, functions.new_revision(), functions.clock.now());
+            let updated = Arc::new(updated);
             if dry_run {
-                return Ok(next);
+                return Ok(updated);
             }
-            functions.replace(&change, &entry, next.clone(), entry.serving.clone()).await?;
+            let mut next = Entry { latest: entry.latest.shown_as(updated.clone()), ..Entry::clone(&entry) };
+            let answer = if publish { versions::publish(&mut next, None, functions.new_revision()) } else { updated };
+            functions.write(&change, &entry, next).await?;
             drop(change);
             functions.settle_later(target.arn.name);
-            Ok(next)
+            Ok(answer)
+        })
+        .await
+    }
+
+    /// Changes a function that is there in one step: `edit` judges it and makes the next state and the answer.
+    /// `absent` is the answer where it is not.
+    async fn change<T: Send + 'static>(
+        self: &Arc<Self>,
+        name: &FunctionName,
+        absent: Refusal,
+        edit: impl FnOnce(&Self, &Entry) -> Result<(Option<Entry>, T), Refusal> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (functions, name) = (self.clone(), name.clone());
+        whole("changing a function", async move {
+            let change = functions.catalog.change().await;
+            let entry = functions.catalog.get(&name).ok_or(absent)?;
+            let (next, answer) = edit(&functions, &entry)?;
+            if let Some(next) = next {
+                functions.write(&change, &entry, next).await?;
+            }
+            Ok(answer)
         })
         .await
     }
@@ -332,26 +414,33 @@ impl Functions {
 
     async fn settle(&self, name: &FunctionName) -> Result<(), Fault> {
         let change = self.catalog.change().await;
-        let Some(entry) = self.catalog.get(name).filter(|entry| entry.function.is_settling()) else { return Ok(()) };
-        let settled = Arc::new(entry.function.settled(self.new_revision()));
-        self.replace(&change, &entry, settled.clone(), Serving::new(settled)).await
+        let Some(entry) = self.catalog.get(name) else { return Ok(()) };
+        if !entry.all_versions().any(|version| version.function.is_settling()) {
+            return Ok(());
+        }
+        let mut next = Entry::clone(&entry);
+        if next.latest.function.is_settling() {
+            next.latest = Deployed::new(Arc::new(next.latest.function.settled(self.new_revision())));
+        }
+        for version in next.versions.values_mut().filter(|version| version.function.is_settling()) {
+            *version = version.shown_as(Arc::new(version.function.settled(self.new_revision())));
+        }
+        self.write(&change, &entry, next).await
     }
 
     /// Writes the next state of a function, then shows it.
-    async fn replace(
-        &self,
-        change: &catalog::Change<'_>,
-        entry: &Entry,
-        function: Arc<Function>,
-        serving: Arc<Serving>,
-    ) -> Result<(), Fault> {
-        if !self.records.replace(entry.function.revision, function.clone()).await? {
-            return Err(Fault::bare(format!("the record of {} is not what memory shows", entry.function.arn)));
+    async fn write(&self, change: &catalog::Change<'_>, entry: &Entry, next: Entry) -> Result<(), Fault> {
+        let latest = &entry.latest.function;
+        if !self.records.replace(latest.revision, next.record(), versions::changes(entry, &next)).await? {
+            return Err(Fault::bare(format!("the record of {} is not what memory shows", latest.arn)));
         }
-        if !Arc::ptr_eq(&entry.serving, &serving) {
-            self.remember(&entry.serving);
+        for old in entry.all_versions() {
+            let now = next.version(old.function.version);
+            if now.is_none_or(|now| !Arc::ptr_eq(&now.serving, &old.serving)) {
+                self.remember(&old.serving);
+            }
         }
-        change.put(Entry { function, serving });
+        change.put(next);
         Ok(())
     }
 

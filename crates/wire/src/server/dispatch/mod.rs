@@ -2,10 +2,13 @@
 //!
 //! Never here: a second statement of logic.
 
+mod functions;
+mod versions;
+
 use bytes::Bytes;
-use domain::names::{FunctionName, Qualifier, RequestId};
+use domain::names::RequestId;
 use domain::{Refusal, limits};
-use engine::access::{Action, Caller};
+use engine::access::Caller;
 use engine::functions::Functions;
 use engine::invoker::Invoker;
 use engine::tasks;
@@ -13,7 +16,6 @@ use http::Response;
 
 use super::request::{self, Parts, Rejected};
 use super::response;
-use crate::convert::function::{self, Detail};
 use crate::convert::invocation;
 use crate::error::Told;
 use crate::generated::operations::{self as op, Operation};
@@ -64,6 +66,25 @@ impl Call<'_> {
     }
 }
 
+/// How many items a page has. More than it holds is cut, not refused (API reference, ListFunctions).
+fn page_items(asked: Option<i32>) -> usize {
+    let most = limits::PAGE_ITEMS as usize;
+    asked.and_then(|items| usize::try_from(items).ok()).unwrap_or(most).min(most)
+}
+
+/// A marker that leads on behind `key`.
+fn marker(key: &str) -> String {
+    data_encoding::BASE64.encode(key.as_bytes())
+}
+
+/// Reads a marker that [`marker`] made.
+fn read_marker<K>(given: Option<&str>, read: impl FnOnce(&str) -> Option<K>) -> Result<Option<K>, Refusal> {
+    let Some(given) = given else { return Ok(None) };
+    let key = data_encoding::BASE64.decode(given.as_bytes()).ok();
+    let key = key.as_deref().and_then(|key| std::str::from_utf8(key).ok());
+    key.and_then(read).ok_or(Refusal::InvalidMarker).map(Some)
+}
+
 impl From<Rejected> for Told {
     fn from(rejected: Rejected) -> Self {
         Self::new(rejected.code, rejected.message)
@@ -88,15 +109,20 @@ impl Operations {
             Operation::UpdateFunctionCode => self.update_function_code(&call).await,
             Operation::UpdateFunctionConfiguration => self.update_function_configuration(&call).await,
             Operation::DeleteFunction => self.delete_function(&call).await,
+            Operation::PublishVersion => self.publish_version(&call).await,
+            Operation::ListVersionsByFunction => self.list_versions(&call),
+            Operation::CreateAlias => self.create_alias(&call).await,
+            Operation::GetAlias => self.get_alias(&call),
+            Operation::ListAliases => self.list_aliases(&call),
+            Operation::UpdateAlias => self.update_alias(&call).await,
+            Operation::DeleteAlias => self.delete_alias(&call).await,
             Operation::AddLayerVersionPermission
             | Operation::AddPermission
             | Operation::CheckpointDurableExecution
-            | Operation::CreateAlias
             | Operation::CreateCapacityProvider
             | Operation::CreateCodeSigningConfig
             | Operation::CreateEventSourceMapping
             | Operation::CreateFunctionUrlConfig
-            | Operation::DeleteAlias
             | Operation::DeleteCapacityProvider
             | Operation::DeleteCodeSigningConfig
             | Operation::DeleteDurableExecution
@@ -109,7 +135,6 @@ impl Operations {
             | Operation::DeleteProvisionedConcurrencyConfig
             | Operation::DeleteResourcePolicy
             | Operation::GetAccountSettings
-            | Operation::GetAlias
             | Operation::GetCapacityProvider
             | Operation::GetCodeSigningConfig
             | Operation::GetDurableExecution
@@ -131,7 +156,6 @@ impl Operations {
             | Operation::GetRuntimeManagementConfig
             | Operation::InvokeAsync
             | Operation::InvokeWithResponseStream
-            | Operation::ListAliases
             | Operation::ListCapacityProviders
             | Operation::ListCodeSigningConfigs
             | Operation::ListDurableExecutionsByFunction
@@ -144,10 +168,8 @@ impl Operations {
             | Operation::ListLayers
             | Operation::ListProvisionedConcurrencyConfigs
             | Operation::ListTags
-            | Operation::ListVersionsByFunction
             | Operation::PauseDurableExecution
             | Operation::PublishLayerVersion
-            | Operation::PublishVersion
             | Operation::PutFunctionCodeSigningConfig
             | Operation::PutFunctionConcurrency
             | Operation::PutFunctionEventInvokeConfig
@@ -165,7 +187,6 @@ impl Operations {
             | Operation::StopDurableExecution
             | Operation::TagResource
             | Operation::UntagResource
-            | Operation::UpdateAlias
             | Operation::UpdateCapacityProvider
             | Operation::UpdateCodeSigningConfig
             | Operation::UpdateEventSourceMapping
@@ -181,105 +202,15 @@ impl Operations {
     async fn invoke(&self, call: Call<'_>) -> Answer {
         let asked = call.read::<op::Invoke>()?;
         let trace = call.parts.headers.get("x-amzn-trace-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let is_dry_run = asked.invocation_type == Some(types::InvocationType::DryRun);
         let ask = invocation::ask(&self.home, asked, call.request_id, trace, call.body)?;
+        if is_dry_run {
+            self.invoker.dry_run(&call.caller, ask).await?;
+            return Ok(invocation::dry_run_answer());
+        }
         let answered = self.invoker.invoke(&call.caller, ask).await?;
         Ok(invocation::answer(answered))
     }
-
-    async fn create_function(&self, call: &Call<'_>) -> Answer {
-        let (new, zip) = function::new_function(&self.home, call.read_body::<op::CreateFunction>().await?)?;
-        let created = self.functions.create_function(&call.caller, new, zip).await?;
-        write::<op::CreateFunction>(&function::configuration(&self.home, &created, None, Detail::Whole))
-    }
-
-    fn get_function(&self, call: &Call<'_>) -> Answer {
-        let asked = call.read::<op::GetFunction>()?;
-        let target = self.home.read(&asked.function_name, asked.qualifier.as_deref())?;
-        let found = self.functions.get_function(&call.caller, Action::GetFunction, &target)?;
-        let location =
-            format!("http://{}{}{}/{}", call.authority, super::CODE_PATH, found.arn.name, found.package.digest.hex());
-        let tags = (!found.tags.is_empty()).then(|| found.tags.iter().cloned().collect());
-        write::<op::GetFunction>(&types::GetFunctionResponse {
-            configuration: Some(function::configuration(&self.home, &found, target.qualifier.as_ref(), Detail::Whole)),
-            code: Some(types::FunctionCodeLocation {
-                repository_type: Some("S3".to_owned()),
-                location: Some(location),
-                ..types::FunctionCodeLocation::default()
-            }),
-            tags,
-            ..types::GetFunctionResponse::default()
-        })
-    }
-
-    fn get_function_configuration(&self, call: &Call<'_>) -> Answer {
-        let asked = call.read::<op::GetFunctionConfiguration>()?;
-        let target = self.home.read(&asked.function_name, asked.qualifier.as_deref())?;
-        let found = self.functions.get_function(&call.caller, Action::GetFunctionConfiguration, &target)?;
-        let shown = function::configuration(&self.home, &found, target.qualifier.as_ref(), Detail::Whole);
-        write::<op::GetFunctionConfiguration>(&shown)
-    }
-
-    fn list_functions(&self, call: &Call<'_>) -> Answer {
-        let asked = call.read::<op::ListFunctions>()?;
-        function::check_listing(&asked)?;
-        // MaxItems beyond what a page holds is cut, not refused (API reference, ListFunctions).
-        let page_max = limits::PAGE_ITEMS as usize;
-        let items_max = asked.max_items.and_then(|items| usize::try_from(items).ok()).unwrap_or(page_max).min(page_max);
-        let after =
-            asked.marker.as_deref().map(|marker| read_marker(marker).ok_or(Refusal::InvalidMarker)).transpose()?;
-        let page = self.functions.list_functions(&call.caller, after.as_ref(), items_max)?;
-        // With FunctionVersion=ALL each entry names its version (API reference, ListFunctions).
-        let qualifier = asked.function_version.map(|types::FunctionVersion::All| Qualifier::Latest);
-        let show = |found| function::configuration(&self.home, found, qualifier.as_ref(), Detail::Listed);
-        write::<op::ListFunctions>(&types::ListFunctionsResponse {
-            next_marker: page.next.map(|name| data_encoding::BASE64.encode(name.as_str().as_bytes())),
-            functions: Some(page.functions.iter().map(|found| show(found)).collect()),
-        })
-    }
-
-    async fn update_function_code(&self, call: &Call<'_>) -> Answer {
-        let asked = call.read_body::<op::UpdateFunctionCode>().await?;
-        let target = self.home.read(&asked.function_name, None)?;
-        let zip = function::new_code(&asked)?;
-        let dry_run = asked.dry_run == Some(true);
-        let expected = asked.revision_id.as_deref();
-        let updated = self.functions.update_function_code(&call.caller, &target, zip, expected, dry_run).await?;
-        write::<op::UpdateFunctionCode>(&function::configuration(&self.home, &updated, None, Detail::Whole))
-    }
-
-    async fn update_function_configuration(&self, call: &Call<'_>) -> Answer {
-        let asked = call.read_body::<op::UpdateFunctionConfiguration>().await?;
-        let target = self.home.read(&asked.function_name, None)?;
-        let expected = asked.revision_id.clone();
-        let edit = function::edit(asked)?;
-        let functions = &self.functions;
-        let updated = functions.update_function_configuration(&call.caller, &target, edit, expected.as_deref()).await?;
-        write::<op::UpdateFunctionConfiguration>(&function::configuration(&self.home, &updated, None, Detail::Whole))
-    }
-
-    async fn delete_function(&self, call: &Call<'_>) -> Answer {
-        let asked = call.read::<op::DeleteFunction>()?;
-        let target = self.home.read(&asked.function_name, asked.qualifier.as_deref())?;
-        self.functions.delete_function(&call.caller, &target).await?;
-        write::<op::DeleteFunction>(&types::DeleteFunctionResponse::default())
-    }
-
-    /// The zip behind GetFunction's `Code.Location`.
-    pub(super) async fn code(&self, path: &str, caller: &Caller) -> Answer {
-        let unknown = || Refusal::FunctionNotFound { arn: path.to_owned() };
-        let (name, digest) = path.split_once('/').ok_or_else(unknown)?;
-        let digest = domain::function::Digest::from_hex(digest).ok_or_else(unknown)?;
-        let target = self.home.read(name, None)?;
-        let zip = self.functions.code(caller, &target, digest).await?;
-        let mut response = Response::new(zip);
-        response.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/zip"));
-        Ok(response)
-    }
-}
-
-fn read_marker(marker: &str) -> Option<FunctionName> {
-    let name = data_encoding::BASE64.decode(marker.as_bytes()).ok()?;
-    FunctionName::parse(std::str::from_utf8(&name).ok()?)
 }
 
 #[cfg(test)]
