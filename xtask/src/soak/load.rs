@@ -68,6 +68,8 @@ const ACTIONS: &[Action] = &[
     ("change a shared one", 4, Client::change_shared),
     ("update code", 5, Client::update_code),
     ("update configuration", 5, Client::update_configuration),
+    ("publish and alias", 5, Client::publish),
+    ("dry run", 3, Client::dry_run),
     ("read", 15, Client::read),
     ("list", 3, Client::list),
     ("be refused", 8, Client::be_refused),
@@ -341,6 +343,37 @@ impl Client {
         let shown = self.api.send("GET", &target, b"")?.json();
         ensure!(shown["Description"] == *value, "what was written is not shown: {shown}");
         Ok(())
+    }
+
+    /// A version and an alias of it, both of which go with the function, or an alias alone before.
+    fn publish(&mut self) -> Result<()> {
+        let name = self.some_function()?;
+        let target = api::function(&name);
+        let answer = self.api.send("POST", &format!("{target}/versions"), b"{}")?;
+        expect(&answer, 201)?;
+        let version = answer.json()["Version"].as_str().unwrap_or_default().to_owned();
+        let body = json!({"Name": "live", "FunctionVersion": version}).to_string();
+        let answer = self.api.send("POST", &format!("{target}/aliases"), body.as_bytes())?;
+        ensure!(matches!(answer.status, 201 | 409), "answered {}: {}", answer.status, answer.json());
+        let body = json!({"FunctionVersion": version}).to_string();
+        expect(&self.api.send("PUT", &format!("{target}/aliases/live"), body.as_bytes())?, 200)?;
+        let event = r#"{"do":"echo"}"#;
+        let invoked = format!("{}?Qualifier=live", api::invocations(&name));
+        let answer = self.api.send("POST", &invoked, event.as_bytes())?;
+        answered(&answer, "echo", event)?;
+        let executed = answer.header("x-amz-executed-version");
+        ensure!(executed == Some(version.as_str()), "version {executed:?} ran, not {version}");
+        if self.chance.below(2) == 0 {
+            expect(&self.api.send("DELETE", &format!("{target}/aliases/live"), b"")?, 204)?;
+            expect(&self.api.send("DELETE", &format!("{target}?Qualifier={version}"), b"")?, 204)?;
+        }
+        Ok(())
+    }
+
+    fn dry_run(&mut self) -> Result<()> {
+        let name = self.some_function()?;
+        let header = "X-Amz-Invocation-Type: DryRun\r\n";
+        expect(&self.api.send_with("POST", &api::invocations(&name), header, b"{}")?, 204)
     }
 
     fn read(&mut self) -> Result<()> {
