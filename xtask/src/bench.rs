@@ -1,10 +1,11 @@
 //! `cargo xtask bench [--short]`: the engine against the floor program (`bench/floor`: HTTP in, the body handed to a
 //! polling runtime, HTTP out, nothing else), alternately in the same minutes, with the same runtime clients, as many
 //! processes of them and the same payload; besides it what an idle engine takes and how soon it is ready. The figures
-//! are compared with what `docs/promises.md` promises. With `--short` each takes seconds, and nothing is judged.
+//! are compared with what `docs/promises.md` promises. With `--short` each takes seconds, and nothing is judged. With
+//! `--many` only what ten thousand functions cost is measured.
 
 mod floor;
-mod served;
+mod many;
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -14,9 +15,9 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value as Json;
 
 use crate::process::{self, cargo, print, program, read, run, say};
+use crate::served::Served;
 use crate::test_tools;
 use floor::Floor;
-use served::Served;
 
 /// The functions that the data directory holds when readiness is measured.
 const FUNCTIONS_AT_START: usize = 10;
@@ -33,6 +34,8 @@ const FUNCTION_VARIABLES: &[(&str, &str)] = &[
     ("_HANDLER", "app.handler"),
 ];
 
+/// At the default account concurrency AWS's rate limit, ten a second for each unit of it, would be what is measured.
+const UNLIMITED: &[&str] = &["--account-concurrency", "100000"];
 /// Of the host's files, an execution environment has these of its own.
 const HIDDEN: &[&str] = &["/opt", "/tmp", "/var/runtime", "/var/task"];
 
@@ -79,20 +82,26 @@ struct Figure {
     kept: bool,
 }
 
-/// `cargo xtask bench [--short]`
+/// `cargo xtask bench [--short] [--many]`
 pub(crate) fn run_bench(arguments: &[String]) -> Result<()> {
-    let short = match arguments {
-        [] => false,
-        [flag] if flag == "--short" => true,
-        _ => bail!("`cargo xtask bench` takes --short, or nothing"),
-    };
-    let size = if short { &SHORT } else { &FULL };
+    let (mut short, mut many_only) = (false, false);
+    for argument in arguments {
+        match argument.as_str() {
+            "--short" => short = true,
+            "--many" => many_only = true,
+            _ => bail!("`cargo xtask bench` takes --short and --many, or nothing"),
+        }
+    }
+    let (size, many) = if short { (&SHORT, &many::SHORT) } else { (&FULL, &many::FULL) };
     let bench = Bench::prepare()?;
     let mut figures = Vec::new();
-    for measured in MEASURED {
-        figures.extend(bench.against_floor(measured, size)?);
+    if !many_only {
+        for measured in MEASURED {
+            figures.extend(bench.against_floor(measured, size)?);
+        }
+        figures.extend(bench.at_start(size)?);
     }
-    figures.extend(bench.at_start(size)?);
+    figures.extend(bench.many(many)?);
     print("\n| promise | at most / at least | measured |  |\n|---|---|---|---|");
     for Figure { what, value, promise, kept } in &figures {
         print(&format!("| {what} | {promise} | {value} | {} |", if *kept { "kept" } else { "BROKEN" }));
@@ -179,7 +188,8 @@ impl Bench {
     }
 
     fn serve(&self, data: &str) -> Result<Served> {
-        Served::start(&self.lambd, &self.folder.join(data), &self.folder.join("engine.log"))
+        let log = self.folder.join(format!("{data}.log"));
+        Served::start(&self.lambd, &self.folder.join(data), &log, UNLIMITED)
     }
 
     /// Creates functions named NAME from the folders of measured ones.

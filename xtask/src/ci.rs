@@ -1,12 +1,13 @@
 //! `cargo xtask ci`: everything that must hold before a change lands, in the order in which it fails fastest; the
-//! last step is the README's test command. Each step's time is told, since the whole has 20 minutes on two cores.
+//! last steps are the README's test command and a short soak. Each step's time is told, since the whole has 20 minutes
+//! on two cores.
 
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
 use crate::process::{cargo, run, say, timed};
-use crate::{codegen, test, tidy};
+use crate::{codegen, soak, test, tidy};
 
 /// Its name, and what it does.
 type Step = (&'static str, fn() -> Result<()>);
@@ -17,6 +18,7 @@ const STEPS: &[Step] = &[
     ("fmt", || run(cargo().args(["fmt", "--all", "--check"]))),
     ("clippy", clippy),
     ("test", || test::run_tests(&[])),
+    ("soak --short", || soak::run_soak(&["--short".to_owned()])),
 ];
 
 /// `cargo xtask ci`

@@ -1,9 +1,12 @@
 //! The house's own commands: `cargo xtask COMMAND`. Development only; each command lives in a file of its own.
 
+mod api;
 mod bench;
 mod ci;
 mod codegen;
 mod process;
+mod served;
+mod soak;
 mod test;
 mod test_tools;
 mod tidy;
@@ -28,6 +31,11 @@ const COMMANDS: &[Command] = &[
         "bench",
         "compare the engine with the floor program and with docs/promises.md (--short: seconds)",
         bench::run_bench,
+    ),
+    (
+        "soak",
+        "load the engine with everything for an hour and see that nothing stays behind (--minutes N, --short: seconds)",
+        soak::run_soak,
     ),
 ];
 

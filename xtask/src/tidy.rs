@@ -3,6 +3,7 @@
 
 mod crates;
 mod files;
+mod proofs;
 
 use anyhow::{Result, bail, ensure};
 
@@ -16,6 +17,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     ensure!(arguments.is_empty(), "`cargo xtask tidy` takes no arguments");
     let mut findings = crates::check()?;
     findings.extend(files::check()?);
+    findings.extend(proofs::check()?);
     if findings.is_empty() {
         return Ok(());
     }

@@ -4,13 +4,17 @@
 
 mod bad_input;
 mod code_from_s3;
+mod contract;
 mod durability;
 mod engine_process;
 mod functions;
+mod fuzzed_requests;
 mod gate;
+mod hostile_runtime;
 mod invoke_cli;
 mod layers;
 mod leftovers;
+mod listing;
 mod logs;
 mod official_clients;
 mod processes;

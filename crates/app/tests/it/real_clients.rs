@@ -484,16 +484,11 @@ fn boto3_works() {
         "log": warm_log(OUTPUT, ""),
         "raised": ["Unhandled", "it went wrong: ä", "Mishap"],
         "errors": {
-            "qualifier": ["InvalidParameterValueException", 400, "User", "The derived qualifier from the function name does not match the specified qualifier."],
-            "region": ["ResourceNotFoundException", 404, "User", "Functions from 'eu-west-1' are not reachable in this region ('us-east-1')"],
-            "unknown": ["ResourceNotFoundException", 404, "User", format!("Function not found: {ARN}:none:$LATEST")],
             "taken": ["ResourceConflictException", 409, "User", "Function already exist: one"],
             "not JSON": ["InvalidRequestContentException", 400, "User"],
             "too large": ["RequestEntityTooLargeException", 413, null, "Request must be smaller than 6291456 bytes for the InvokeFunction operation"],
             "revision": ["PreconditionFailedException", 412, "User", "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve the latest Revision Id"],
             "Event": ["NotImplementedException", 501, null, not_built("Event")],
-            "DryRun": ["NotImplementedException", 501, null, not_built("DryRun")],
-            "PublishVersion": ["NotImplementedException", 501, null, format!("PublishVersion is not built yet in lambd {}; docs/compatibility.md lists what is.", env!("CARGO_PKG_VERSION"))],
         },
         "deleted": 204,
     });

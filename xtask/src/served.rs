@@ -1,4 +1,4 @@
-//! `lambd serve`, started for a measurement.
+//! `lambd serve`, started for a measurement or the soak.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
@@ -10,24 +10,23 @@ use anyhow::{Context as _, Result, bail, ensure};
 use crate::process::{now, program, read};
 
 /// Ended when dropped.
-pub(super) struct Served {
+pub(crate) struct Served {
     child: Child,
     log: PathBuf,
     /// Where the API is answered.
-    pub(super) endpoint: String,
+    pub(crate) endpoint: String,
     /// From its start to its first ready line, which says that it answers.
-    pub(super) ready_ms: f64,
+    pub(crate) ready_ms: f64,
     /// Kept open, so that it never writes into nothing.
     _lines: BufReader<ChildStdout>,
 }
 
 impl Served {
-    /// Starts it on free ports and waits until it is ready. At the default account concurrency AWS's rate limit, ten a
-    /// second for each unit of it, would be what is measured.
-    pub(super) fn start(lambd: &Path, data: &Path, log: &Path) -> Result<Self> {
+    /// Starts it on free ports and waits until it is ready.
+    pub(crate) fn start(lambd: &Path, data: &Path, log: &Path, flags: &[&str]) -> Result<Self> {
         let mut command = program(lambd);
-        command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
-        command.args(["--account-concurrency", "100000", "--data-dir"]).arg(data);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data-dir"]).arg(data);
+        command.args(flags);
         let errors = File::create(log).with_context(|| format!("creating {}", log.display()))?;
         let start = now();
         let mut child = command
@@ -49,20 +48,25 @@ impl Served {
         Ok(served)
     }
 
-    pub(super) fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
+    /// All that it logged.
+    pub(crate) fn whole_log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
     /// The end of what it logged.
-    pub(super) fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         const LINES: usize = 20;
-        let text = fs::read_to_string(&self.log).unwrap_or_default();
+        let text = self.whole_log();
         let lines: Vec<&str> = text.lines().collect();
         format!("the engine's log ends with:\n{}", lines[lines.len().saturating_sub(LINES)..].join("\n"))
     }
 
     /// Ends it as people do, and expects it to go well.
-    pub(super) fn stop(mut self) -> Result<()> {
+    pub(crate) fn stop(mut self) -> Result<()> {
         read(program("kill").args(["-TERM", &self.id().to_string()]))?;
         let status = self.child.wait().context("waiting for the engine to end")?;
         ensure!(status.success(), "the engine ended with {status}\n{}", self.log());

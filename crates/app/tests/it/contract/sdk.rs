@@ -1,0 +1,264 @@
+//! The official Rust SDK. It is typed, so each operation has its lines here: which setter takes which member of the
+//! input, and which members of the answer are shown.
+
+use std::collections::HashMap;
+
+use aws_sdk_lambda::config::http::HttpResponse;
+use aws_sdk_lambda::config::retry::RetryConfig;
+use aws_sdk_lambda::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_lambda::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{AliasRoutingConfiguration, Environment, FunctionCode};
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use serde_json::{Map, Value, json};
+use tokio::runtime::Runtime;
+
+use super::{Client, Refused, Told};
+use crate::engine_process::Engine;
+
+pub(super) struct Sdk {
+    client: aws_sdk_lambda::Client,
+    runtime: Runtime,
+}
+
+impl Sdk {
+    pub(super) fn new(engine: &Engine) -> Self {
+        let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+        let config = aws_sdk_lambda::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(http)
+            .endpoint_url(engine.endpoint())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::new("test", "test", None, None, "the test"))
+            // One attempt: what the engine answers is seen as it is.
+            .retry_config(RetryConfig::disabled())
+            .build();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        Self { client: aws_sdk_lambda::Client::from_conf(config), runtime }
+    }
+}
+
+/// A member of the input in the type that its setter takes.
+trait Taken: Sized {
+    fn taken(value: &Value) -> Self;
+}
+
+macro_rules! taken {
+    ($($type:ty: $value:ident => $read:expr;)+) => {
+        $(impl Taken for $type {
+            fn taken($value: &Value) -> Self {
+                $read
+            }
+        })+
+    };
+}
+
+taken! {
+    String: value => value.as_str().unwrap().to_owned();
+    i32: value => i32::try_from(value.as_i64().unwrap()).unwrap();
+    bool: value => value.as_bool().unwrap();
+    Blob: value => Blob::new(data_encoding::BASE64.decode(value["base64"].as_str().unwrap().as_bytes()).unwrap());
+    FunctionCode: value => FunctionCode::builder().zip_file(Blob::taken(&value["ZipFile"])).build();
+    Environment: value => Environment::builder().set_variables(Some(HashMap::taken(&value["Variables"]))).build();
+    HashMap<String, String>: value => {
+        value.as_object().unwrap().iter().map(|(key, value)| (key.clone(), String::taken(value))).collect()
+    };
+    AliasRoutingConfiguration: value => {
+        let weights = value["AdditionalVersionWeights"].as_object().unwrap();
+        let weights = weights.iter().map(|(version, weight)| (version.clone(), weight.as_f64().unwrap())).collect();
+        AliasRoutingConfiguration::builder().set_additional_version_weights(Some(weights)).build()
+    };
+    aws_sdk_lambda::types::Runtime: value => value.as_str().unwrap().into();
+    aws_sdk_lambda::types::InvocationType: value => value.as_str().unwrap().into();
+    aws_sdk_lambda::types::LogType: value => value.as_str().unwrap().into();
+    aws_sdk_lambda::types::FunctionVersion: value => value.as_str().unwrap().into();
+}
+
+/// What a client can see of a member of an answer.
+trait Shown {
+    fn shown(&self) -> Value;
+}
+
+macro_rules! shown {
+    ($($type:ty: $value:ident => $show:expr;)+) => {
+        $(impl Shown for $type {
+            fn shown(&self) -> Value {
+                let $value = self;
+                $show
+            }
+        })+
+    };
+}
+
+shown! {
+    str: value => value.into();
+    String: value => value.as_str().into();
+    i32: value => (*value).into();
+    i64: value => (*value).into();
+    Option<i32>: value => json!(value);
+    Blob: value => String::from_utf8(value.as_ref().to_vec()).unwrap().into();
+    aws_sdk_lambda::types::Runtime: value => value.as_str().into();
+    aws_sdk_lambda::types::State: value => value.as_str().into();
+    aws_sdk_lambda::types::LastUpdateStatus: value => value.as_str().into();
+    aws_sdk_lambda::types::PackageType: value => value.as_str().into();
+    aws_sdk_lambda::types::EnvironmentResponse: value => json!({"Variables": value.variables()});
+    aws_sdk_lambda::types::FunctionCodeLocation: value => members!(value, {
+        "RepositoryType" => repository_type, "Location" => location,
+    });
+    aws_sdk_lambda::types::FunctionConfiguration: value => configuration!(value);
+    HashMap<String, String>: value => json!(value);
+    aws_sdk_lambda::types::AliasConfiguration: value => alias!(value);
+    aws_sdk_lambda::types::AliasRoutingConfiguration: value => {
+        json!({"AdditionalVersionWeights": value.additional_version_weights()})
+    };
+}
+
+impl<T: Shown + ?Sized> Shown for Option<&T> {
+    fn shown(&self) -> Value {
+        self.map_or(Value::Null, Shown::shown)
+    }
+}
+
+impl<T: Shown> Shown for &[T] {
+    fn shown(&self) -> Value {
+        self.iter().map(Shown::shown).collect()
+    }
+}
+
+/// Members of an answer, each by its accessor.
+macro_rules! members {
+    ($from:expr, { $($name:literal => $accessor:ident),* $(,)? }) => {
+        json!({ $($name: Shown::shown(&$from.$accessor())),* })
+    };
+}
+use members;
+
+/// A function's configuration, which the SDK has as a type of its own for each operation.
+macro_rules! configuration {
+    ($from:expr) => {
+        members!($from, {
+            "FunctionName" => function_name, "FunctionArn" => function_arn, "Runtime" => runtime, "Role" => role,
+            "Handler" => handler, "CodeSize" => code_size, "Description" => description, "Timeout" => timeout,
+            "MemorySize" => memory_size, "LastModified" => last_modified, "CodeSha256" => code_sha256,
+            "Version" => version, "Environment" => environment, "RevisionId" => revision_id, "State" => state,
+            "StateReason" => state_reason, "LastUpdateStatus" => last_update_status, "PackageType" => package_type,
+        })
+    };
+}
+use configuration;
+
+/// An alias, likewise.
+macro_rules! alias {
+    ($from:expr) => {
+        members!($from, {
+            "AliasArn" => alias_arn, "Name" => name, "FunctionVersion" => function_version,
+            "Description" => description, "RoutingConfig" => routing_config, "RevisionId" => revision_id,
+        })
+    };
+}
+use alias;
+
+/// Calls an operation with the members of the input that its setters take; a member that none takes is a mistake here.
+macro_rules! call {
+    ($sdk:ident.$operation:ident($input:ident) { $($name:literal => $setter:ident),* $(,)? }, $answer:ident => $shown:expr) => {{
+        let mut request = $sdk.client.$operation();
+        let mut input = $input.clone();
+        $(if let Some(value) = input.remove($name) {
+            request = request.$setter(Some(Taken::taken(&value)));
+        })*
+        assert!(input.is_empty(), "no setter is named for {input:?}");
+        match $sdk.runtime.block_on(request.send()) {
+            Ok($answer) => Told { status: None, answer: Some($shown), refused: None },
+            Err(error) => refused(&error),
+        }
+    }};
+}
+
+fn refused<E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static>(
+    error: &SdkError<E, HttpResponse>,
+) -> Told {
+    let status = error.raw_response().map(|response| response.status().as_u16());
+    let (Some(code), Some(message)) = (error.code(), error.message()) else { panic!("the SDK says {error:?}") };
+    let refused = Refused { code: code.to_owned(), message: message.to_owned() };
+    Told { status, answer: None, refused: Some(refused) }
+}
+
+impl Client for Sdk {
+    fn name(&self) -> &'static str {
+        "the Rust SDK"
+    }
+
+    fn call(&mut self, operation: &str, input: &Map<String, Value>) -> Told {
+        match operation {
+            "CreateFunction" => call!(self.create_function(input) {
+                "FunctionName" => set_function_name, "Runtime" => set_runtime, "Role" => set_role,
+                "Handler" => set_handler, "Code" => set_code, "Description" => set_description,
+                "Timeout" => set_timeout, "MemorySize" => set_memory_size, "Environment" => set_environment,
+                "Publish" => set_publish, "Tags" => set_tags,
+            }, answer => configuration!(answer)),
+            "GetFunction" => call!(self.get_function(input) {
+                "FunctionName" => set_function_name, "Qualifier" => set_qualifier,
+            }, answer => members!(answer, {
+                "Configuration" => configuration, "Code" => code, "Tags" => tags,
+            })),
+            "GetFunctionConfiguration" => call!(self.get_function_configuration(input) {
+                "FunctionName" => set_function_name, "Qualifier" => set_qualifier,
+            }, answer => configuration!(answer)),
+            "ListFunctions" => call!(self.list_functions(input) {
+                "FunctionVersion" => set_function_version, "Marker" => set_marker, "MaxItems" => set_max_items,
+            }, answer => members!(answer, { "Functions" => functions, "NextMarker" => next_marker })),
+            "UpdateFunctionCode" => call!(self.update_function_code(input) {
+                "FunctionName" => set_function_name, "ZipFile" => set_zip_file, "Publish" => set_publish,
+                "DryRun" => set_dry_run, "RevisionId" => set_revision_id,
+            }, answer => configuration!(answer)),
+            "UpdateFunctionConfiguration" => call!(self.update_function_configuration(input) {
+                "FunctionName" => set_function_name, "Role" => set_role, "Handler" => set_handler,
+                "Description" => set_description, "Timeout" => set_timeout, "MemorySize" => set_memory_size,
+                "Environment" => set_environment, "Runtime" => set_runtime, "RevisionId" => set_revision_id,
+            }, answer => configuration!(answer)),
+            "DeleteFunction" => call!(self.delete_function(input) {
+                "FunctionName" => set_function_name, "Qualifier" => set_qualifier,
+            }, _answer => json!({})),
+            "Invoke" => call!(self.invoke(input) {
+                "FunctionName" => set_function_name, "InvocationType" => set_invocation_type,
+                "LogType" => set_log_type, "ClientContext" => set_client_context, "Payload" => set_payload,
+                "Qualifier" => set_qualifier,
+            }, answer => members!(answer, {
+                "StatusCode" => status_code, "FunctionError" => function_error, "LogResult" => log_result,
+                "Payload" => payload, "ExecutedVersion" => executed_version,
+            })),
+            "PublishVersion" => call!(self.publish_version(input) {
+                "FunctionName" => set_function_name, "CodeSha256" => set_code_sha256,
+                "Description" => set_description, "RevisionId" => set_revision_id,
+            }, answer => configuration!(answer)),
+            "ListVersionsByFunction" => call!(self.list_versions_by_function(input) {
+                "FunctionName" => set_function_name, "Marker" => set_marker, "MaxItems" => set_max_items,
+            }, answer => members!(answer, { "Versions" => versions, "NextMarker" => next_marker })),
+            "CreateAlias" => call!(self.create_alias(input) {
+                "FunctionName" => set_function_name, "Name" => set_name, "FunctionVersion" => set_function_version,
+                "Description" => set_description, "RoutingConfig" => set_routing_config,
+            }, answer => alias!(answer)),
+            "GetAlias" => call!(self.get_alias(input) {
+                "FunctionName" => set_function_name, "Name" => set_name,
+            }, answer => alias!(answer)),
+            "UpdateAlias" => call!(self.update_alias(input) {
+                "FunctionName" => set_function_name, "Name" => set_name, "FunctionVersion" => set_function_version,
+                "Description" => set_description, "RoutingConfig" => set_routing_config,
+                "RevisionId" => set_revision_id,
+            }, answer => alias!(answer)),
+            "DeleteAlias" => call!(self.delete_alias(input) {
+                "FunctionName" => set_function_name, "Name" => set_name,
+            }, _answer => json!({})),
+            "ListAliases" => call!(self.list_aliases(input) {
+                "FunctionName" => set_function_name, "FunctionVersion" => set_function_version,
+                "Marker" => set_marker, "MaxItems" => set_max_items,
+            }, answer => members!(answer, { "Aliases" => aliases, "NextMarker" => next_marker })),
+            "ListTags" => call!(self.list_tags(input) {
+                "Resource" => set_resource,
+            }, answer => members!(answer, { "Tags" => tags })),
+            _ => panic!("{operation} has no lines in contract/sdk.rs yet"),
+        }
+    }
+}
