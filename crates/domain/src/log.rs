@@ -35,6 +35,9 @@ pub fn init_start(runtime_version: &str, runtime_arn: &str) -> String {
 /// How an invocation or an initialisation ended, where `REPORT` says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Status {
+    /// Well. Only the initialisation of a provisioned environment says so (AWS developer guide,
+    /// lambda-runtime-environment).
+    Success,
     /// Time was up.
     Timeout,
     /// The platform saw it fail, or its initialisation failed.
@@ -44,8 +47,29 @@ pub enum Status {
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Success => f.write_str("Status: success"),
             Self::Timeout => f.write_str("Status: timeout"),
             Self::Error(error_type) => write!(f, "Status: error\tError Type: {error_type}"),
+        }
+    }
+}
+
+/// Why an environment is initialised.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Initialization {
+    /// For an invocation that found none.
+    #[default]
+    OnDemand,
+    /// To be there before any invocation.
+    ProvisionedConcurrency,
+}
+
+impl Initialization {
+    /// As `AWS_LAMBDA_INITIALIZATION_TYPE` spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OnDemand => "on-demand",
+            Self::ProvisionedConcurrency => "provisioned-concurrency",
         }
     }
 }

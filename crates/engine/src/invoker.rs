@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 
 use crate::access::{self, Action, Caller};
 use crate::admission::{Admission, Lease};
-use crate::catalog::{Catalog, Deployed, Serving};
+use crate::catalog::{Catalog, Deployed, Entry, Serving};
 use crate::environments::{CheckedOut, Environments};
 use crate::pool::Member;
 use crate::ports::{Answer, Clock, Dice, Event, Metric, Output, Sandbox, Telemetry};
@@ -62,7 +62,7 @@ pub struct Answered {
 pub struct Invoker {
     home: Home,
     catalog: Arc<Catalog>,
-    admission: Admission,
+    admission: Arc<Admission>,
     environments: Arc<Environments>,
     sandbox: Arc<dyn Sandbox>,
     telemetry: Arc<dyn Telemetry>,
@@ -74,7 +74,7 @@ impl Invoker {
     /// Wires it up.
     pub fn new(
         home: Home,
-        (catalog, admission, environments): (Arc<Catalog>, Admission, Arc<Environments>),
+        (catalog, admission, environments): (Arc<Catalog>, Arc<Admission>, Arc<Environments>),
         (sandbox, telemetry): (Arc<dyn Sandbox>, Arc<dyn Telemetry>),
         (clock, dice): (Arc<dyn Clock>, Arc<dyn Dice>),
     ) -> Arc<Self> {
@@ -84,7 +84,7 @@ impl Invoker {
     /// The checks of an invocation, in AWS's order as far as it is known.
     async fn judge(&self, caller: &Caller, ask: &Ask) -> Result<Judged, Error> {
         access::check(&self.home, caller, Action::InvokeFunction, &ask.target.arn)?;
-        let (_, version) = resolve::for_invoke(&self.catalog, &ask.target, || self.dice.bits())?;
+        let (entry, version) = resolve::for_invoke(&self.catalog, &ask.target, || self.dice.bits())?;
         version.function.check_invocable()?;
         if ask.payload.len() > limits::SYNC_REQUEST_BYTES {
             let bytes_max = limits::SYNC_REQUEST_BYTES;
@@ -98,7 +98,7 @@ impl Invoker {
             tasks::off_thread("checking a payload", move || payload::check(&payload)).await??;
         }
         let client_context = ask.client_context.as_deref().map(invocation::client_context).transpose()?;
-        Ok(Judged { version, payload, client_context })
+        Ok(Judged { entry, version, payload, client_context })
     }
 
     /// Judges an invocation as [`Invoker::invoke`] does and runs nothing.
@@ -115,12 +115,13 @@ impl Invoker {
     /// The function could not run: permission, name, state, size, payload, concurrency. A function that ran and
     /// failed is no error.
     pub async fn invoke(self: &Arc<Self>, caller: &Caller, ask: Ask) -> Result<Answered, Error> {
-        let Judged { version, payload, client_context } = self.judge(caller, &ask).await?;
+        let Judged { entry, version, payload, client_context } = self.judge(caller, &ask).await?;
         let trace = ask.trace.as_deref().and_then(TraceHeader::parse);
         let trace = trace.unwrap_or_else(|| TraceHeader::new_root(self.clock.now(), self.dice.uuid().as_u128()));
         let serving = version.serving;
-        let lease = self.admission.lease().inspect_err(|_| {
-            self.telemetry.count(Metric::Throttles, &serving.function.arn.name);
+        let lease = self.admission.lease(&entry, serving.function.version, &*self.clock).await.map_err(|reason| {
+            self.telemetry.count(Metric::Throttles(reason), &serving.function.arn.name);
+            Refusal::Throttled { reason }
         })?;
         let checked_out = self.environments.check_out(&serving).await?;
 
@@ -134,7 +135,7 @@ impl Invoker {
             trace: trace.with_parent(self.dice.bits()).to_string(),
             tail: ask.tail,
             serving,
-            _lease: lease,
+            lease,
         };
         // A task of its own: the function runs to its end even if the caller leaves.
         let task = tasks::spawn("running an invocation", run.run(checked_out, tell));
@@ -160,6 +161,7 @@ impl Invoker {
 
 /// An invocation that may run.
 struct Judged {
+    entry: Arc<Entry>,
     version: Deployed,
     payload: Bytes,
     client_context: Option<String>,
@@ -177,7 +179,7 @@ struct Run {
     client_context: Option<String>,
     trace: String,
     tail: bool,
-    _lease: Lease,
+    lease: Lease,
 }
 
 /// An environment that is ready for the event, or why it is not.
@@ -245,7 +247,7 @@ impl Run {
 
     /// Hands the event over, tells the caller as soon as there is an answer, and goes on until the runtime asks for
     /// its next event: only then are the log and the environment free.
-    async fn serve(self, mut member: Member, prepared: Prepared, tell: Tell) {
+    async fn serve(mut self, mut member: Member, prepared: Prepared, tell: Tell) {
         let invoker = &self.invoker;
         let Prepared { init, begun, failure: init_failure } = prepared;
         let init_failed = init_failure.is_some();
@@ -257,6 +259,7 @@ impl Run {
             Some(failure) => Answer::Failed(failure),
             None => member.environment.invoke(self.event(begun)).await,
         };
+        self.lease.answered();
         let outcome = match &answer {
             Answer::Response(bytes) => Outcome::Answered(bytes.clone()),
             Answer::Failed(failure) => Outcome::of_failure(failure, self.request_id),

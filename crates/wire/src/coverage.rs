@@ -16,7 +16,7 @@ pub enum Support {
 }
 
 /// The operations that are built, at least in part. `dispatch` names every operation; this names what it does of them.
-const BUILT: [(Operation, Support); 15] = [
+const BUILT: [(Operation, Support); 22] = [
     (Operation::ListFunctions, Support::Partly("MasterRegion")),
     (
         Operation::CreateFunction,
@@ -47,6 +47,13 @@ const BUILT: [(Operation, Support); 15] = [
     (Operation::ListAliases, Support::Works),
     (Operation::UpdateAlias, Support::Works),
     (Operation::DeleteAlias, Support::Works),
+    (Operation::PutFunctionConcurrency, Support::Works),
+    (Operation::GetFunctionConcurrency, Support::Works),
+    (Operation::DeleteFunctionConcurrency, Support::Works),
+    (Operation::PutProvisionedConcurrencyConfig, Support::Works),
+    (Operation::GetProvisionedConcurrencyConfig, Support::Works),
+    (Operation::DeleteProvisionedConcurrencyConfig, Support::Works),
+    (Operation::ListProvisionedConcurrencyConfigs, Support::Works),
 ];
 
 /// How far `operation` is built.
@@ -65,7 +72,10 @@ const FEATURES: [(&str, Support); 19] = [
     ("`LogType=Tail`, `X-Amz-Executed-Version`, `ClientContext`", Support::Works),
     ("function errors as 200 with `X-Amz-Function-Error`", Support::Works),
     ("timeouts, crashes, the init limit of 10 s and the second init", Support::Works),
-    ("concurrency", Support::Partly("reserved and provisioned concurrency, the rate of 10 per second and unit")),
+    (
+        "concurrency: the account's, reserved, provisioned; the rate of 10 per second and unit",
+        Support::Partly("the scaling rate of 1,000 environments in 10 seconds, the rates of the control plane"),
+    ),
     ("permissions", Support::Partly("every caller may do everything; credentials are not checked")),
     ("execution log", Support::Partly("kept logs and `lambd logs`; `--function-logs` prints them")),
     ("trace header in and out", Support::Partly("sampling, segments, loop detection")),

@@ -2,6 +2,7 @@
 //!
 //! Never here: a second statement of logic.
 
+mod concurrency;
 mod functions;
 mod versions;
 
@@ -116,6 +117,13 @@ impl Operations {
             Operation::ListAliases => self.list_aliases(&call),
             Operation::UpdateAlias => self.update_alias(&call).await,
             Operation::DeleteAlias => self.delete_alias(&call).await,
+            Operation::PutFunctionConcurrency => self.put_function_concurrency(&call).await,
+            Operation::GetFunctionConcurrency => self.get_function_concurrency(&call),
+            Operation::DeleteFunctionConcurrency => self.delete_function_concurrency(&call).await,
+            Operation::PutProvisionedConcurrencyConfig => self.put_provisioned_concurrency(&call).await,
+            Operation::GetProvisionedConcurrencyConfig => self.get_provisioned_concurrency(&call),
+            Operation::DeleteProvisionedConcurrencyConfig => self.delete_provisioned_concurrency(&call).await,
+            Operation::ListProvisionedConcurrencyConfigs => self.list_provisioned_concurrency(&call),
             Operation::AddLayerVersionPermission
             | Operation::AddPermission
             | Operation::CheckpointDurableExecution
@@ -128,11 +136,9 @@ impl Operations {
             | Operation::DeleteDurableExecution
             | Operation::DeleteEventSourceMapping
             | Operation::DeleteFunctionCodeSigningConfig
-            | Operation::DeleteFunctionConcurrency
             | Operation::DeleteFunctionEventInvokeConfig
             | Operation::DeleteFunctionUrlConfig
             | Operation::DeleteLayerVersion
-            | Operation::DeleteProvisionedConcurrencyConfig
             | Operation::DeleteResourcePolicy
             | Operation::GetAccountSettings
             | Operation::GetCapacityProvider
@@ -142,7 +148,6 @@ impl Operations {
             | Operation::GetDurableExecutionState
             | Operation::GetEventSourceMapping
             | Operation::GetFunctionCodeSigningConfig
-            | Operation::GetFunctionConcurrency
             | Operation::GetFunctionEventInvokeConfig
             | Operation::GetFunctionRecursionConfig
             | Operation::GetFunctionScalingConfig
@@ -151,7 +156,6 @@ impl Operations {
             | Operation::GetLayerVersionByArn
             | Operation::GetLayerVersionPolicy
             | Operation::GetPolicy
-            | Operation::GetProvisionedConcurrencyConfig
             | Operation::GetResourcePolicy
             | Operation::GetRuntimeManagementConfig
             | Operation::InvokeAsync
@@ -166,16 +170,13 @@ impl Operations {
             | Operation::ListFunctionsByCodeSigningConfig
             | Operation::ListLayerVersions
             | Operation::ListLayers
-            | Operation::ListProvisionedConcurrencyConfigs
             | Operation::ListTags
             | Operation::PauseDurableExecution
             | Operation::PublishLayerVersion
             | Operation::PutFunctionCodeSigningConfig
-            | Operation::PutFunctionConcurrency
             | Operation::PutFunctionEventInvokeConfig
             | Operation::PutFunctionRecursionConfig
             | Operation::PutFunctionScalingConfig
-            | Operation::PutProvisionedConcurrencyConfig
             | Operation::PutResourcePolicy
             | Operation::PutRuntimeManagementConfig
             | Operation::RemoveLayerVersionPermission
