@@ -125,6 +125,8 @@ pub fn admit(
 pub struct Rate {
     /// Until when what has begun is accounted for, in attoseconds, so that a burst is exact at any rate.
     busy_until: u128,
+    /// At how many units; what has begun weighs less where there are more.
+    units: u32,
 }
 
 const ATTOSECONDS_PER_NANOSECOND: u128 = 1_000_000_000;
@@ -143,10 +145,14 @@ impl Rate {
             return false;
         }
         let now = now.as_nanos() * ATTOSECONDS_PER_NANOSECOND;
-        let busy_until = self.busy_until.max(now) + ATTOSECONDS_PER_SECOND / per_second;
-        let fits = busy_until <= now + ATTOSECONDS_PER_SECOND;
+        let mut busy_for = self.busy_until.saturating_sub(now);
+        if self.units != units {
+            busy_for = busy_for * u128::from(self.units) / u128::from(units);
+        }
+        let busy_for = busy_for + ATTOSECONDS_PER_SECOND / per_second;
+        let fits = busy_for <= ATTOSECONDS_PER_SECOND;
         if fits {
-            self.busy_until = busy_until;
+            *self = Self { busy_until: now + busy_for, units };
         }
         fits
     }
@@ -437,6 +443,15 @@ mod tests {
             assert_eq!(begin(&Counts::default()), Ok(Unit::Provisioned));
         }
         assert_eq!(begin(&Counts::default()), Ok(Unit::Unreserved));
+    }
+
+    #[test]
+    fn what_has_begun_weighs_as_much_as_its_share_of_the_rate() {
+        let mut rate = Rate::default();
+        let mut begin = |units| rate.begin(Duration::ZERO, units);
+        assert!((0..10).all(|_| begin(1)) && !begin(1));
+        assert!((0..10).all(|_| begin(2)) && !begin(2), "ten are begun, twenty may be");
+        assert!(!begin(1));
     }
 
     /// Some functions with two versions each, whose shares the checks above allowed.

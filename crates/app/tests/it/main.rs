@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as it says")]
 
 mod bad_input;
+mod concurrency;
 mod durability;
 mod engine_process;
 mod functions;
