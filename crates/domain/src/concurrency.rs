@@ -20,6 +20,12 @@ pub struct Limits {
     pub account: u32,
 }
 
+impl Default for Limits {
+    fn default() -> Self {
+        Self { account: limits::ACCOUNT_CONCURRENCY }
+    }
+}
+
 /// What has been promised, as it concerns one function and one of its versions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Shares {

@@ -118,6 +118,12 @@ pub struct Change<'a> {
     _held: MutexGuard<'a, ()>,
 }
 
+impl Default for Catalog {
+    fn default() -> Self {
+        Self::new(Arc::new(Admission::new(concurrency::Limits::default())))
+    }
+}
+
 impl Catalog {
     /// No functions, which share what `admission` has to give.
     pub fn new(admission: Arc<Admission>) -> Self {

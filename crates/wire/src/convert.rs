@@ -5,4 +5,5 @@
 pub(crate) mod concurrency;
 pub(crate) mod function;
 pub(crate) mod invocation;
+pub(crate) mod layer;
 pub(crate) mod version;

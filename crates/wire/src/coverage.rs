@@ -16,24 +16,22 @@ pub enum Support {
 }
 
 /// The operations that are built, at least in part. `dispatch` names every operation; this names what it does of them.
-const BUILT: [(Operation, Support); 22] = [
+const BUILT: &[(Operation, Support)] = &[
     (Operation::ListFunctions, Support::Partly("MasterRegion")),
     (
         Operation::CreateFunction,
         Support::Partly(
-            "container images, code from S3 (S3Bucket, S3Key, S3ObjectVersion, S3ObjectStorageMode), PublishTo, Layers, SnapStart, KMSKeyArn, SourceKMSKeyArn, code signing, TenancyConfig, CapacityProviderConfig, DurableConfig, RuntimeConfig, AcceleratorConfig",
+            "container images, S3ObjectStorageMode, PublishTo, SnapStart, KMSKeyArn, SourceKMSKeyArn, code signing, TenancyConfig, CapacityProviderConfig, DurableConfig, RuntimeConfig, AcceleratorConfig",
         ),
     ),
     (
         Operation::UpdateFunctionCode,
-        Support::Partly(
-            "container images, code from S3 (S3Bucket, S3Key, S3ObjectVersion, S3ObjectStorageMode), PublishTo, SourceKMSKeyArn",
-        ),
+        Support::Partly("container images, S3ObjectStorageMode, PublishTo, SourceKMSKeyArn"),
     ),
     (
         Operation::UpdateFunctionConfiguration,
         Support::Partly(
-            "Layers, SnapStart, KMSKeyArn, ImageConfig, CapacityProviderConfig, DurableConfig, RuntimeConfig, AcceleratorConfig",
+            "SnapStart, KMSKeyArn, ImageConfig, CapacityProviderConfig, DurableConfig, RuntimeConfig, AcceleratorConfig",
         ),
     ),
     (Operation::Invoke, Support::Partly("InvocationType Event, TenantId, DurableExecutionName, response streaming")),
@@ -54,6 +52,15 @@ const BUILT: [(Operation, Support); 22] = [
     (Operation::GetProvisionedConcurrencyConfig, Support::Works),
     (Operation::DeleteProvisionedConcurrencyConfig, Support::Works),
     (Operation::ListProvisionedConcurrencyConfigs, Support::Works),
+    (Operation::PublishLayerVersion, Support::Partly("S3ObjectStorageMode")),
+    (Operation::GetLayerVersion, Support::Works),
+    (Operation::GetLayerVersionByArn, Support::Works),
+    (Operation::ListLayers, Support::Works),
+    (Operation::ListLayerVersions, Support::Works),
+    (Operation::DeleteLayerVersion, Support::Works),
+    (Operation::AddLayerVersionPermission, Support::Works),
+    (Operation::RemoveLayerVersionPermission, Support::Works),
+    (Operation::GetLayerVersionPolicy, Support::Works),
 ];
 
 /// How far `operation` is built.
@@ -62,7 +69,7 @@ pub fn support(operation: Operation) -> Support {
 }
 
 /// What the reference page of `aws lambda invoke` promises, one by one.
-const FEATURES: [(&str, Support); 19] = [
+const FEATURES: &[(&str, Support)] = &[
     ("functions named by name, partial ARN and ARN", Support::Works),
     ("versions and aliases, weighted routing, qualifiers", Support::Works),
     ("`RequestResponse`: the connection is held until the function answers or times out", Support::Works),
@@ -77,12 +84,19 @@ const FEATURES: [(&str, Support); 19] = [
         Support::Partly("the scaling rate of 1,000 environments in 10 seconds, the rates of the control plane"),
     ),
     ("permissions", Support::Partly("every caller may do everything; credentials are not checked")),
-    ("execution log", Support::Partly("kept logs and `lambd logs`; `--function-logs` prints them")),
-    ("trace header in and out", Support::Partly("sampling, segments, loop detection")),
+    (
+        "execution log: text and JSON, levels, kept for `lambd logs`",
+        Support::Partly("`_LAMBDA_TELEMETRY_LOG_FD`: runtime clients write to standard output instead"),
+    ),
+    ("trace header in and out, sampling, the XRAY line", Support::Partly("segments are sent nowhere; loop detection")),
     ("Runtime API", Support::Partly("response streaming")),
     ("runtimes", Support::Partly("Java, Ruby and .NET: use `provided.al2023` with a bootstrap of your own")),
     ("isolation", Support::Partly("level `process`, which isolates nothing; the levels above it")),
-    ("layers, extensions, container images", Support::NotYet),
+    ("layers", Support::Partly("layers of other accounts, AWS's own included: publish a copy here")),
+    ("code and layers from S3, or from what speaks its language", Support::Works),
+    ("container images", Support::NotYet),
+    ("between invocations an environment stands still; shutdown phase", Support::Works),
+    ("extensions, Telemetry API, Logs API", Support::Works),
     ("response streaming, function URLs", Support::NotYet),
     ("durable functions, tenants, capacity providers", Support::NotYet),
 ];

@@ -7,15 +7,14 @@ use std::time::Duration;
 
 use domain::Fault;
 use domain::concurrency;
-use domain::environment::{Failure, InitEnd, Readiness};
-use domain::log::{self, InitPhase, Initialization, Status};
+use domain::environment::{InitEnd, Readiness};
+use domain::log::{InitPhase, InitStart, Initialization, Record, Status};
 use domain::names::FunctionName;
 
 use super::{Environments, Room};
 use crate::catalog::Serving;
-use crate::invoker::runtime_version_arn;
+use crate::invoker::{runtime_version_arn, seen};
 use crate::pool::{Member, Start};
-use crate::ports::Output as _;
 use crate::tasks;
 
 /// How long a start waits after one that failed, at first and at most.
@@ -102,28 +101,32 @@ impl Environments {
         let function = &serving.function;
         let configuration = &function.configuration;
         let mut member = self.start_for(room, function, Initialization::ProvisionedConcurrency).await?;
-        let version = self.sandbox.runtime_version(configuration.runtime);
-        let arn = runtime_version_arn(&function.arn.home(), configuration.runtime);
-        member.log.line(log::init_start(&version, &arn).as_bytes());
+        let (initialization, phase) = (Initialization::ProvisionedConcurrency, InitPhase::Init);
+        member.log.record(&Record::InitStart(InitStart {
+            initialization,
+            phase,
+            runtime_version: self.sandbox.runtime_version(configuration.runtime),
+            runtime_version_arn: runtime_version_arn(&function.arn.home(), configuration.runtime),
+            function: function.arn.name.to_string(),
+            version: function.version.to_string(),
+            instance: member.log.source().stream.clone(),
+            memory_mb: configuration.memory_mb,
+        }));
         let (begun, allowed) = (self.clock.elapsed(), configuration.provisioned_init_timeout());
         let end = member.environment.init(begun + allowed, allowed).await;
         let (status, result) = match end {
             Ok(InitEnd::Ready) => (Status::Success, Ok(())),
             Ok(InitEnd::Failed(failure)) => {
-                let status = match &failure {
-                    Failure::TimedOut(_) => Status::Timeout,
-                    other => Status::Error(other.error_type().to_owned()),
-                };
-                (status, Err(Fault::bare(format!("its initialisation failed: {}", failure.error_type()))))
+                (seen(&failure), Err(Fault::bare(format!("its initialisation failed: {}", failure.error_type()))))
             }
             Err(fault) => {
                 member.end();
                 return Err(fault);
             }
         };
-        // Always written (AWS developer guide, lambda-runtime-environment).
-        let took = self.clock.elapsed().saturating_sub(begun);
-        member.log.line(log::init_report(took, InitPhase::Init, &status).as_bytes());
+        let duration = self.clock.elapsed().saturating_sub(begun);
+        member.log.record(&Record::InitRuntimeDone { initialization, phase, status: status.clone() });
+        member.log.record(&Record::InitReport { initialization, phase, status, duration });
         match result {
             Ok(()) => {
                 member.readiness = Some(Readiness::Ready);

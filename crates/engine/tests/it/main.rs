@@ -5,4 +5,6 @@ mod concurrency;
 mod environments;
 mod functions;
 mod invoker;
+mod layers;
+mod log;
 mod versions;

@@ -4,6 +4,7 @@
 
 mod concurrency;
 mod functions;
+mod layers;
 mod versions;
 
 use bytes::Bytes;
@@ -12,6 +13,7 @@ use domain::{Refusal, limits};
 use engine::access::Caller;
 use engine::functions::Functions;
 use engine::invoker::Invoker;
+use engine::layers::Layers;
 use engine::tasks;
 use http::Response;
 
@@ -27,6 +29,7 @@ use crate::model::ApiOperation;
 pub(super) struct Operations {
     pub(super) home: domain::arn::Home,
     pub(super) functions: std::sync::Arc<Functions>,
+    pub(super) layers: std::sync::Arc<Layers>,
     pub(super) invoker: std::sync::Arc<Invoker>,
 }
 
@@ -124,8 +127,16 @@ impl Operations {
             Operation::GetProvisionedConcurrencyConfig => self.get_provisioned_concurrency(&call),
             Operation::DeleteProvisionedConcurrencyConfig => self.delete_provisioned_concurrency(&call).await,
             Operation::ListProvisionedConcurrencyConfigs => self.list_provisioned_concurrency(&call),
-            Operation::AddLayerVersionPermission
-            | Operation::AddPermission
+            Operation::PublishLayerVersion => self.publish_layer_version(&call).await,
+            Operation::GetLayerVersion => self.get_layer_version(&call),
+            Operation::GetLayerVersionByArn => self.get_layer_version_by_arn(&call),
+            Operation::ListLayers => self.list_layers(&call),
+            Operation::ListLayerVersions => self.list_layer_versions(&call),
+            Operation::DeleteLayerVersion => self.delete_layer_version(&call).await,
+            Operation::AddLayerVersionPermission => self.add_layer_version_permission(&call).await,
+            Operation::RemoveLayerVersionPermission => self.remove_layer_version_permission(&call).await,
+            Operation::GetLayerVersionPolicy => self.get_layer_version_policy(&call),
+            Operation::AddPermission
             | Operation::CheckpointDurableExecution
             | Operation::CreateCapacityProvider
             | Operation::CreateCodeSigningConfig
@@ -138,7 +149,6 @@ impl Operations {
             | Operation::DeleteFunctionCodeSigningConfig
             | Operation::DeleteFunctionEventInvokeConfig
             | Operation::DeleteFunctionUrlConfig
-            | Operation::DeleteLayerVersion
             | Operation::DeleteResourcePolicy
             | Operation::GetAccountSettings
             | Operation::GetCapacityProvider
@@ -152,9 +162,6 @@ impl Operations {
             | Operation::GetFunctionRecursionConfig
             | Operation::GetFunctionScalingConfig
             | Operation::GetFunctionUrlConfig
-            | Operation::GetLayerVersion
-            | Operation::GetLayerVersionByArn
-            | Operation::GetLayerVersionPolicy
             | Operation::GetPolicy
             | Operation::GetResourcePolicy
             | Operation::GetRuntimeManagementConfig
@@ -168,18 +175,14 @@ impl Operations {
             | Operation::ListFunctionUrlConfigs
             | Operation::ListFunctionVersionsByCapacityProvider
             | Operation::ListFunctionsByCodeSigningConfig
-            | Operation::ListLayerVersions
-            | Operation::ListLayers
             | Operation::ListTags
             | Operation::PauseDurableExecution
-            | Operation::PublishLayerVersion
             | Operation::PutFunctionCodeSigningConfig
             | Operation::PutFunctionEventInvokeConfig
             | Operation::PutFunctionRecursionConfig
             | Operation::PutFunctionScalingConfig
             | Operation::PutResourcePolicy
             | Operation::PutRuntimeManagementConfig
-            | Operation::RemoveLayerVersionPermission
             | Operation::RemovePermission
             | Operation::ResumeDurableExecution
             | Operation::SendDurableExecutionCallbackFailure
