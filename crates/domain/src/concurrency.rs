@@ -501,7 +501,7 @@ mod tests {
         #[test]
         fn never_more_and_never_fewer_than_the_shares(
             world in world(),
-            steps in prop::collection::vec((any::<bool>(), any::<prop::sample::Index>(), 0_u64..3), 1..800),
+            steps in prop::collection::vec((any::<bool>(), any::<prop::sample::Index>(), 0_u64..3), 1..400),
         ) {
             let limits = world.limits;
             let all: u32 = world.functions.iter().map(set_aside).sum();
