@@ -84,7 +84,8 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
     let meters = Arc::new(Meters::new(settings.function_logs.then(|| stderr.clone())).keeping(logs.clone()));
     let telemetry: Arc<dyn Telemetry> = meters.clone();
 
-    let catalog = Arc::new(Catalog::default());
+    let admission = Arc::new(Admission::new(Limits { account: settings.account_concurrency }));
+    let catalog = Arc::new(Catalog::new(admission.clone()));
     let environments = Arc::new(Environments::new(
         environments::Settings {
             environments_max: settings.environments_max,
@@ -105,7 +106,6 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
         layers.clone(),
         (clock.clone(), dice.clone()),
     );
-    let admission = Admission::new(Limits { account: settings.account_concurrency });
     let invoker = Invoker::new(
         home.clone(),
         (catalog.clone(), admission, environments.clone()),
@@ -126,6 +126,7 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
         ),
     );
     let api = tasks::spawn("the API", api.serve(listener, stopped(&stopping)));
+    tasks::spawn("keeping provisioned environments", environments.clone().keep_provisioned()).detach();
     tasks::spawn("housekeeping", keep_house((catalog, environments, functions.clone()), (meters, logs), clock.clone()))
         .detach();
     tasks::spawn("writing function logs", write_logs(stderr.clone(), clock.clone())).detach();

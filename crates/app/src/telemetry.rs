@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use domain::error::ThrottleReason;
 use domain::names::FunctionName;
 use engine::ports::{LogSource, Metric, Telemetry};
 use jiff::Timestamp;
@@ -22,7 +23,7 @@ pub(crate) struct Meters {
     registry: Registry,
     invocations: Family<Function, Counter>,
     errors: Family<Function, Counter>,
-    throttles: Family<Function, Counter>,
+    throttles: Family<Throttled, Counter>,
     cold_starts: Family<Function, Counter>,
     machine_full: Family<Function, Counter>,
     /// Of which functions there are counters.
@@ -36,6 +37,13 @@ pub(crate) struct Meters {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Function {
     function: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Throttled {
+    function: String,
+    /// As the caller reads it.
+    reason: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -53,7 +61,10 @@ impl Meters {
     /// Everything at zero; functions' log lines go to `lines`.
     pub(crate) fn new(lines: Option<Stderr>) -> Self {
         let mut registry = Registry::with_prefix("lambd");
-        let (invocations, errors, throttles, cold_starts, machine_full) = Default::default();
+        let (invocations, errors, cold_starts, machine_full) = Default::default();
+        let throttles: Family<Throttled, Counter> = Family::default();
+        let help = "Invocations refused for concurrency or for their rate";
+        registry.register("throttles", help, throttles.clone());
         let isolation: Family<Isolation, Gauge> = Family::default();
         isolation.get_or_create(&Isolation { level: Level::process }).set(1);
         registry.register("isolation_level", "The isolation level in force", isolation);
@@ -62,7 +73,6 @@ impl Meters {
         };
         counter("invocations", "Invocations that ran", &invocations);
         counter("errors", "Invocations that ended in a function error", &errors);
-        counter("throttles", "Invocations refused for the account's concurrency", &throttles);
         counter("cold_starts", "Execution environments started", &cold_starts);
         counter("machine_full", "Invocations refused because the machine was full", &machine_full);
         let counted = Mutex::default();
@@ -77,17 +87,34 @@ impl Meters {
 
     /// Forgets the counters of functions that are gone, so that they do not become ever more.
     pub(crate) fn forget(&self, is_gone: impl Fn(&FunctionName) -> bool) {
-        let families = [&self.invocations, &self.errors, &self.throttles, &self.cold_starts, &self.machine_full];
+        let families = [&self.invocations, &self.errors, &self.cold_starts, &self.machine_full];
         self.counted.lock().unwrap_or_else(PoisonError::into_inner).retain(|function| {
             if is_gone(function) {
                 let labels = Function { function: function.to_string() };
                 for family in families {
                     family.remove(&labels);
                 }
+                for reason in ThrottleReason::ALL {
+                    self.throttles.remove(&Throttled { function: function.to_string(), reason: reason.as_str() });
+                }
                 return false;
             }
             true
         });
+    }
+
+    fn count_in<L: Clone + Eq + std::hash::Hash>(
+        &self,
+        family: &Family<L, Counter>,
+        labels: &L,
+        function: &FunctionName,
+    ) {
+        if let Some(counter) = family.get(labels) {
+            counter.inc();
+            return;
+        }
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner).insert(function.clone());
+        family.get_or_create(labels).inc();
     }
 
     /// The text behind `/metrics`.
@@ -117,20 +144,18 @@ impl Telemetry for Meters {
     }
 
     fn count(&self, metric: Metric, function: &FunctionName) {
+        let name = function.to_string();
         let family = match metric {
             Metric::Invocations => &self.invocations,
             Metric::Errors => &self.errors,
-            Metric::Throttles => &self.throttles,
+            Metric::Throttles(reason) => {
+                let labels = Throttled { function: name, reason: reason.as_str() };
+                return self.count_in(&self.throttles, &labels, function);
+            }
             Metric::ColdStarts => &self.cold_starts,
             Metric::MachineFull => &self.machine_full,
         };
-        let labels = Function { function: function.to_string() };
-        if let Some(counter) = family.get(&labels) {
-            counter.inc();
-            return;
-        }
-        self.counted.lock().unwrap_or_else(PoisonError::into_inner).insert(function.clone());
-        family.get_or_create(&labels).inc();
+        self.count_in(family, &Function { function: name }, function);
     }
 }
 
@@ -157,17 +182,19 @@ mod tests {
     fn functions_that_are_gone_are_not_counted_for_ever() {
         let meters = Meters::new(None);
         let [stays, goes] = ["stays", "goes"].map(|name| FunctionName::parse(name).unwrap());
-        for metric in [Metric::Invocations, Metric::Errors, Metric::Throttles, Metric::ColdStarts, Metric::MachineFull]
-        {
+        let throttles = ThrottleReason::ALL.map(Metric::Throttles);
+        let others = [Metric::Invocations, Metric::Errors, Metric::ColdStarts, Metric::MachineFull];
+        for metric in throttles.into_iter().chain(others) {
             meters.count(metric, &stays);
             meters.count(metric, &goes);
             meters.count(metric, &goes);
         }
-        assert_eq!(meters.text().matches("{function=\"goes\"} 2\n").count(), 5, "{}", meters.text());
+        assert_eq!(meters.text().matches("{function=\"goes\"} 2\n").count(), 4, "{}", meters.text());
+        assert_eq!(meters.text().matches("{function=\"goes\",reason=\"").count(), 4, "{}", meters.text());
         meters.forget(|name| *name == goes);
         let text = meters.text();
         assert!(!text.contains("goes"), "{text}");
-        assert_eq!(text.matches("{function=\"stays\"} 1\n").count(), 5, "{text}");
+        assert_eq!(text.matches("{function=\"stays\"} 1\n").count(), 4, "{text}");
         // One of the same name begins anew.
         meters.count(Metric::Invocations, &goes);
         assert!(meters.text().contains("lambd_invocations_total{function=\"goes\"} 1\n"));

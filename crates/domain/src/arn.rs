@@ -44,6 +44,12 @@ impl FunctionArn {
         format!("{self}:{qualifier}")
     }
 
+    /// Where it is.
+    pub fn home(&self) -> Home {
+        let Self { partition, region, account, name: _ } = self;
+        Home { partition: partition.clone(), region: region.clone(), account: account.clone() }
+    }
+
     /// The account that owns the function.
     pub fn account(&self) -> &str {
         &self.account
@@ -71,6 +77,15 @@ impl Target {
             None | Some(Qualifier::Latest) => Ok(()),
             Some(_) => Err(Refusal::FunctionsOnly),
         }
+    }
+
+    /// As [`Target::check_whole`], where not even `$LATEST` may be named (recorded:
+    /// `test_function_concurrency_exceptions`).
+    ///
+    /// # Errors
+    /// There is a qualifier.
+    pub fn check_unqualified(&self) -> Result<(), Refusal> {
+        if self.qualifier.is_none() { Ok(()) } else { Err(Refusal::FunctionsOnly) }
     }
 
     /// The ARN as the caller qualified it: what the function sees as its invoked ARN

@@ -73,10 +73,38 @@ impl StdError for Fault {
 }
 
 /// Why a call was throttled, in the words of the API's `ThrottleReason`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ThrottleReason {
     /// The account's concurrency is used up, or the machine is full.
     ConcurrentInvocationLimitExceeded,
+    /// The function's reservation is used up.
+    ReservedFunctionConcurrentInvocationLimitExceeded,
+    /// More than ten calls a second for each unit of the account's concurrency.
+    FunctionInvocationRateLimitExceeded,
+    /// More than ten calls a second for each unit of the function's reservation.
+    ReservedFunctionInvocationRateLimitExceeded,
+}
+
+impl ThrottleReason {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::ConcurrentInvocationLimitExceeded,
+        Self::ReservedFunctionConcurrentInvocationLimitExceeded,
+        Self::FunctionInvocationRateLimitExceeded,
+        Self::ReservedFunctionInvocationRateLimitExceeded,
+    ];
+
+    /// As AWS spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ConcurrentInvocationLimitExceeded => "ConcurrentInvocationLimitExceeded",
+            Self::ReservedFunctionConcurrentInvocationLimitExceeded => {
+                "ReservedFunctionConcurrentInvocationLimitExceeded"
+            }
+            Self::FunctionInvocationRateLimitExceeded => "FunctionInvocationRateLimitExceeded",
+            Self::ReservedFunctionInvocationRateLimitExceeded => "ReservedFunctionInvocationRateLimitExceeded",
+        }
+    }
 }
 
 /// Why the caller is refused. Each variant holds the data that its message needs.
@@ -324,6 +352,42 @@ pub enum Refusal {
     },
     /// The client context is not base64 of a JSON object.
     ClientContextInvalid,
+    /// The reservation would leave too little for other functions.
+    ReservedTooMuch {
+        /// What must stay unreserved.
+        unreserved_min: u32,
+    },
+    /// The reservation would be less than what is provisioned.
+    ReservedBelowProvisioned {
+        /// As asked.
+        reserved: u32,
+        /// For all versions together.
+        provisioned: u32,
+    },
+    /// More would be provisioned than the function has reserved.
+    ProvisionedBeyondReserved,
+    /// More would be provisioned than is unreserved.
+    ProvisionedBeyondUnreserved {
+        /// What is.
+        unreserved: u32,
+    },
+    /// What would be provisioned would leave too little for other functions.
+    ProvisionedTooMuch {
+        /// What must stay unreserved.
+        unreserved_min: u32,
+    },
+    /// Provisioned concurrency for `$LATEST`.
+    ProvisionedForLatest,
+    /// Provisioned concurrency of `$LATEST` was asked for.
+    NeitherAliasNorVersion,
+    /// Provisioned concurrency for an alias that names two versions.
+    ProvisionedForWeights,
+    /// The alias names a version that has provisioned concurrency of its own.
+    ProvisionedByVersion,
+    /// An alias that has provisioned concurrency names the version.
+    ProvisionedByAlias,
+    /// There is no provisioned concurrency for that alias or version.
+    NothingProvisioned,
     /// Too many at once.
     Throttled {
         /// Which limit.

@@ -198,6 +198,12 @@ impl Configuration {
         }
     }
 
+    /// The time that the initialisation of a provisioned environment may take.
+    pub fn provisioned_init_timeout(&self) -> Duration {
+        let seconds = u64::from(self.timeout_seconds).max(limits::PROVISIONED_INIT_SECONDS_MIN);
+        Duration::from_secs(seconds.min(limits::PROVISIONED_INIT_SECONDS_MAX))
+    }
+
     /// The time that one invocation may take.
     pub fn timeout(&self) -> Duration {
         Duration::from_secs(self.timeout_seconds.into())

@@ -58,6 +58,15 @@ pub const STORAGE_MB_MAX: u32 = 10_240;
 
 /// Concurrent executions of an account in a region.
 pub const ACCOUNT_CONCURRENCY: u32 = 1_000;
+/// Of them, those that no function can reserve (AWS developer guide, configuration-concurrency).
+pub const UNRESERVED_CONCURRENCY_MIN: u32 = 100;
+/// Synchronous calls of a function that may begin in a second, for each unit of its concurrency.
+pub const REQUESTS_PER_SECOND_AND_UNIT: u128 = 10;
+/// Seconds that the initialisation of a provisioned environment may take at least and at most; in between, as long as
+/// the function's timeout (AWS developer guide, lambda-runtime-environment).
+pub const PROVISIONED_INIT_SECONDS_MIN: u64 = 130;
+/// See [`PROVISIONED_INIT_SECONDS_MIN`].
+pub const PROVISIONED_INIT_SECONDS_MAX: u64 = 900;
 /// Items that a listing returns by default, and at most (API reference, `ListFunctions`).
 pub const PAGE_ITEMS: u32 = 50;
 

@@ -47,6 +47,20 @@ pub enum Action {
     UpdateAlias,
     /// `lambda:DeleteAlias`
     DeleteAlias,
+    /// `lambda:PutFunctionConcurrency`
+    PutFunctionConcurrency,
+    /// `lambda:GetFunctionConcurrency`
+    GetFunctionConcurrency,
+    /// `lambda:DeleteFunctionConcurrency`
+    DeleteFunctionConcurrency,
+    /// `lambda:PutProvisionedConcurrencyConfig`
+    PutProvisionedConcurrencyConfig,
+    /// `lambda:GetProvisionedConcurrencyConfig`
+    GetProvisionedConcurrencyConfig,
+    /// `lambda:DeleteProvisionedConcurrencyConfig`
+    DeleteProvisionedConcurrencyConfig,
+    /// `lambda:ListProvisionedConcurrencyConfigs`
+    ListProvisionedConcurrencyConfigs,
     /// `lambda:PublishLayerVersion`
     PublishLayerVersion,
     /// `lambda:GetLayerVersion`

@@ -2,15 +2,17 @@
 //!
 //! Never here: the rules of a change. A change is written to [`crate::ports::Records`] first and shown here after.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex as ShortMutex, PoisonError};
 
 use arc_swap::ArcSwap;
+use domain::concurrency;
 use domain::function::Function;
 use domain::names::{FunctionName, Version, VersionNumber};
 use domain::settings::Settings;
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, MutexGuard, Notify};
 
+use crate::admission::{Admission, Gauge};
 use crate::pool::Pool;
 use crate::ports::{Aliases, Record};
 
@@ -25,6 +27,8 @@ pub struct Entry {
     pub aliases: Arc<Aliases>,
     /// What belongs to no version.
     pub settings: Arc<Settings>,
+    /// What runs of it now.
+    pub gauge: Arc<Gauge>,
 }
 
 /// One version of a function: as it is configured, and as it is served. The two differ while an update is under way.
@@ -75,7 +79,7 @@ impl Entry {
         let versions =
             versions.into_iter().filter_map(|function| Some((number(&function)?, Deployed::new(function)))).collect();
         let Record { latest, aliases, settings } = record;
-        Self { latest: Deployed::new(latest), versions, aliases, settings }
+        Self { latest: Deployed::new(latest), versions, aliases, settings, gauge: Arc::default() }
     }
 
     /// The version of that name.
@@ -98,10 +102,14 @@ impl Entry {
 }
 
 /// All functions, by name.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Catalog {
     entries: ArcSwap<BTreeMap<FunctionName, Arc<Entry>>>,
     changing: Mutex<()>,
+    admission: Arc<Admission>,
+    /// Functions whose provisioned environments may be too few or too many.
+    unprovisioned: ShortMutex<BTreeSet<FunctionName>>,
+    provision: Notify,
 }
 
 /// The right to change the catalog, held by one use case at a time. Invocations never ask for it.
@@ -110,7 +118,53 @@ pub struct Change<'a> {
     _held: MutexGuard<'a, ()>,
 }
 
+impl Default for Catalog {
+    fn default() -> Self {
+        Self::new(Arc::new(Admission::new(concurrency::Limits::default())))
+    }
+}
+
 impl Catalog {
+    /// No functions, which share what `admission` has to give.
+    pub fn new(admission: Arc<Admission>) -> Self {
+        let (entries, changing, unprovisioned, provision) = Default::default();
+        Self { entries, changing, admission, unprovisioned, provision }
+    }
+
+    /// What they share.
+    pub fn admission(&self) -> &Arc<Admission> {
+        &self.admission
+    }
+
+    /// Says that the provisioned environments of a function are not as they should be.
+    pub(crate) fn is_unprovisioned(&self, name: FunctionName) {
+        self.unprovisioned.lock().unwrap_or_else(PoisonError::into_inner).insert(name);
+        self.provision.notify_one();
+    }
+
+    /// Waits for functions whose provisioned environments are not as they should be. One task does so.
+    pub(crate) async fn unprovisioned(&self) -> BTreeSet<FunctionName> {
+        loop {
+            let names = std::mem::take(&mut *self.unprovisioned.lock().unwrap_or_else(PoisonError::into_inner));
+            if !names.is_empty() {
+                return names;
+            }
+            self.provision.notified().await;
+        }
+    }
+
+    /// Keeps account of what a function has set aside for itself.
+    fn share(&self, before: Option<&Entry>, now: Option<&Entry>) {
+        let set_aside = |entry: Option<&Entry>| entry.map_or(0, |entry| concurrency::set_aside(&entry.settings));
+        self.admission.change_share(set_aside(before), set_aside(now));
+        let has_provisioned = |entry: &&Entry| !entry.settings.provisioned.is_empty();
+        if let Some(entry) = now
+            && [before, now].iter().flatten().any(has_provisioned)
+        {
+            self.is_unprovisioned(entry.latest.function.arn.name.clone());
+        }
+    }
+
     /// The function of that name, as it is now.
     pub fn get(&self, name: &FunctionName) -> Option<Arc<Entry>> {
         self.entries.load().get(name).cloned()
@@ -133,7 +187,9 @@ impl Change<'_> {
     pub fn put(&self, entry: Entry) {
         let name = entry.latest.function.arn.name.clone();
         let entry = Arc::new(entry);
-        let Some(before) = self.edit(|entries| entries.insert(name, entry.clone())) else { return };
+        let before = self.edit(|entries| entries.insert(name, entry.clone()));
+        self.catalog.share(before.as_deref(), Some(&entry));
+        let Some(before) = before else { return };
         for old in before.all_versions() {
             let now = entry.version(old.function.version);
             if now.is_none_or(|now| !Arc::ptr_eq(&now.serving, &old.serving)) {
@@ -145,12 +201,16 @@ impl Change<'_> {
     /// Shows many functions at once, in place of all.
     pub fn fill(&self, entries: impl Iterator<Item = Entry>) {
         let entries = entries.map(|entry| (entry.latest.function.arn.name.clone(), Arc::new(entry)));
-        self.catalog.entries.store(Arc::new(entries.collect()));
+        let entries: Arc<BTreeMap<_, _>> = Arc::new(entries.collect());
+        let before = self.catalog.entries.swap(entries.clone());
+        before.values().for_each(|entry| self.catalog.share(Some(entry), None));
+        entries.values().for_each(|entry| self.catalog.share(None, Some(entry)));
     }
 
     /// Forgets a function.
     pub fn remove(&self, name: &FunctionName) {
         if let Some(before) = self.edit(|entries| entries.remove(name)) {
+            self.catalog.share(Some(&before), None);
             before.all_versions().for_each(|version| version.serving.pool.retire());
         }
     }

@@ -2,11 +2,14 @@
 //!
 //! Never here: how a process is started.
 
+mod provisioned;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::error::ThrottleReason;
 use domain::function::{Function, LogFormat, LogLevel};
+use domain::log::Initialization;
 use domain::names::EnvironmentId;
 use domain::{Error, Fault, Refusal, log};
 
@@ -173,6 +176,10 @@ impl Environments {
     /// # Errors
     /// The sandbox failed.
     pub async fn start(&self, room: Room, function: &Function) -> Result<Member, Fault> {
+        self.start_for(room, function, Initialization::OnDemand).await
+    }
+
+    async fn start_for(&self, room: Room, function: &Function, why: Initialization) -> Result<Member, Fault> {
         let id = EnvironmentId(self.dice.uuid());
         let source = LogSource {
             function: function.arn.name.clone(),
@@ -193,7 +200,7 @@ impl Environments {
             memory_mb: function.configuration.memory_mb,
             storage_mb: function.configuration.storage_mb,
             variables: user.over(self.settings.variables.clone()),
-            platform_variables: platform_variables(function, &source),
+            platform_variables: platform_variables(function, &source, why),
         };
         let log =
             EnvironmentLog::new(source, &function.configuration.logging, (self.telemetry.clone(), self.clock.clone()));
@@ -206,13 +213,21 @@ impl Environments {
 
     /// Takes an environment back after use.
     pub fn give_back(&self, serving: &Serving, member: Member) {
-        serving.pool.give_back(member, self.clock.elapsed());
+        let is_spent = serving.pool.give_back(member, self.clock.elapsed());
+        if is_spent {
+            self.catalog.is_unprovisioned(serving.function.arn.name.clone());
+        }
         // Whoever waits on a full machine may now have this one ended.
         self.slots.freed.notify_waiters();
     }
 
-    /// Ends what has been idle for longer than `keep_warm`.
+    /// Ends what has been idle for longer than `keep_warm`, and what has died.
     pub fn reap(&self) {
+        for version in self.catalog.all().values().flat_map(|entry| entry.all_versions()) {
+            if version.serving.pool.is_short() {
+                self.catalog.is_unprovisioned(version.function.arn.name.clone());
+            }
+        }
         let Some(moment) = self.clock.elapsed().checked_sub(self.settings.keep_warm) else { return };
         for version in self.catalog.all().values().flat_map(|entry| entry.all_versions()) {
             version.serving.pool.take_older_than(moment).into_iter().for_each(Member::end);
@@ -247,7 +262,7 @@ async fn end(ending: &mut Option<Task<()>>) {
 
 /// What Lambda sets and nobody overrides (recorded: `test_introspection_invoke`). Credentials are `test` until
 /// permissions are built.
-fn platform_variables(function: &Function, source: &LogSource) -> Vec<(String, String)> {
+fn platform_variables(function: &Function, source: &LogSource, why: Initialization) -> Vec<(String, String)> {
     let configuration = &function.configuration;
     let region = function.arn.region();
     let mut variables = vec![
@@ -261,7 +276,7 @@ fn platform_variables(function: &Function, source: &LogSource) -> Vec<(String, S
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", configuration.memory_mb.to_string()),
         ("AWS_LAMBDA_LOG_GROUP_NAME", source.group.clone()),
         ("AWS_LAMBDA_LOG_STREAM_NAME", source.stream.clone()),
-        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", why.as_str().to_owned()),
         ("_HANDLER", configuration.handler.clone()),
     ];
     // Runtimes write what they log in the format of the function's log (AWS developer guide,

@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::access::{self, Action, Caller};
 use crate::admission::{Admission, Lease};
-use crate::catalog::{Catalog, Deployed, Serving};
+use crate::catalog::{Catalog, Deployed, Entry, Serving};
 use crate::environments::{CheckedOut, Environments};
 use crate::pool::Member;
 use crate::ports::{Answer, Clock, Dice, Event, Metric, Sandbox, Stream, Telemetry};
@@ -104,7 +104,7 @@ pub struct StreamError {
 pub struct Invoker {
     home: Home,
     catalog: Arc<Catalog>,
-    admission: Admission,
+    admission: Arc<Admission>,
     environments: Arc<Environments>,
     sandbox: Arc<dyn Sandbox>,
     telemetry: Arc<dyn Telemetry>,
@@ -117,7 +117,7 @@ impl Invoker {
     /// Wires it up.
     pub fn new(
         home: Home,
-        (catalog, admission, environments): (Arc<Catalog>, Admission, Arc<Environments>),
+        (catalog, admission, environments): (Arc<Catalog>, Arc<Admission>, Arc<Environments>),
         (sandbox, telemetry): (Arc<dyn Sandbox>, Arc<dyn Telemetry>),
         (clock, dice): (Arc<dyn Clock>, Arc<dyn Dice>),
     ) -> Arc<Self> {
@@ -128,7 +128,7 @@ impl Invoker {
     /// The checks of an invocation, in AWS's order as far as it is known.
     async fn judge(&self, caller: &Caller, ask: &Ask) -> Result<Judged, Error> {
         access::check(&self.home, caller, Action::InvokeFunction, &ask.target.arn)?;
-        let (_, version) = resolve::for_invoke(&self.catalog, &ask.target, || self.dice.bits())?;
+        let (entry, version) = resolve::for_invoke(&self.catalog, &ask.target, || self.dice.bits())?;
         version.function.check_invocable()?;
         if ask.payload.len() > limits::SYNC_REQUEST_BYTES {
             let bytes_max = limits::SYNC_REQUEST_BYTES;
@@ -142,7 +142,7 @@ impl Invoker {
             tasks::off_thread("checking a payload", move || payload::check(&payload)).await??;
         }
         let client_context = ask.client_context.as_deref().map(invocation::client_context).transpose()?;
-        Ok(Judged { version, payload, client_context })
+        Ok(Judged { entry, version, payload, client_context })
     }
 
     /// Judges an invocation as [`Invoker::invoke`] does and runs nothing.
@@ -177,11 +177,12 @@ impl Invoker {
         ask: Ask,
         tell_as: fn(oneshot::Sender<Result<T, Error>>) -> Tell,
     ) -> Result<T, Error> {
-        let Judged { version, payload, client_context } = self.judge(caller, &ask).await?;
+        let Judged { entry, version, payload, client_context } = self.judge(caller, &ask).await?;
         let trace = self.trace(ask.trace.as_deref(), &version.function);
         let serving = version.serving;
-        let lease = self.admission.lease().inspect_err(|_| {
-            self.telemetry.count(Metric::Throttles, &serving.function.arn.name);
+        let lease = self.admission.lease(&entry, serving.function.version, &*self.clock).await.map_err(|reason| {
+            self.telemetry.count(Metric::Throttles(reason), &serving.function.arn.name);
+            Refusal::Throttled { reason }
         })?;
         let checked_out = self.environments.check_out(&serving).await?;
 
@@ -196,7 +197,7 @@ impl Invoker {
             sampled: Some(trace).filter(TraceHeader::is_sampled),
             tail: ask.tail,
             serving,
-            _lease: lease,
+            lease,
         };
         // A task of its own: the function runs to its end even if the caller leaves.
         let task = tasks::spawn("running an invocation", run.run(checked_out, tell_as(tell)));
@@ -233,6 +234,7 @@ impl Invoker {
 
 /// An invocation that may run.
 struct Judged {
+    entry: Arc<Entry>,
     version: Deployed,
     payload: Bytes,
     client_context: Option<String>,
@@ -292,7 +294,7 @@ struct Run {
     /// The same, where it is sampled.
     sampled: Option<TraceHeader>,
     tail: bool,
-    _lease: Lease,
+    lease: Lease,
 }
 
 /// An environment that is ready for the event, or why it is not.
@@ -422,6 +424,7 @@ impl Run {
         member: &Member,
         init_failed: bool,
     ) -> Served {
+        self.lease.answered();
         let (outcome, streamed, failure) = match answer {
             Ok((bytes, streamed)) => (Outcome::Answered(bytes), streamed, None),
             Err(failure) => (Outcome::of_failure(&failure, self.request_id), false, Some(failure)),
@@ -477,6 +480,7 @@ impl Run {
                 Ok(Err(failure)) => Outcome::of_failure(&failure, self.request_id),
                 Err(_) => Outcome::of_failure(&Failure::ResponseTruncated, self.request_id),
             };
+            self.lease.answered();
             settling = Some(self.serving.pool.settling());
             let error_type = match &outcome {
                 Outcome::Answered(_) => None,
@@ -585,7 +589,7 @@ impl Run {
 }
 
 /// How the log names a failure that the platform saw.
-fn seen(failure: &Failure) -> Status {
+pub(crate) fn seen(failure: &Failure) -> Status {
     match failure {
         Failure::TimedOut(_) => Status::Timeout,
         other => Status::Error(other.error_type().to_owned()),

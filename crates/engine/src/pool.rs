@@ -1,10 +1,11 @@
 //! The environments of one function: idle ones as a stack, those that are about to come back, and who waits for them.
 //!
-//! The last used is given first, those at the bottom age out. Never here: when to start another one.
+//! The last used is given first, those at the bottom age out. Provisioned ones come before all others and do not age.
+//! Never here: when to start another one.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use domain::environment::Readiness;
@@ -26,6 +27,8 @@ pub struct Member {
     pub readiness: Option<Readiness>,
     idle_since: Duration,
     memory_used: Option<(Duration, u64)>,
+    /// Where it is one of the provisioned environments of its pool.
+    provisioned: Option<Provisioned>,
     _slot: Slot,
 }
 
@@ -36,7 +39,15 @@ const MEMORY_READING: Duration = Duration::from_millis(10);
 impl Member {
     /// A new one, in the room that was taken for it.
     pub(crate) fn new(environment: Arc<dyn Environment>, log: Arc<EnvironmentLog>, slot: Slot) -> Self {
-        Self { environment, log, readiness: None, idle_since: Duration::ZERO, memory_used: None, _slot: slot }
+        Self {
+            environment,
+            log,
+            readiness: None,
+            idle_since: Duration::ZERO,
+            memory_used: None,
+            provisioned: None,
+            _slot: slot,
+        }
     }
 
     /// The most memory that it has used so far, in bytes, as of at most ten milliseconds ago.
@@ -57,7 +68,9 @@ impl Member {
     }
 
     /// Ends the environment; its room is free when it is gone.
-    pub(crate) fn ending(self) -> Task<()> {
+    pub(crate) fn ending(mut self) -> Task<()> {
+        // From now on another one can take its place.
+        self.provisioned = None;
         tasks::spawn("ending an environment", async move {
             self.environment.stop().await;
             drop(self);
@@ -83,6 +96,76 @@ struct PoolState {
     /// Environments whose answer is out and which have not yet asked for their next event.
     settling: usize,
     waiting: VecDeque<oneshot::Sender<Member>>,
+    provisioned: ProvisionedState,
+}
+
+/// The provisioned environments of a pool.
+#[derive(Debug, Default)]
+struct ProvisionedState {
+    /// How many there are to be.
+    wanted: u32,
+    /// How many are initialised, idle or not.
+    ready: u32,
+    /// How many are being started.
+    starting: u32,
+    /// The last that was started did not initialise.
+    has_failed: bool,
+    /// The last used on top.
+    idle: Vec<Member>,
+}
+
+/// One of the provisioned environments of a pool; counted until it is dropped.
+#[derive(Debug)]
+struct Provisioned(Weak<Pool>);
+
+impl Drop for Provisioned {
+    fn drop(&mut self) {
+        if let Some(pool) = self.0.upgrade() {
+            pool.lock().provisioned.ready -= 1;
+        }
+    }
+}
+
+/// The duty to start one provisioned environment; given back on drop.
+#[derive(Debug)]
+pub(crate) struct Start(Arc<Pool>);
+
+impl Start {
+    /// The pool that wants it.
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.0
+    }
+
+    /// Whether it is still wanted.
+    pub(crate) fn is_wanted(&self) -> bool {
+        let state = self.0.lock();
+        let ProvisionedState { wanted, ready, starting, .. } = state.provisioned;
+        !state.retired && ready + starting <= wanted
+    }
+
+    /// Says that the environment did not initialise.
+    pub(crate) fn has_failed(&self) {
+        self.0.lock().provisioned.has_failed = true;
+    }
+
+    /// Hands over the environment, initialised.
+    pub(crate) fn done(self, mut member: Member, now: Duration) {
+        {
+            let mut state = self.0.lock();
+            state.provisioned.ready += 1;
+            state.provisioned.has_failed = false;
+        }
+        member.provisioned = Some(Provisioned(Arc::downgrade(&self.0)));
+        let pool = self.0.clone();
+        drop(self);
+        pool.give_back(member, now);
+    }
+}
+
+impl Drop for Start {
+    fn drop(&mut self) {
+        self.0.lock().provisioned.starting -= 1;
+    }
 }
 
 /// Says that an environment is about to come back; taken back on drop.
@@ -99,7 +182,7 @@ impl Pool {
     /// Gives out the last used; else, if one is about to come back for nobody else, the wait for it.
     pub(crate) fn take(&self) -> Result<Member, Option<Back>> {
         let mut state = self.lock();
-        if let Some(member) = state.idle.pop() {
+        if let Some(member) = state.pop() {
             return Ok(member);
         }
         state.waiting.retain(|waiting| !waiting.is_closed());
@@ -115,7 +198,7 @@ impl Pool {
             Some(Err(TryRecvError::Empty)) => return None,
             Some(Err(TryRecvError::Closed)) | None => *back = None,
         }
-        let idle = state.idle.pop();
+        let idle = state.pop();
         if idle.is_none() && !state.retired {
             *back = Some(state.wait());
         }
@@ -132,21 +215,79 @@ impl Pool {
         Settling(self.clone())
     }
 
-    /// Takes an environment back: the longest waiting call gets it, else it is the top of the stack.
-    pub(crate) fn give_back(&self, mut member: Member, now: Duration) {
+    /// Takes an environment back: the longest waiting call gets it, else it is the top of the stack. Says whether it
+    /// was a provisioned one that is not kept.
+    pub(crate) fn give_back(&self, mut member: Member, now: Duration) -> bool {
         member.idle_since = now;
         let mut state = self.lock();
-        if state.retired {
+        if state.retired || state.is_spent(&member) {
             drop(state);
-            return member.end();
+            let is_spent = member.provisioned.is_some();
+            member.end();
+            return is_spent;
         }
         while let Some(waiting) = state.waiting.pop_front() {
             match waiting.send(member) {
-                Ok(()) => return,
+                Ok(()) => return false,
                 Err(back) => member = back,
             }
         }
-        state.idle.push(member);
+        match member.provisioned {
+            Some(_) => state.provisioned.idle.push(member),
+            None => state.idle.push(member),
+        }
+        false
+    }
+
+    /// From now on so many environments are kept initialised: those that there are too many are ended, what is missing
+    /// is to be started.
+    pub(crate) fn provision(self: &Arc<Self>, wanted: u32) -> Vec<Start> {
+        let (ending, starting) = {
+            let mut state = self.lock();
+            let provisioned = &mut state.provisioned;
+            provisioned.wanted = wanted;
+            provisioned.has_failed &= wanted > 0;
+            let surplus = provisioned.ready.saturating_sub(wanted) as usize;
+            let kept = provisioned.idle.len().saturating_sub(surplus);
+            let ending = provisioned.idle.split_off(kept);
+            let is_retired = state.retired;
+            let provisioned = &mut state.provisioned;
+            let missing = wanted.saturating_sub(provisioned.ready + provisioned.starting);
+            let starting = if is_retired { 0 } else { missing };
+            provisioned.starting += starting;
+            (ending, starting)
+        };
+        ending.into_iter().for_each(Member::end);
+        (0..starting).map(|_| Start(self.clone())).collect()
+    }
+
+    /// Forgets that an environment did not initialise: it is tried anew.
+    pub(crate) fn forget_failure(&self) {
+        self.lock().provisioned.has_failed = false;
+    }
+
+    /// How many provisioned environments are initialised, and whether the last that was started did not initialise.
+    pub fn provisioned(&self) -> (u32, bool) {
+        let ProvisionedState { ready, has_failed, .. } = self.lock().provisioned;
+        (ready, has_failed)
+    }
+
+    /// Ends the provisioned environments that have died while they were idle; says whether any is missing.
+    pub(crate) fn is_short(&self) -> bool {
+        let (dead, mut is_short) = {
+            let mut state = self.lock();
+            let provisioned = &mut state.provisioned;
+            if provisioned.wanted == 0 {
+                return false;
+            }
+            let idle = std::mem::take(&mut provisioned.idle);
+            let (alive, dead): (Vec<_>, Vec<_>) = idle.into_iter().partition(|member| member.environment.is_ready());
+            provisioned.idle = alive;
+            (dead, !state.retired && state.provisioned.ready + state.provisioned.starting < state.provisioned.wanted)
+        };
+        is_short |= !dead.is_empty();
+        dead.into_iter().for_each(Member::end);
+        is_short
     }
 
     /// Ends what is idle, and what comes back from now on.
@@ -155,9 +296,10 @@ impl Pool {
             let mut state = self.lock();
             state.retired = true;
             state.waiting.clear();
-            std::mem::take(&mut state.idle)
+            let provisioned = std::mem::take(&mut state.provisioned.idle);
+            (std::mem::take(&mut state.idle), provisioned)
         };
-        idle.into_iter().for_each(Member::end);
+        idle.0.into_iter().chain(idle.1).for_each(Member::end);
     }
 
     /// Takes out what has been idle since before `moment`.
@@ -180,6 +322,18 @@ impl Pool {
 }
 
 impl PoolState {
+    /// The last used, of the provisioned ones first (recorded: `test_lambda_provisioned_concurrency_scheduling`).
+    fn pop(&mut self) -> Option<Member> {
+        self.provisioned.idle.pop().or_else(|| self.idle.pop())
+    }
+
+    /// Whether a provisioned environment is kept no longer: it broke, so that another takes its place, or there are
+    /// more than wanted.
+    fn is_spent(&self, member: &Member) -> bool {
+        let ProvisionedState { wanted, ready, .. } = self.provisioned;
+        member.provisioned.is_some() && (member.readiness != Some(Readiness::Ready) || ready > wanted)
+    }
+
     /// Where the pool is retired the wait never ends: what comes back is ended instead.
     fn wait(&mut self) -> Back {
         let (tell, told) = oneshot::channel();

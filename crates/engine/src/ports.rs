@@ -12,6 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use domain::alias::Alias;
 use domain::environment::{Failure, InitEnd};
+use domain::error::ThrottleReason;
 use domain::function::{Digest, Function, LogFormat, Package};
 use domain::layer::{Layer, LayerName, LayerVersion};
 use domain::names::{AliasName, EnvironmentId, FunctionName, RequestId, RevisionId, VersionNumber};
@@ -313,8 +314,8 @@ pub enum Metric {
     Invocations,
     /// Invocations that ended in a function error.
     Errors,
-    /// Invocations refused for concurrency.
-    Throttles,
+    /// Invocations refused for concurrency or for their rate.
+    Throttles(ThrottleReason),
     /// Environments started.
     ColdStarts,
     /// Invocations refused because the machine, not the account, was full.

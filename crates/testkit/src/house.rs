@@ -81,7 +81,8 @@ impl House {
         let dice = Arc::new(LoadedDice::default());
         let (time, chance): (Arc<dyn Clock>, Arc<dyn Dice>) = (clock.clone(), dice.clone());
         let (box_, told): (Arc<dyn Sandbox>, Arc<dyn Telemetry>) = (sandbox.clone(), telemetry.clone());
-        let catalog = Arc::new(Catalog::default());
+        let admission = Arc::new(Admission::new(Limits { account: bounds.account_concurrency }));
+        let catalog = Arc::new(Catalog::new(admission.clone()));
         let settings = Settings {
             environments_max: bounds.environments_max,
             keep_warm: Duration::from_mins(10),
@@ -103,7 +104,7 @@ impl House {
             layers.clone(),
             (time.clone(), chance.clone()),
         );
-        let admission = Admission::new(Limits { account: bounds.account_concurrency });
+        engine::tasks::spawn("keeping provisioned environments", environments.clone().keep_provisioned()).detach();
         let invoker =
             Invoker::new(home.clone(), (catalog, admission, environments.clone()), (box_, told), (time, chance));
         Self { clock, sandbox, telemetry, objects, layers, functions, environments, invoker, home, dice }

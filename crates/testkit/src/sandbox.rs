@@ -30,6 +30,8 @@ pub enum Step {
     Hangs,
     /// After the next answer the runtime does not ask for the next event, and fails like this.
     SettleFails(Failure),
+    /// After the next answer the runtime asks for the next event only after this time.
+    SettleTakes(Duration),
     /// The next invocation prints this before it answers.
     Prints(&'static str),
     /// The next environment that is told to end takes this long.
@@ -241,7 +243,11 @@ impl Environment for FakeEnvironment {
                     return Err(failure);
                 }
             }
-            match self.take(|step| matches!(step, Step::SettleFails(_))) {
+            match self.take(|step| matches!(step, Step::SettleFails(_) | Step::SettleTakes(_))) {
+                Some(Step::SettleTakes(time)) => {
+                    self.clock.wake_at(self.clock.elapsed() + time).await;
+                    Ok(())
+                }
                 Some(Step::SettleFails(failure)) => {
                     self.ready.store(false, Ordering::Release);
                     Err(failure)

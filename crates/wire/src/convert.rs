@@ -2,6 +2,7 @@
 //!
 //! Never here: defaults that AWS documents as behaviour.
 
+pub(crate) mod concurrency;
 pub(crate) mod function;
 pub(crate) mod invocation;
 pub(crate) mod layer;

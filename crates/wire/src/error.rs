@@ -1,7 +1,6 @@
 //! Refusals and faults in the words of AWS's API. The only such place; the statuses are in the generated table.
 
 use bytes::Bytes;
-use domain::error::ThrottleReason;
 use domain::{Error, Refusal};
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
@@ -268,12 +267,51 @@ impl From<Refusal> for Told {
                 reason: None,
                 type_shown: TypeShown::Null,
             },
+            Refusal::ReservedTooMuch { unreserved_min } => Self::untyped(
+                ErrorCode::InvalidParameterValue,
+                format!("Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [{unreserved_min}]."),
+            ),
+            // The blanks are AWS's.
+            Refusal::ReservedBelowProvisioned { reserved, provisioned } => Self::untyped(
+                ErrorCode::InvalidParameterValue,
+                format!(" ReservedConcurrentExecutions  {reserved} should not be lower than function's total provisioned concurrency [{provisioned}]."),
+            ),
+            Refusal::ProvisionedBeyondReserved => invalid(
+                "Requested Provisioned Concurrency should not be greater than the reservedConcurrentExecution for function"
+                    .to_owned(),
+            ),
+            Refusal::ProvisionedBeyondUnreserved { unreserved } => Self::untyped(
+                ErrorCode::InvalidParameterValue,
+                format!("Specified ConcurrentExecutions for function is greater than account's unreserved concurrency [{unreserved}]."),
+            ),
+            Refusal::ProvisionedTooMuch { unreserved_min } => Self::untyped(
+                ErrorCode::InvalidParameterValue,
+                format!("Specified ConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [{unreserved_min}]."),
+            ),
+            Refusal::ProvisionedForLatest => invalid(
+                "Provisioned Concurrency Configs cannot be applied to unpublished function versions.".to_owned(),
+            ),
+            Refusal::NeitherAliasNorVersion => {
+                invalid("The function resource provided must be an alias or a published version.".to_owned())
+            }
+            Refusal::ProvisionedForWeights => {
+                invalid("Alias with weights can not be used with Provisioned Concurrency".to_owned())
+            }
+            Refusal::ProvisionedByVersion => Self::new(
+                ErrorCode::ResourceConflict,
+                "Alias can't be used for Provisioned Concurrency configuration on an already Provisioned version",
+            ),
+            Refusal::ProvisionedByAlias => {
+                Self::new(ErrorCode::ResourceConflict, "Version is pointed by a Provisioned Concurrency alias")
+            }
+            Refusal::NothingProvisioned => Self::new(
+                ErrorCode::ProvisionedConcurrencyConfigNotFound,
+                "No Provisioned Concurrency Config found for this function",
+            ),
             Refusal::Throttled { reason } => Self {
                 code: ErrorCode::TooManyRequests,
                 message: Some("Rate Exceeded.".to_owned()),
-                reason: Some(match reason {
-                    ThrottleReason::ConcurrentInvocationLimitExceeded => "ConcurrentInvocationLimitExceeded",
-                }),
+                reason: Some(reason.as_str()),
                 type_shown: TypeShown::ByTable,
             },
             Refusal::NotBuilt { what } => Self::new(

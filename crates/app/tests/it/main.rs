@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod code_from_s3;
+mod concurrency;
 mod contract;
 mod durability;
 mod engine_process;

@@ -121,6 +121,16 @@ pub enum Initialization {
     ProvisionedConcurrency,
 }
 
+impl Initialization {
+    /// As `AWS_LAMBDA_INITIALIZATION_TYPE` spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OnDemand => "on-demand",
+            Self::ProvisionedConcurrency => "provisioned-concurrency",
+        }
+    }
+}
+
 /// The phase in which an initialisation ran.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]

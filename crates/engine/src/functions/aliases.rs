@@ -8,7 +8,7 @@ use domain::names::{AliasName, Qualifier, Version};
 use domain::settings::Settings;
 use domain::{Error, Refusal};
 
-use super::{Functions, Page};
+use super::{Functions, Page, concurrency};
 use crate::access::{self, Action, Caller};
 use crate::catalog::Entry;
 use crate::ports::Aliases;
@@ -150,6 +150,7 @@ impl Functions {
             };
             alias.check()?;
             check_versions(entry, &alias)?;
+            concurrency::check_moved(&entry.settings, &alias)?;
             let next = with_aliases(entry, |aliases| drop(aliases.insert(alias.name.clone(), alias.clone())));
             Ok((Some(next), alias))
         })

@@ -3,6 +3,7 @@
 //! Never here: a rule that could be a pure function of the domain.
 
 mod aliases;
+mod concurrency;
 mod versions;
 
 use std::future::Future;
@@ -25,6 +26,7 @@ use crate::ports::{Clock, Dice, Packages, Record, Records, Sandbox};
 use crate::{resolve, tasks};
 
 pub use self::aliases::{AliasEdit, NewAlias};
+pub use self::concurrency::ProvisionedConcurrency;
 pub use self::versions::Publication;
 
 /// How long a failed activation waits before it is tried again, at first and at most.

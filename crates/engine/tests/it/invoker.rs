@@ -228,7 +228,8 @@ async fn never_more_run_than_the_account_may_and_the_rest_is_told_why() {
         }
     }
     assert_eq!((house.sandbox.running_most(), throttled), (3, 7));
-    assert_eq!(house.telemetry.count_of(Metric::Throttles), 7);
+    let reason = ThrottleReason::ConcurrentInvocationLimitExceeded;
+    assert_eq!(house.telemetry.count_of(Metric::Throttles(reason)), 7);
     house.breathe().await;
     assert_eq!(house.invoker.running(), 0, "every lease came back");
 }

@@ -1,6 +1,7 @@
 //! The use cases, over a store in memory, a fake sandbox and a clock that is moved by hand.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod concurrency;
 mod environments;
 mod functions;
 mod invoker;

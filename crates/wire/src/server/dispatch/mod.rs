@@ -2,6 +2,7 @@
 //!
 //! Never here: a second statement of logic.
 
+mod concurrency;
 mod functions;
 mod layers;
 mod versions;
@@ -122,6 +123,13 @@ impl Operations {
             Operation::ListAliases => self.list_aliases(&call),
             Operation::UpdateAlias => self.update_alias(&call).await,
             Operation::DeleteAlias => self.delete_alias(&call).await,
+            Operation::PutFunctionConcurrency => self.put_function_concurrency(&call).await,
+            Operation::GetFunctionConcurrency => self.get_function_concurrency(&call),
+            Operation::DeleteFunctionConcurrency => self.delete_function_concurrency(&call).await,
+            Operation::PutProvisionedConcurrencyConfig => self.put_provisioned_concurrency(&call).await,
+            Operation::GetProvisionedConcurrencyConfig => self.get_provisioned_concurrency(&call),
+            Operation::DeleteProvisionedConcurrencyConfig => self.delete_provisioned_concurrency(&call).await,
+            Operation::ListProvisionedConcurrencyConfigs => self.list_provisioned_concurrency(&call),
             Operation::PublishLayerVersion => self.publish_layer_version(&call).await,
             Operation::GetLayerVersion => self.get_layer_version(&call),
             Operation::GetLayerVersionByArn => self.get_layer_version_by_arn(&call),
@@ -142,10 +150,8 @@ impl Operations {
             | Operation::DeleteDurableExecution
             | Operation::DeleteEventSourceMapping
             | Operation::DeleteFunctionCodeSigningConfig
-            | Operation::DeleteFunctionConcurrency
             | Operation::DeleteFunctionEventInvokeConfig
             | Operation::DeleteFunctionUrlConfig
-            | Operation::DeleteProvisionedConcurrencyConfig
             | Operation::DeleteResourcePolicy
             | Operation::GetAccountSettings
             | Operation::GetCapacityProvider
@@ -155,13 +161,11 @@ impl Operations {
             | Operation::GetDurableExecutionState
             | Operation::GetEventSourceMapping
             | Operation::GetFunctionCodeSigningConfig
-            | Operation::GetFunctionConcurrency
             | Operation::GetFunctionEventInvokeConfig
             | Operation::GetFunctionRecursionConfig
             | Operation::GetFunctionScalingConfig
             | Operation::GetFunctionUrlConfig
             | Operation::GetPolicy
-            | Operation::GetProvisionedConcurrencyConfig
             | Operation::GetResourcePolicy
             | Operation::GetRuntimeManagementConfig
             | Operation::InvokeAsync
@@ -173,15 +177,12 @@ impl Operations {
             | Operation::ListFunctionUrlConfigs
             | Operation::ListFunctionVersionsByCapacityProvider
             | Operation::ListFunctionsByCodeSigningConfig
-            | Operation::ListProvisionedConcurrencyConfigs
             | Operation::ListTags
             | Operation::PauseDurableExecution
             | Operation::PutFunctionCodeSigningConfig
-            | Operation::PutFunctionConcurrency
             | Operation::PutFunctionEventInvokeConfig
             | Operation::PutFunctionRecursionConfig
             | Operation::PutFunctionScalingConfig
-            | Operation::PutProvisionedConcurrencyConfig
             | Operation::PutResourcePolicy
             | Operation::PutRuntimeManagementConfig
             | Operation::RemovePermission
