@@ -46,6 +46,40 @@ pub enum Action {
     UpdateAlias,
     /// `lambda:DeleteAlias`
     DeleteAlias,
+    /// `lambda:TagResource`
+    TagResource,
+    /// `lambda:UntagResource`
+    UntagResource,
+    /// `lambda:ListTags`
+    ListTags,
+    /// `lambda:AddPermission`
+    AddPermission,
+    /// `lambda:RemovePermission`
+    RemovePermission,
+    /// `lambda:GetPolicy`
+    GetPolicy,
+    /// `lambda:PutFunctionEventInvokeConfig`
+    PutFunctionEventInvokeConfig,
+    /// `lambda:UpdateFunctionEventInvokeConfig`
+    UpdateFunctionEventInvokeConfig,
+    /// `lambda:GetFunctionEventInvokeConfig`
+    GetFunctionEventInvokeConfig,
+    /// `lambda:DeleteFunctionEventInvokeConfig`
+    DeleteFunctionEventInvokeConfig,
+    /// `lambda:ListFunctionEventInvokeConfigs`
+    ListFunctionEventInvokeConfigs,
+    /// `lambda:PutFunctionRecursionConfig`
+    PutFunctionRecursionConfig,
+    /// `lambda:GetFunctionRecursionConfig`
+    GetFunctionRecursionConfig,
+    /// `lambda:GetAccountSettings`
+    GetAccountSettings,
+    /// `lambda:GetFunctionCodeSigningConfig`
+    GetFunctionCodeSigningConfig,
+    /// `lambda:GetRuntimeManagementConfig`
+    GetRuntimeManagementConfig,
+    /// `lambda:PutRuntimeManagementConfig`
+    PutRuntimeManagementConfig,
 }
 
 /// Judges one call on one function.

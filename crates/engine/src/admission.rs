@@ -51,6 +51,11 @@ impl Admission {
         }
     }
 
+    /// What is judged by.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
     /// How many leases are out.
     pub fn running(&self) -> u32 {
         self.running.count.load(Ordering::Acquire)

@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::arn::{Home, Target};
+use domain::concurrency::Limits;
 use domain::environment::{Failure, InitEnd, Readiness};
 use domain::function::Function;
 use domain::invocation::{self, Outcome};
+use domain::lineage::Lineage;
 use domain::log::{self, InitPhase, Report, Status};
 use domain::names::{RequestId, Version};
 use domain::trace::TraceHeader;
@@ -84,7 +86,7 @@ impl Invoker {
     /// The checks of an invocation, in AWS's order as far as it is known.
     async fn judge(&self, caller: &Caller, ask: &Ask) -> Result<Judged, Error> {
         access::check(&self.home, caller, Action::InvokeFunction, &ask.target.arn)?;
-        let (_, version) = resolve::for_invoke(&self.catalog, &ask.target, || self.dice.bits())?;
+        let (entry, version) = resolve::for_invoke(&self.catalog, &ask.target, || self.dice.bits())?;
         version.function.check_invocable()?;
         if ask.payload.len() > limits::SYNC_REQUEST_BYTES {
             let bytes_max = limits::SYNC_REQUEST_BYTES;
@@ -98,7 +100,9 @@ impl Invoker {
             tasks::off_thread("checking a payload", move || payload::check(&payload)).await??;
         }
         let client_context = ask.client_context.as_deref().map(invocation::client_context).transpose()?;
-        Ok(Judged { version, payload, client_context })
+        let arn = &version.function.arn;
+        let lineage = Lineage::of_header(ask.trace.as_deref()).pass(arn, entry.settings.recursion)?;
+        Ok(Judged { version, payload, client_context, lineage })
     }
 
     /// Judges an invocation as [`Invoker::invoke`] does and runs nothing.
@@ -115,7 +119,7 @@ impl Invoker {
     /// The function could not run: permission, name, state, size, payload, concurrency. A function that ran and
     /// failed is no error.
     pub async fn invoke(self: &Arc<Self>, caller: &Caller, ask: Ask) -> Result<Answered, Error> {
-        let Judged { version, payload, client_context } = self.judge(caller, &ask).await?;
+        let Judged { version, payload, client_context, lineage } = self.judge(caller, &ask).await?;
         let trace = ask.trace.as_deref().and_then(TraceHeader::parse);
         let trace = trace.unwrap_or_else(|| TraceHeader::new_root(self.clock.now(), self.dice.uuid().as_u128()));
         let serving = version.serving;
@@ -131,7 +135,7 @@ impl Invoker {
             request_id: ask.request_id,
             payload,
             client_context,
-            trace: trace.with_parent(self.dice.bits()).to_string(),
+            trace: trace.with_parent(self.dice.bits()).with_lineage(&lineage).to_string(),
             tail: ask.tail,
             serving,
             _lease: lease,
@@ -145,6 +149,11 @@ impl Invoker {
                 Ok(()) => Err(Fault::bare("an invocation ended without an answer").into()),
             },
         }
+    }
+
+    /// What concurrency is judged by.
+    pub fn limits(&self) -> Limits {
+        self.admission.limits()
     }
 
     /// How many invocations run.
@@ -163,6 +172,8 @@ struct Judged {
     version: Deployed,
     payload: Bytes,
     client_context: Option<String>,
+    /// As the function sees it.
+    lineage: Lineage,
 }
 
 type Tell = oneshot::Sender<Result<Answered, Error>>;

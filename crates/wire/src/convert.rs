@@ -2,6 +2,9 @@
 //!
 //! Never here: defaults that AWS documents as behaviour.
 
+pub(crate) mod event_invoke_config;
 pub(crate) mod function;
 pub(crate) mod invocation;
+pub(crate) mod permission;
+pub(crate) mod tag;
 pub(crate) mod version;

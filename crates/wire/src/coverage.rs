@@ -16,7 +16,7 @@ pub enum Support {
 }
 
 /// The operations that are built, at least in part. `dispatch` names every operation; this names what it does of them.
-const BUILT: [(Operation, Support); 15] = [
+const BUILT: [(Operation, Support); 32] = [
     (Operation::ListFunctions, Support::Partly("MasterRegion")),
     (
         Operation::CreateFunction,
@@ -47,6 +47,32 @@ const BUILT: [(Operation, Support); 15] = [
     (Operation::ListAliases, Support::Works),
     (Operation::UpdateAlias, Support::Works),
     (Operation::DeleteAlias, Support::Works),
+    (Operation::AddPermission, Support::Works),
+    (Operation::RemovePermission, Support::Works),
+    (Operation::GetPolicy, Support::Works),
+    (Operation::PutFunctionEventInvokeConfig, Support::Works),
+    (Operation::UpdateFunctionEventInvokeConfig, Support::Works),
+    (Operation::GetFunctionEventInvokeConfig, Support::Works),
+    (Operation::DeleteFunctionEventInvokeConfig, Support::Works),
+    (Operation::ListFunctionEventInvokeConfigs, Support::Works),
+    (Operation::GetAccountSettings, Support::Works),
+    (Operation::PutFunctionRecursionConfig, Support::Works),
+    (Operation::GetFunctionRecursionConfig, Support::Works),
+    (
+        Operation::TagResource,
+        Support::Partly("layers, event source mappings and whatever else is no function: there are none"),
+    ),
+    (
+        Operation::UntagResource,
+        Support::Partly("layers, event source mappings and whatever else is no function: there are none"),
+    ),
+    (
+        Operation::ListTags,
+        Support::Partly("layers, event source mappings and whatever else is no function: there are none"),
+    ),
+    (Operation::GetFunctionCodeSigningConfig, Support::Works),
+    (Operation::GetRuntimeManagementConfig, Support::Works),
+    (Operation::PutRuntimeManagementConfig, Support::Partly("UpdateRuntimeOn other than Auto")),
 ];
 
 /// How far `operation` is built.
@@ -66,9 +92,12 @@ const FEATURES: [(&str, Support); 19] = [
     ("function errors as 200 with `X-Amz-Function-Error`", Support::Works),
     ("timeouts, crashes, the init limit of 10 s and the second init", Support::Works),
     ("concurrency", Support::Partly("reserved and provisioned concurrency, the rate of 10 per second and unit")),
-    ("permissions", Support::Partly("every caller may do everything; credentials are not checked")),
+    (
+        "permissions",
+        Support::Partly("every caller may do everything; credentials are not checked, policies are kept and shown"),
+    ),
     ("execution log", Support::Partly("kept logs and `lambd logs`; `--function-logs` prints them")),
-    ("trace header in and out", Support::Partly("sampling, segments, loop detection")),
+    ("trace header in and out", Support::Partly("sampling, segments")),
     ("Runtime API", Support::Partly("response streaming")),
     ("runtimes", Support::Partly("Java, Ruby and .NET: use `provided.al2023` with a bootstrap of your own")),
     ("isolation", Support::Partly("level `process`, which isolates nothing; the levels above it")),

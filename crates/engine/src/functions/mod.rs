@@ -2,7 +2,11 @@
 //!
 //! Never here: a rule that could be a pure function of the domain.
 
+mod account;
 mod aliases;
+mod event_invoke_configs;
+mod policies;
+mod tags;
 mod versions;
 
 use std::future::Future;
@@ -22,7 +26,9 @@ use crate::catalog::{self, Catalog, Deployed, Entry, Serving};
 use crate::ports::{Clock, Dice, Kept, Packages, Record, Records, Sandbox};
 use crate::{resolve, tasks};
 
+pub use self::account::Usage;
 pub use self::aliases::{AliasEdit, NewAlias};
+pub use self::event_invoke_configs::{Destinations, EventInvokeEdit};
 pub use self::versions::Publication;
 
 /// How long a failed activation waits before it is tried again, at first and at most.
@@ -449,6 +455,11 @@ impl Functions {
     fn new_revision(&self) -> RevisionId {
         RevisionId(self.dice.uuid())
     }
+}
+
+/// The function with other settings.
+fn with_settings(entry: &Entry, settings: Settings) -> Entry {
+    Entry { settings: Arc::new(settings), ..entry.clone() }
 }
 
 /// Makes a change as a task of its own, which ends as a whole whether or not the caller stays: what is on disk is then

@@ -2,7 +2,11 @@
 //!
 //! Never here: a second statement of logic.
 
+mod account;
+mod event_invoke_configs;
 mod functions;
+mod policies;
+mod tags;
 mod versions;
 
 use bytes::Bytes;
@@ -116,8 +120,24 @@ impl Operations {
             Operation::ListAliases => self.list_aliases(&call),
             Operation::UpdateAlias => self.update_alias(&call).await,
             Operation::DeleteAlias => self.delete_alias(&call).await,
+            Operation::AddPermission => self.add_permission(&call).await,
+            Operation::RemovePermission => self.remove_permission(&call).await,
+            Operation::GetPolicy => self.get_policy(&call),
+            Operation::TagResource => self.tag_resource(&call).await,
+            Operation::UntagResource => self.untag_resource(&call).await,
+            Operation::ListTags => self.list_tags(&call),
+            Operation::PutFunctionEventInvokeConfig => self.put_event_invoke_config(&call).await,
+            Operation::UpdateFunctionEventInvokeConfig => self.update_event_invoke_config(&call).await,
+            Operation::GetFunctionEventInvokeConfig => self.get_event_invoke_config(&call),
+            Operation::DeleteFunctionEventInvokeConfig => self.delete_event_invoke_config(&call).await,
+            Operation::ListFunctionEventInvokeConfigs => self.list_event_invoke_configs(&call),
+            Operation::GetAccountSettings => self.get_account_settings(&call),
+            Operation::PutFunctionRecursionConfig => self.put_recursion_config(&call).await,
+            Operation::GetFunctionRecursionConfig => self.get_recursion_config(&call),
+            Operation::GetFunctionCodeSigningConfig => self.get_function_code_signing_config(&call),
+            Operation::GetRuntimeManagementConfig => self.get_runtime_management_config(&call),
+            Operation::PutRuntimeManagementConfig => self.put_runtime_management_config(&call),
             Operation::AddLayerVersionPermission
-            | Operation::AddPermission
             | Operation::CheckpointDurableExecution
             | Operation::CreateCapacityProvider
             | Operation::CreateCodeSigningConfig
@@ -129,68 +149,52 @@ impl Operations {
             | Operation::DeleteEventSourceMapping
             | Operation::DeleteFunctionCodeSigningConfig
             | Operation::DeleteFunctionConcurrency
-            | Operation::DeleteFunctionEventInvokeConfig
             | Operation::DeleteFunctionUrlConfig
             | Operation::DeleteLayerVersion
             | Operation::DeleteProvisionedConcurrencyConfig
             | Operation::DeleteResourcePolicy
-            | Operation::GetAccountSettings
             | Operation::GetCapacityProvider
             | Operation::GetCodeSigningConfig
             | Operation::GetDurableExecution
             | Operation::GetDurableExecutionHistory
             | Operation::GetDurableExecutionState
             | Operation::GetEventSourceMapping
-            | Operation::GetFunctionCodeSigningConfig
             | Operation::GetFunctionConcurrency
-            | Operation::GetFunctionEventInvokeConfig
-            | Operation::GetFunctionRecursionConfig
             | Operation::GetFunctionScalingConfig
             | Operation::GetFunctionUrlConfig
             | Operation::GetLayerVersion
             | Operation::GetLayerVersionByArn
             | Operation::GetLayerVersionPolicy
-            | Operation::GetPolicy
             | Operation::GetProvisionedConcurrencyConfig
             | Operation::GetResourcePolicy
-            | Operation::GetRuntimeManagementConfig
             | Operation::InvokeAsync
             | Operation::InvokeWithResponseStream
             | Operation::ListCapacityProviders
             | Operation::ListCodeSigningConfigs
             | Operation::ListDurableExecutionsByFunction
             | Operation::ListEventSourceMappings
-            | Operation::ListFunctionEventInvokeConfigs
             | Operation::ListFunctionUrlConfigs
             | Operation::ListFunctionVersionsByCapacityProvider
             | Operation::ListFunctionsByCodeSigningConfig
             | Operation::ListLayerVersions
             | Operation::ListLayers
             | Operation::ListProvisionedConcurrencyConfigs
-            | Operation::ListTags
             | Operation::PauseDurableExecution
             | Operation::PublishLayerVersion
             | Operation::PutFunctionCodeSigningConfig
             | Operation::PutFunctionConcurrency
-            | Operation::PutFunctionEventInvokeConfig
-            | Operation::PutFunctionRecursionConfig
             | Operation::PutFunctionScalingConfig
             | Operation::PutProvisionedConcurrencyConfig
             | Operation::PutResourcePolicy
-            | Operation::PutRuntimeManagementConfig
             | Operation::RemoveLayerVersionPermission
-            | Operation::RemovePermission
             | Operation::ResumeDurableExecution
             | Operation::SendDurableExecutionCallbackFailure
             | Operation::SendDurableExecutionCallbackHeartbeat
             | Operation::SendDurableExecutionCallbackSuccess
             | Operation::StopDurableExecution
-            | Operation::TagResource
-            | Operation::UntagResource
             | Operation::UpdateCapacityProvider
             | Operation::UpdateCodeSigningConfig
             | Operation::UpdateEventSourceMapping
-            | Operation::UpdateFunctionEventInvokeConfig
             | Operation::UpdateFunctionUrlConfig => {
                 // Judged like any other request first, so that a client sees its own mistakes.
                 call.off_thread_if_large(move |parts| request::document(operation, parts)).await?;
