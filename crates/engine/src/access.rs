@@ -76,6 +76,8 @@ pub enum Action {
     GetAccountSettings,
     /// `lambda:GetFunctionCodeSigningConfig`
     GetFunctionCodeSigningConfig,
+    /// `lambda:DeleteFunctionCodeSigningConfig`
+    DeleteFunctionCodeSigningConfig,
     /// `lambda:GetRuntimeManagementConfig`
     GetRuntimeManagementConfig,
     /// `lambda:PutRuntimeManagementConfig`

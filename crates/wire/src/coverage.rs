@@ -16,7 +16,7 @@ pub enum Support {
 }
 
 /// The operations that are built, at least in part. `dispatch` names every operation; this names what it does of them.
-const BUILT: [(Operation, Support); 32] = [
+const BUILT: [(Operation, Support); 33] = [
     (Operation::ListFunctions, Support::Partly("MasterRegion")),
     (
         Operation::CreateFunction,
@@ -71,6 +71,7 @@ const BUILT: [(Operation, Support); 32] = [
         Support::Partly("layers, event source mappings and whatever else is no function: there are none"),
     ),
     (Operation::GetFunctionCodeSigningConfig, Support::Works),
+    (Operation::DeleteFunctionCodeSigningConfig, Support::Works),
     (Operation::GetRuntimeManagementConfig, Support::Works),
     (Operation::PutRuntimeManagementConfig, Support::Partly("UpdateRuntimeOn other than Auto")),
 ];

@@ -72,7 +72,7 @@ impl Functions {
     }
 
     /// Whether there is such a function, for what is asked of one that has nothing of the kind:
-    /// GetFunctionCodeSigningConfig.
+    /// GetFunctionCodeSigningConfig and DeleteFunctionCodeSigningConfig.
     ///
     /// # Errors
     /// There is none.

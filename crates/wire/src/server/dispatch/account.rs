@@ -72,6 +72,14 @@ impl Operations {
         Ok(response)
     }
 
+    /// As good as deleted (recorded: `test_code_signing_not_found_excs`, `nothing_to_delete_response`).
+    pub(super) fn delete_function_code_signing_config(&self, call: &Call<'_>) -> Answer {
+        let asked = call.read::<op::DeleteFunctionCodeSigningConfig>()?;
+        let target = self.home.read(&asked.function_name, None)?;
+        self.functions.check_function(&call.caller, Action::DeleteFunctionCodeSigningConfig, &target)?;
+        write::<op::DeleteFunctionCodeSigningConfig>(&())
+    }
+
     pub(super) fn get_runtime_management_config(&self, call: &Call<'_>) -> Answer {
         let asked = call.read::<op::GetRuntimeManagementConfig>()?;
         let target = self.home.read(&asked.function_name, asked.qualifier.as_deref())?;

@@ -135,6 +135,7 @@ impl Operations {
             Operation::PutFunctionRecursionConfig => self.put_recursion_config(&call).await,
             Operation::GetFunctionRecursionConfig => self.get_recursion_config(&call),
             Operation::GetFunctionCodeSigningConfig => self.get_function_code_signing_config(&call),
+            Operation::DeleteFunctionCodeSigningConfig => self.delete_function_code_signing_config(&call),
             Operation::GetRuntimeManagementConfig => self.get_runtime_management_config(&call),
             Operation::PutRuntimeManagementConfig => self.put_runtime_management_config(&call),
             Operation::AddLayerVersionPermission
@@ -147,7 +148,6 @@ impl Operations {
             | Operation::DeleteCodeSigningConfig
             | Operation::DeleteDurableExecution
             | Operation::DeleteEventSourceMapping
-            | Operation::DeleteFunctionCodeSigningConfig
             | Operation::DeleteFunctionConcurrency
             | Operation::DeleteFunctionUrlConfig
             | Operation::DeleteLayerVersion
