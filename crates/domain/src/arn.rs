@@ -62,6 +62,17 @@ impl fmt::Display for FunctionArn {
 }
 
 impl Target {
+    /// Checks that the function as a whole is meant, or its `$LATEST`.
+    ///
+    /// # Errors
+    /// A version or an alias is named (recorded: `test_function_concurrency_exceptions`).
+    pub fn check_whole(&self) -> Result<(), Refusal> {
+        match &self.qualifier {
+            None | Some(Qualifier::Latest) => Ok(()),
+            Some(_) => Err(Refusal::FunctionsOnly),
+        }
+    }
+
     /// The ARN as the caller qualified it: what the function sees as its invoked ARN
     /// (recorded: `test_invocation_with_qualifier`).
     pub fn as_invoked(&self) -> String {

@@ -120,6 +120,8 @@ pub enum Refusal {
         /// What there is, in base64.
         current: String,
     },
+    /// A version or an alias was named where only a function as a whole can be meant.
+    FunctionsOnly,
     /// No such alias, where the text says so.
     AliasNotFound {
         /// The ARN of the alias.

@@ -107,6 +107,10 @@ impl From<Refusal> for Told {
             Refusal::OtherCode { given, current } => invalid(format!(
                 "CodeSHA256 ({given}) is different from current CodeSHA256 in $LATEST ({current}). Please try again with the CodeSHA256 in $LATEST."
             )),
+            Refusal::FunctionsOnly => invalid(
+                "This operation is permitted on Lambda functions only. Aliases and versions do not support this operation. Please specify either a function name or an unqualified function ARN."
+                    .to_owned(),
+            ),
             Refusal::AliasNotFound { arn } => {
                 Self::new(ErrorCode::ResourceNotFound, format!("Cannot find alias arn: {arn}"))
             }

@@ -70,6 +70,7 @@ impl Functions {
         new: NewAlias,
     ) -> Result<Alias, Error> {
         access::check(&self.home, caller, Action::CreateAlias, &target.arn)?;
+        target.check_whole()?;
         let NewAlias { name, version, routing, description } = new;
         let arn = target.arn.clone();
         let absent = Refusal::FunctionNotFound { arn: arn.qualified(&version.into()) };
@@ -93,6 +94,7 @@ impl Functions {
     /// There is none.
     pub fn get_alias(&self, caller: &Caller, target: &Target, name: &AliasName) -> Result<Alias, Error> {
         access::check(&self.home, caller, Action::GetAlias, &target.arn)?;
+        target.check_whole()?;
         let entry = self.catalog.get(&target.arn.name);
         let alias = entry.and_then(|entry| entry.aliases.get(name).cloned());
         alias.ok_or_else(|| Refusal::AliasNotFound { arn: alias_arn(&target.arn, name) }.into())
@@ -111,6 +113,7 @@ impl Functions {
         items_max: usize,
     ) -> Result<Page<Alias, AliasName>, Error> {
         access::check(&self.home, caller, Action::ListAliases, &target.arn)?;
+        target.check_whole()?;
         let (entry, _) = resolve::function(&self.catalog, target)?;
         let found = entry.aliases.values().filter(|alias| {
             after.is_none_or(|after| alias.name > *after)
@@ -131,6 +134,7 @@ impl Functions {
         edit: AliasEdit,
     ) -> Result<Alias, Error> {
         access::check(&self.home, caller, Action::UpdateAlias, &target.arn)?;
+        target.check_whole()?;
         let unknown = Refusal::NoAliasToUpdate { arn: alias_arn(&target.arn, &name) };
         self.change(&target.arn.name, unknown.clone(), move |functions, entry| {
             let alias = entry.aliases.get(&name).ok_or(unknown)?;
@@ -163,6 +167,7 @@ impl Functions {
         name: AliasName,
     ) -> Result<(), Error> {
         access::check(&self.home, caller, Action::DeleteAlias, &target.arn)?;
+        target.check_whole()?;
         let absent = Refusal::FunctionNotFound { arn: target.arn.to_string() };
         self.change(&target.arn.name, absent, move |_, entry| {
             if !entry.aliases.contains_key(&name) {

@@ -232,6 +232,7 @@ impl Functions {
         zip: Bytes,
     ) -> Result<Arc<Function>, Error> {
         access::check(&self.home, caller, Action::UpdateFunctionCode, &target.arn)?;
+        target.check_whole()?;
         let (_, current) = resolve::function(&self.catalog, target)?;
         current.function.check_updatable(expected)?;
         let kept = self.packages.keep(zip).await?;
@@ -251,6 +252,7 @@ impl Functions {
         expected: Option<&str>,
     ) -> Result<Arc<Function>, Error> {
         access::check(&self.home, caller, Action::UpdateFunctionConfiguration, &target.arn)?;
+        target.check_whole()?;
         let (_, Deployed { function: current, .. }) = resolve::function(&self.catalog, target)?;
         current.check_updatable(expected)?;
         let next = edit(&current.configuration)?;

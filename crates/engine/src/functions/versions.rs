@@ -38,6 +38,7 @@ impl Functions {
         asked: Publication,
     ) -> Result<Arc<Function>, Error> {
         access::check(&self.home, caller, Action::PublishVersion, &target.arn)?;
+        target.check_whole()?;
         let absent = Refusal::FunctionNotFound { arn: target.arn.to_string() };
         self.change(&target.arn.name, absent, move |functions, entry| {
             let latest = &entry.latest.function;
@@ -69,6 +70,7 @@ impl Functions {
         items_max: usize,
     ) -> Result<Page<Arc<Function>, Version>, Error> {
         access::check(&self.home, caller, Action::ListVersionsByFunction, &target.arn)?;
+        target.check_whole()?;
         let (entry, _) = resolve::function(&self.catalog, target)?;
         let versions = entry.all_versions().map(|version| version.function.clone());
         let behind = versions.filter(|version| after.is_none_or(|after| version.version > after));

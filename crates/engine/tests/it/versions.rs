@@ -221,3 +221,22 @@ async fn a_dry_run_judges_and_runs_nothing() {
     bad.payload = "{".into();
     assert!(matches!(refused(house.invoker.dry_run(CALLER, bad).await), Refusal::PayloadNotJson { .. }));
 }
+
+#[tokio::test]
+async fn a_version_cannot_be_updated_nor_be_published_again() {
+    let house = house();
+    house.create("fn").await;
+    let first = publish(&house).await;
+    let target = qualified(&house, "1");
+    let how = CodeUpdate::default();
+    let zip = zip_of(&[("app.py", 0o644, b"other")]);
+    let updated = house.functions.update_function_code(CALLER, &target, None, how, zip).await;
+    assert_eq!(refused(updated), Refusal::FunctionsOnly);
+    let edit = Box::new(|current: &Configuration| Ok(current.clone()));
+    let updated = house.functions.update_function_configuration(CALLER, &target, edit, None).await;
+    assert_eq!(refused(updated), Refusal::FunctionsOnly);
+    let published = house.functions.publish_version(CALLER, &target, Publication::default()).await;
+    assert_eq!(refused(published), Refusal::FunctionsOnly);
+    let (shown, _) = house.functions.get_function(CALLER, Action::GetFunction, &target).unwrap();
+    assert_eq!(*shown, *first);
+}
