@@ -5,6 +5,7 @@
 mod bad_input;
 mod durability;
 mod engine_process;
+mod function_settings;
 mod functions;
 mod gate;
 mod invoke_cli;

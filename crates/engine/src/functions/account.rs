@@ -54,6 +54,7 @@ impl Functions {
         recursion: RecursiveLoop,
     ) -> Result<(), Error> {
         access::check(&self.home, caller, Action::PutFunctionRecursionConfig, &target.arn)?;
+        target.check_whole()?;
         self.change(&target.arn.name, absent(target), move |_, entry| {
             let settings = Settings { recursion, ..Settings::clone(&entry.settings) };
             Ok((Some(with_settings(entry, settings)), ()))
@@ -67,6 +68,7 @@ impl Functions {
     /// There is no such function.
     pub fn get_recursion_config(&self, caller: &Caller, target: &Target) -> Result<RecursiveLoop, Error> {
         access::check(&self.home, caller, Action::GetFunctionRecursionConfig, &target.arn)?;
+        target.check_whole()?;
         let entry = self.catalog.get(&target.arn.name).ok_or_else(|| absent(target))?;
         Ok(entry.settings.recursion)
     }
@@ -78,6 +80,7 @@ impl Functions {
     /// There is none.
     pub fn check_function(&self, caller: &Caller, action: Action, target: &Target) -> Result<(), Error> {
         access::check(&self.home, caller, action, &target.arn)?;
+        target.check_whole()?;
         self.catalog.get(&target.arn.name).map(drop).ok_or_else(|| absent(target).into())
     }
 }

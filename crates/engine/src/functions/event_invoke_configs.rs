@@ -156,6 +156,7 @@ impl Functions {
         items_max: usize,
     ) -> Result<Page<(Qualifier, EventInvokeConfig), Qualifier>, Error> {
         access::check(&self.home, caller, Action::ListFunctionEventInvokeConfigs, &target.arn)?;
+        target.check_whole()?;
         let entry = self.catalog.get(&target.arn.name).ok_or(Refusal::FunctionDoesNotExist)?;
         let found = entry.settings.event_invoke.iter().filter(|(place, _)| after.is_none_or(|after| *place > after));
         let found = found.map(|(place, config)| (place.clone(), config.clone()));

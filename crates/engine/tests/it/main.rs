@@ -4,4 +4,5 @@
 mod environments;
 mod functions;
 mod invoker;
+mod settings;
 mod versions;
