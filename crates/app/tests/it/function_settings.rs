@@ -87,6 +87,7 @@ fn a_policy_is_shown_as_it_was_built() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a moment is compared with the test's own clock")]
 fn event_invoke_settings_are_put_updated_listed_and_deleted() {
     // Recorded: test_lambda_eventinvokeconfig_lifecycle, test_lambda_eventinvokeconfig_exceptions.
     let client = Client::start();
