@@ -1,17 +1,24 @@
-//! The admin listener: health and metrics.
+//! The admin listener: health, metrics and execution logs.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use domain::arn::Home;
+use domain::names::{FunctionName, Qualifier};
+use engine::catalog::Catalog;
 use engine::ports::Clock;
 use engine::tasks;
 use http_body_util::Full;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, header};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use jiff::Timestamp;
+use serde::Serialize;
+use store::{LogLine, LogPlace};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
@@ -24,12 +31,21 @@ const HEAD_WAIT: Duration = Duration::from_secs(30);
 /// How long to wait when no connection can be accepted.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// What it tells of.
+pub(crate) struct Admin {
+    pub(crate) meters: Arc<Meters>,
+    pub(crate) logs: Arc<store::Logs>,
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) home: Home,
+}
+
 /// Answers until `stop`.
 pub(crate) async fn serve(
     listener: TcpListener,
-    (meters, clock): (Arc<Meters>, Arc<dyn Clock>),
-    stop: impl Future<Output = ()>,
+    admin: Admin,
+    (clock, stop): (Arc<dyn Clock>, impl Future<Output = ()>),
 ) {
+    let admin = Arc::new(admin);
     let mut stop = std::pin::pin!(stop);
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
@@ -52,10 +68,14 @@ pub(crate) async fn serve(
                 None => continue,
             },
         };
-        let meters = meters.clone();
+        let admin = admin.clone();
         let service = service_fn(move |request: Request<_>| {
-            let answer = answer(request.method(), request.uri().path(), &meters);
-            async move { Ok::<_, Infallible>(answer.map(Full::new)) }
+            let admin = admin.clone();
+            async move {
+                let query = request.uri().query().unwrap_or_default();
+                let answer = admin.answer(request.method(), request.uri().path(), query).await;
+                Ok::<_, Infallible>(answer.map(Full::new))
+            }
         });
         let connection = hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
@@ -71,22 +91,139 @@ pub(crate) async fn serve(
     }
 }
 
-fn answer(method: &Method, path: &str, meters: &Meters) -> Response<Bytes> {
-    match (method, path) {
-        (&Method::GET, "/_lambd/health" | "/_localstack/health") => wire::server::health(),
-        (&Method::GET, "/metrics") => {
-            let mut response = Response::new(meters.text().into());
-            let text = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-            response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(text));
-            response
+/// Below it are the names of functions.
+const LOGS: &str = "/_lambd/logs/";
+
+impl Admin {
+    async fn answer(&self, method: &Method, path: &str, query: &str) -> Response<Bytes> {
+        match (method, path) {
+            (&Method::GET, "/_lambd/health" | "/_localstack/health") => wire::server::health(),
+            (&Method::GET, "/metrics") => {
+                let mut response = Response::new(self.meters.text().into());
+                let text = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+                response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(text));
+                response
+            }
+            (_, "/_lambd/health" | "/_localstack/health" | "/metrics") => {
+                refuse(StatusCode::METHOD_NOT_ALLOWED, "only GET")
+            }
+            (method, path) => match path.strip_prefix(LOGS) {
+                Some(_) if *method != Method::GET => refuse(StatusCode::METHOD_NOT_ALLOWED, "only GET"),
+                Some(function) => self.log(function, query).await,
+                None => refuse(
+                    StatusCode::NOT_FOUND,
+                    "the admin listener has /_lambd/health, /_lambd/logs/NAME and /metrics; the AWS API is on the other one",
+                ),
+            },
         }
-        (_, "/_lambd/health" | "/_localstack/health" | "/metrics") => {
-            refuse(StatusCode::METHOD_NOT_ALLOWED, "only GET")
+    }
+
+    /// A page of a function's execution log. Logs stay when their function is deleted, as on AWS.
+    async fn log(&self, function: &str, query: &str) -> Response<Bytes> {
+        let ask = match LogAsk::read(&self.home, function, query) {
+            Ok(ask) => ask,
+            Err(mistake) => return refuse(StatusCode::BAD_REQUEST, mistake),
+        };
+        let told = match self.logs.read(ask.function.clone(), ask.after, ask.since).await {
+            Ok(None) if self.catalog.get(&ask.function).is_none() => {
+                return refuse(StatusCode::NOT_FOUND, "there is no such function, nor a log of one");
+            }
+            Ok(page) => {
+                let nothing = || store::LogPage { is_last: true, next: ask.after, ..store::LogPage::default() };
+                let (page, version) = (page.unwrap_or_else(nothing), ask.version);
+                // Thousands of lines: other requests need the thread.
+                tasks::off_thread("telling of a log", move || told(&page, version.as_deref())).await
+            }
+            Err(fault) => Err(fault),
+        };
+        match told {
+            Ok(body) => {
+                let mut response = Response::new(body.into());
+                let json = header::HeaderValue::from_static("application/json");
+                response.headers_mut().insert(header::CONTENT_TYPE, json);
+                response
+            }
+            Err(fault) => {
+                tracing::warn!("{}", fault.chain());
+                refuse(StatusCode::INTERNAL_SERVER_ERROR, "the log cannot be read; the engine's log says why")
+            }
         }
-        _ => refuse(
-            StatusCode::NOT_FOUND,
-            "the admin listener has /_lambd/health and /metrics; the AWS API is on the other one",
-        ),
+    }
+}
+
+/// A page as JSON; of one version only where one is named.
+fn told(page: &store::LogPage, version: Option<&str>) -> String {
+    let wanted = |line: &&LogLine| version.is_none_or(|version| line.stream.contains(version));
+    let page = Page {
+        events: page.lines.iter().filter(wanted).map(Event::from).collect(),
+        next: format!("{}.{}", page.next.segment, page.next.offset),
+        last: page.is_last,
+    };
+    serde_json::to_string(&page).expect("texts and numbers are always JSON")
+}
+
+#[derive(Serialize)]
+struct Page<'a> {
+    events: Vec<Event<'a>>,
+    next: String,
+    last: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Event<'a> {
+    timestamp: i64,
+    log_stream_name: &'a str,
+    message: Cow<'a, str>,
+    /// The message as it was, where it is no UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<String>,
+}
+
+impl<'a> From<&'a LogLine> for Event<'a> {
+    fn from(line: &'a LogLine) -> Self {
+        let message = String::from_utf8_lossy(&line.bytes);
+        let bytes = matches!(message, Cow::Owned(_)).then(|| data_encoding::BASE64.encode(&line.bytes));
+        Self { timestamp: line.at.as_millisecond(), log_stream_name: &line.stream, message, bytes }
+    }
+}
+
+/// Which part of which log is asked for.
+struct LogAsk {
+    function: FunctionName,
+    /// Of which version only.
+    version: Option<String>,
+    after: LogPlace,
+    since: Option<Timestamp>,
+}
+
+impl LogAsk {
+    fn read(home: &Home, function: &str, query: &str) -> Result<Self, &'static str> {
+        let target = home.read(&function.replace("%3A", ":").replace("%24", "$"), None);
+        let target = target.map_err(|_| "the path ends in the name or the ARN of a function")?;
+        let version = match target.qualifier {
+            None => None,
+            Some(Qualifier::Alias(_)) => return Err("an alias has no log; its versions have"),
+            Some(version) => Some(format!("[{version}]")),
+        };
+        let mut ask = Self { function: target.arn.name, version, after: LogPlace::default(), since: None };
+        for item in query.split('&').filter(|item| !item.is_empty()) {
+            let (key, value) = item.split_once('=').unwrap_or((item, ""));
+            match key {
+                "after" => {
+                    let place = value.split_once('.').and_then(|(segment, offset)| {
+                        Some(LogPlace { segment: segment.parse().ok()?, offset: offset.parse().ok()? })
+                    });
+                    ask.after = place.ok_or("after takes what next was in the answer before")?;
+                }
+                "since" => {
+                    let moment = value.parse().ok().and_then(|millis| Timestamp::from_millisecond(millis).ok());
+                    ask.since = Some(moment.ok_or("since takes milliseconds since 1970")?);
+                }
+                _ => return Err("the query has after and since, and nothing else"),
+            }
+        }
+        Ok(ask)
     }
 }
 
@@ -119,8 +256,15 @@ mod tests {
     async fn there_are_so_many_connections_and_no_more() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let state = (Arc::new(Meters::new(None)), Arc::new(SystemClock::new()) as Arc<dyn Clock>);
-        tasks::spawn("the admin listener", serve(listener, state, std::future::pending())).detach();
+        let folder = tempfile::tempdir().unwrap();
+        let admin = Admin {
+            meters: Arc::new(Meters::new(None)),
+            logs: Arc::new(store::Logs::open(folder.path(), store::LogBounds::default()).unwrap()),
+            catalog: Arc::default(),
+            home: Home { partition: "aws".into(), region: "us-east-1".into(), account: "000000000000".into() },
+        };
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        tasks::spawn("the admin listener", serve(listener, admin, (clock, std::future::pending()))).detach();
         let mut open = Vec::new();
         for _ in 0..CONNECTIONS_MAX {
             let mut stream = TcpStream::connect(address).await.unwrap();

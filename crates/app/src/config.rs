@@ -23,6 +23,9 @@ macro_rules! settings {
             /// Print what holds, and where each value came from, and exit
             #[arg(long)]
             print_config: bool,
+            /// Where another AWS service is served, such as s3=http://127.0.0.1:9000; may be given several times
+            #[arg(long = "endpoint", env = "LAMBD_ENDPOINT", value_name = "SERVICE=URL", value_delimiter = ',')]
+            endpoints: Vec<Endpoint>,
             $($(#[doc = $doc])+ #[arg(long = $flag, env = $variable, value_name = $value_name)] $name: Option<$type>,)+
         }
 
@@ -32,6 +35,8 @@ macro_rules! settings {
         struct File {
             #[serde(default)]
             runtimes: BTreeMap<String, Runtime>,
+            #[serde(default)]
+            endpoints: BTreeMap<String, String>,
             $($name: Option<$type>,)+
         }
 
@@ -40,6 +45,8 @@ macro_rules! settings {
         pub(crate) struct Settings {
             /// Interpreters named by hand, by runtime identifier.
             pub(crate) runtimes: BTreeMap<String, Runtime>,
+            /// Where other services are served, by the name that AWS's settings have for them: `s3`.
+            pub(crate) endpoints: BTreeMap<String, String>,
             $($(#[doc = $doc])+ pub(crate) $name: $type,)+
             origins: Vec<(&'static str, String, String)>,
         }
@@ -64,7 +71,9 @@ macro_rules! settings {
                     origins.push((key, shown.to_string(), origin));
                     let $name = value;
                 )+
-                Ok(Self { runtimes: file.runtimes, $($name,)+ origins })
+                let mut endpoints = file.endpoints;
+                endpoints.extend(flags.endpoints.into_iter().map(|Endpoint(service, url)| (service, url)));
+                Ok(Self { runtimes: file.runtimes, endpoints, $($name,)+ origins })
             }
         }
     };
@@ -117,6 +126,19 @@ pub(crate) enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+/// `SERVICE=URL`.
+#[derive(Clone, Debug)]
+struct Endpoint(String, String);
+
+impl std::str::FromStr for Endpoint {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (service, url) = text.split_once('=').ok_or("SERVICE=URL is needed, such as s3=http://127.0.0.1:9000")?;
+        Ok(Self(service.to_owned(), url.to_owned()))
+    }
 }
 
 /// One interpreter named by hand: `[runtimes."python3.12"]`.
@@ -186,6 +208,13 @@ impl Flags {
 }
 
 impl Settings {
+    /// The variables by which functions find other services (AWS SDKs and Tools reference guide, "Service-specific
+    /// endpoints").
+    pub(crate) fn endpoint_variables(&self) -> impl Iterator<Item = (String, String)> {
+        let variable = |service: &str| format!("AWS_ENDPOINT_URL_{}", service.to_ascii_uppercase().replace('-', "_"));
+        self.endpoints.iter().map(move |(service, url)| (variable(service), url.clone()))
+    }
+
     fn check(&self) -> Result<()> {
         if !domain::arn::is_account(&self.account_id) {
             bail!("--account-id takes twelve digits, not {:?}", self.account_id);
@@ -212,6 +241,16 @@ impl Settings {
                 bail!("--{flag} takes {least} to {most}, not {value}");
             }
         }
+        for (service, url) in &self.endpoints {
+            let fits = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
+            if service.is_empty() || !service.bytes().all(fits) {
+                bail!("--endpoint takes the name of a service in small letters, such as s3, not {service:?}");
+            }
+            let host = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")).unwrap_or_default();
+            if host.is_empty() || host.starts_with('/') {
+                bail!("--endpoint {service} takes a URL such as http://127.0.0.1:9000, not {url:?}");
+            }
+        }
         for name in self.runtimes.keys() {
             if domain::runtime::Runtime::parse(name).is_err() {
                 bail!("[runtimes.{name:?}] in the settings file names no runtime of Lambda");
@@ -225,6 +264,13 @@ impl Settings {
         let mut text = String::new();
         for (key, value, origin) in &self.origins {
             writeln!(text, "{key} = {value}  # {origin}").expect("a String takes everything");
+        }
+        if !self.endpoints.is_empty() {
+            text.push_str("\n[endpoints]\n");
+        }
+        for (service, url) in &self.endpoints {
+            let url = toml::Value::String(url.clone());
+            writeln!(text, "{service} = {url}").expect("a String takes everything");
         }
         for (name, runtime) in &self.runtimes {
             let command = toml::Value::String(runtime.command.display().to_string());

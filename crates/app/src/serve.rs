@@ -15,13 +15,14 @@ use engine::catalog::Catalog;
 use engine::environments::{self, Environments};
 use engine::functions::Functions;
 use engine::invoker::Invoker;
-use engine::ports::{Clock, Dice, Packages, Records, Sandbox, Telemetry};
+use engine::layers::Layers;
+use engine::ports::{Clock, Dice, LayerRecords, Objects, Packages, Records, Sandbox, Telemetry};
 use engine::tasks;
 use tokio::net::TcpListener;
 use tokio::signal::unix;
 use tokio::sync::watch;
 
-use crate::admin;
+use crate::admin::{self, Admin};
 use crate::chance::{SystemClock, SystemDice};
 use crate::config::{LogFormat, Settings};
 use crate::stderr::Stderr;
@@ -72,11 +73,15 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
 
     let store = Arc::new(store::Store::open(&settings.data_dir, home.clone())?);
     let records: Arc<dyn Records> = store.clone();
-    let packages: Arc<dyn Packages> = store;
+    let packages: Arc<dyn Packages> = store.clone();
+    let layer_records: Arc<dyn LayerRecords> = store;
+    let objects: Arc<dyn Objects> =
+        Arc::new(courier::ObjectStore::new(settings.endpoints.get("s3").cloned(), settings.region.clone()));
+    let logs = Arc::new(store::Logs::open(&settings.data_dir, store::LogBounds::default())?);
     let linux = Arc::new(sandbox::Linux::start(sandbox_settings(&settings)?, clock.clone()).await?);
     report_isolation(&linux.report().await);
     let sandbox: Arc<dyn Sandbox> = linux.clone();
-    let meters = Arc::new(Meters::new(settings.function_logs.then(|| stderr.clone())));
+    let meters = Arc::new(Meters::new(settings.function_logs.then(|| stderr.clone())).keeping(logs.clone()));
     let telemetry: Arc<dyn Telemetry> = meters.clone();
 
     let catalog = Arc::new(Catalog::default());
@@ -84,16 +89,20 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
         environments::Settings {
             environments_max: settings.environments_max,
             keep_warm: Duration::from_secs(settings.keep_warm_seconds),
-            variables: vec![("AWS_ENDPOINT_URL".to_owned(), endpoint.clone())],
+            variables: std::iter::once(("AWS_ENDPOINT_URL".to_owned(), endpoint.clone()))
+                .chain(settings.endpoint_variables())
+                .collect(),
         },
         catalog.clone(),
         (sandbox.clone(), packages.clone(), telemetry.clone()),
         (clock.clone(), dice.clone()),
     ));
+    let layers = Layers::new(home.clone(), (layer_records, packages.clone(), objects), (clock.clone(), dice.clone()));
     let functions = Functions::new(
         home.clone(),
         catalog.clone(),
         (records, packages, sandbox.clone()),
+        layers.clone(),
         (clock.clone(), dice.clone()),
     );
     let admission = Admission::new(Limits { account: settings.account_concurrency });
@@ -103,16 +112,21 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
         (sandbox.clone(), telemetry),
         (clock.clone(), dice.clone()),
     );
+    layers.load().await.map_err(|fault| anyhow::anyhow!(fault.chain()))?;
     functions.load().await.map_err(|fault| anyhow::anyhow!(fault.chain()))?;
 
-    let api = wire::server::Api::new(home.clone(), (functions.clone(), invoker.clone()), (clock.clone(), dice));
+    let api = wire::server::Api::new(home.clone(), (functions.clone(), layers, invoker.clone()), (clock.clone(), dice));
     let (stop, stopping) = watch::channel(false);
     let admin = tasks::spawn(
         "the admin listener",
-        admin::serve(admin_listener, (meters.clone(), clock.clone()), stopped(&stopping)),
+        admin::serve(
+            admin_listener,
+            Admin { meters: meters.clone(), logs: logs.clone(), catalog: catalog.clone(), home: home.clone() },
+            (clock.clone(), stopped(&stopping)),
+        ),
     );
     let api = tasks::spawn("the API", api.serve(listener, stopped(&stopping)));
-    tasks::spawn("housekeeping", keep_house((catalog, environments, functions.clone()), meters, clock.clone()))
+    tasks::spawn("housekeeping", keep_house((catalog, environments, functions.clone()), (meters, logs), clock.clone()))
         .detach();
     tasks::spawn("writing function logs", write_logs(stderr.clone(), clock.clone())).detach();
     // From here on an end is an orderly one.
@@ -199,13 +213,14 @@ fn stopped(stopping: &watch::Receiver<bool>) -> Pin<Box<dyn Future<Output = ()> 
 
 async fn keep_house(
     (catalog, environments, functions): (Arc<Catalog>, Arc<Environments>, Arc<Functions>),
-    meters: Arc<Meters>,
+    (meters, logs): (Arc<Meters>, Arc<store::Logs>),
     clock: Arc<dyn Clock>,
 ) {
     loop {
         clock.wake_at(clock.elapsed() + HOUSEKEEPING).await;
         environments.reap();
         meters.forget(|name| catalog.get(name).is_none());
+        logs.sweep(clock.now());
         if let Err(fault) = functions.sweep_packages().await {
             tracing::warn!("code that nothing uses stays on disk: {}", fault.chain());
         }

@@ -1,7 +1,8 @@
-//! Counters for `/metrics`, and the functions' log lines on standard error where they are wanted.
+//! Counters for `/metrics`, and where the functions' log lines go: to the kept logs, and to standard error where they
+//! are wanted.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::names::FunctionName;
 use engine::ports::{LogSource, Metric, Telemetry};
@@ -28,6 +29,8 @@ pub(crate) struct Meters {
     counted: Mutex<BTreeSet<FunctionName>>,
     /// Where functions' log lines go; `None` where nobody wants them.
     lines: Option<Stderr>,
+    /// Where they are kept.
+    logs: Option<Arc<store::Logs>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -63,7 +66,13 @@ impl Meters {
         counter("cold_starts", "Execution environments started", &cold_starts);
         counter("machine_full", "Invocations refused because the machine was full", &machine_full);
         let counted = Mutex::default();
-        Self { registry, invocations, errors, throttles, cold_starts, machine_full, counted, lines }
+        Self { registry, invocations, errors, throttles, cold_starts, machine_full, counted, lines, logs: None }
+    }
+
+    /// From here on functions' log lines are kept there as well.
+    pub(crate) fn keeping(mut self, logs: Arc<store::Logs>) -> Self {
+        self.logs = Some(logs);
+        self
     }
 
     /// Forgets the counters of functions that are gone, so that they do not become ever more.
@@ -97,7 +106,10 @@ fn rows(line: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 impl Telemetry for Meters {
-    fn log(&self, source: &LogSource, _: Timestamp, line: &[u8]) {
+    fn log(&self, source: &LogSource, at: Timestamp, line: &[u8]) {
+        if let Some(logs) = &self.logs {
+            logs.add(source, at, line);
+        }
         let Some(lines) = &self.lines else { return };
         for row in rows(line) {
             lines.line(&[source.function.as_str().as_bytes(), b" | ", row, b"\n"]);

@@ -6,6 +6,7 @@
 mod credentials;
 mod error;
 mod http;
+pub(crate) mod objects;
 mod settings;
 
 use std::path::PathBuf;
@@ -37,8 +38,8 @@ pub struct Target {
     pub endpoint_url: Option<String>,
     /// Call AWS itself, whatever endpoint is configured.
     pub aws: bool,
-    /// Called when no endpoint is given or configured.
-    pub default_endpoint: String,
+    /// Called when no endpoint is given or configured; AWS itself where there is none.
+    pub default_endpoint: Option<String>,
     /// The region given by the user.
     pub region: Option<String>,
     /// The profile given by the user.
@@ -140,7 +141,7 @@ impl LambdaClient {
     /// Finds out where to call. Credentials are looked for only when something is invoked, as the AWS CLI does, so
     /// that a mistaken parameter is reported before a missing credential.
     pub async fn connect(target: Target) -> Result<Self, ClientError> {
-        let settings = Settings::load(&target).await?;
+        let settings = Settings::load(&target, "lambda").await?;
         Ok(Self { target, settings })
     }
 

@@ -3,3 +3,5 @@
 //! Never here: what a document says, when to try a delivery again, and the queue that we serve ourselves.
 
 pub mod client;
+
+pub use client::objects::ObjectStore;

@@ -15,11 +15,11 @@ pub enum Exit {
     Signal(i32),
 }
 
-impl fmt::Display for Exit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = match *self {
-            Self::Status(0) => return f.write_str("Runtime exited without providing a reason"),
-            Self::Status(status) => return write!(f, "Runtime exited with error: exit status {status}"),
+impl Exit {
+    /// The end of any process but one that succeeded, as Go's `ProcessState` tells it: `exit status 1`, `signal: killed`.
+    pub fn cause(self) -> String {
+        let name = match self {
+            Self::Status(status) => return format!("exit status {status}"),
             Self::Signal(1) => "hangup",
             Self::Signal(2) => "interrupt",
             Self::Signal(3) => "quit",
@@ -35,9 +35,18 @@ impl fmt::Display for Exit {
             Self::Signal(13) => "broken pipe",
             Self::Signal(14) => "alarm clock",
             Self::Signal(15) => "terminated",
-            Self::Signal(other) => return write!(f, "Runtime exited with error: signal: signal {other}"),
+            Self::Signal(other) => return format!("signal: signal {other}"),
         };
-        write!(f, "Runtime exited with error: signal: {name}")
+        format!("signal: {name}")
+    }
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Status(0) => f.write_str("Runtime exited without providing a reason"),
+            exit => write!(f, "Runtime exited with error: {}", exit.cause()),
+        }
     }
 }
 
@@ -70,6 +79,38 @@ pub enum Failure {
     ResponseTooLarge,
     /// The answer broke off while it was sent.
     ResponseTruncated,
+    /// An extension failed, and the function with it.
+    Extension {
+        /// How: `Extension.Crash` and the like.
+        error: ExtensionError,
+        /// How its process ended, or why there is none.
+        text: String,
+    },
+}
+
+/// How an extension failed (source of AWS's runtime interface emulator, `fatalerror`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExtensionError {
+    /// Its process could not be started.
+    Launch,
+    /// It said at its initialisation that it cannot go on, and ended.
+    Init,
+    /// It said later that it cannot go on, and ended.
+    Exit,
+    /// Its process ended without a word.
+    Crash,
+}
+
+impl ExtensionError {
+    /// As `REPORT` and the payload name it.
+    pub fn error_type(self) -> &'static str {
+        match self {
+            Self::Launch => "Extension.LaunchError",
+            Self::Init => "Extension.InitError",
+            Self::Exit => "Extension.ExitError",
+            Self::Crash => "Extension.Crash",
+        }
+    }
 }
 
 /// How an environment is, between two invocations.
@@ -92,6 +133,7 @@ impl Failure {
             Self::InvalidEntrypoint(_) => "Runtime.InvalidEntrypoint",
             Self::ResponseTooLarge => "Function.ResponseSizeTooLarge",
             Self::ResponseTruncated => "Runtime.TruncatedResponse",
+            Self::Extension { error, .. } => error.error_type(),
         }
     }
 
@@ -99,7 +141,11 @@ impl Failure {
     pub fn breaks_environment(&self) -> bool {
         match self {
             Self::Reported { .. } | Self::ResponseTooLarge => false,
-            Self::Exited(_) | Self::TimedOut(_) | Self::InvalidEntrypoint(_) | Self::ResponseTruncated => true,
+            Self::Exited(_)
+            | Self::TimedOut(_)
+            | Self::InvalidEntrypoint(_)
+            | Self::ResponseTruncated
+            | Self::Extension { .. } => true,
         }
     }
 }

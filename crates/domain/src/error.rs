@@ -195,6 +195,87 @@ pub enum Refusal {
         /// Ours.
         here: &'static str,
     },
+    /// A layer that says it is for other processors than this machine's.
+    LayerOfOtherArchitecture {
+        /// The ARN of its version.
+        arn: String,
+        /// What it is for.
+        asked: String,
+        /// Ours.
+        here: &'static str,
+    },
+    /// A zip together with an object, or half of what names an object.
+    CodeTwice,
+    /// An object store refuses to give the code out.
+    ObjectRefused {
+        /// As S3 names it: `NoSuchKey`.
+        code: String,
+        /// In its words.
+        message: String,
+    },
+    /// No object store gives an answer.
+    ObjectStoreUnreachable {
+        /// Why, and what to do about it.
+        why: String,
+    },
+    /// GetLayerVersion of what does not exist.
+    LayerVersionUnknown,
+    /// A layer version that a function or a policy names does not exist.
+    LayerVersionNotFound {
+        /// Its ARN.
+        arn: String,
+        /// Whether a function is to use it, or a policy to be of it.
+        is_for_function: bool,
+    },
+    /// A version number of zero or less.
+    LayerVersionTooSmall,
+    /// A layer version of an account that grants us nothing.
+    LayerOfAnotherAccount {
+        /// Its ARN.
+        arn: String,
+        /// What was to be done, as in a policy: `GetLayerVersion`.
+        action: String,
+        /// Ours.
+        account: String,
+    },
+    /// A layer version of another region.
+    LayerOfAnotherRegion {
+        /// Ours.
+        here: String,
+    },
+    /// More layers than a function may have.
+    TooManyLayers,
+    /// Two versions of one layer in one function.
+    LayerTwice {
+        /// The ARN of the one named first.
+        first: String,
+        /// And of the other.
+        second: String,
+    },
+    /// Code and layers together are larger than a function may be.
+    LayersTooLarge {
+        /// Bytes of all of them, unpacked.
+        bytes: u64,
+    },
+    /// A policy without statements is none.
+    NoPolicy,
+    /// A statement's id is taken.
+    StatementExists {
+        /// The id.
+        id: String,
+    },
+    /// A policy has no such statement.
+    StatementUnknown {
+        /// The id.
+        id: String,
+    },
+    /// The `RevisionId` given is not that of the layer version's policy.
+    LayerRevisionMismatch,
+    /// A policy beyond 20 KB.
+    PolicyTooLarge {
+        /// Its bytes.
+        bytes: usize,
+    },
     /// The bytes are not a zip that can be unpacked; `why` goes to the log only.
     NotAZip {
         /// What was wrong.
@@ -240,31 +321,14 @@ pub enum Refusal {
     InvalidPrincipal,
     /// `FunctionUrlAuthType` with another action than that of URLs.
     UrlAuthTypeOfOtherAction,
-    /// AddPermission under an id that the policy has.
-    StatementExists {
-        /// The id.
-        sid: String,
-    },
     /// AddPermission of a resource without policy: the caller's `RevisionId` is not the current one.
     PolicyRevisionMismatch,
-    /// A policy beyond its limit.
-    PolicyTooLarge {
-        /// What it would have.
-        bytes: usize,
-    },
     /// GetPolicy where there is none, or nothing that could have one.
-    NoPolicy,
+    NoSuchResource,
     /// RemovePermission of a function that does not exist.
     NoPolicyFound {
         /// The function's ARN.
         arn: String,
-    },
-    /// RemovePermission of a resource without policy.
-    NoPolicyAssociated,
-    /// RemovePermission of a statement that the policy does not have.
-    StatementNotFound {
-        /// The id.
-        sid: String,
     },
     /// No such function, version or alias, where the text does not name it.
     FunctionDoesNotExist,

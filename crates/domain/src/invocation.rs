@@ -38,7 +38,7 @@ impl Outcome {
             Failure::TimedOut(allowed) => {
                 platform(format!("Task timed out after {:.2} seconds", allowed.as_secs_f64()))
             }
-            Failure::InvalidEntrypoint(text) => platform(text.clone()),
+            Failure::InvalidEntrypoint(text) | Failure::Extension { text, .. } => platform(text.clone()),
             Failure::ResponseTruncated => platform("Response was truncated".to_owned()),
             Failure::ResponseTooLarge => {
                 let text = format!(

@@ -10,6 +10,7 @@ pub mod environment;
 pub mod error;
 pub mod function;
 pub mod invocation;
+pub mod layer;
 pub mod limits;
 pub mod lineage;
 pub mod log;

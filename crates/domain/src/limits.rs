@@ -19,6 +19,12 @@ pub const CODE_REQUEST_BYTES: usize = 70_167_211;
 pub const ZIPPED_BYTES: u64 = 52_428_800;
 /// Bytes of a function's code and layers, unpacked (recorded: `test_oversized_unzipped_lambda`).
 pub const UNZIPPED_BYTES: u64 = 262_144_000;
+/// Layers of one function (LocalStack: `test_layer_function_quota_exception`).
+pub const LAYERS: usize = 5;
+/// Characters in a layer's bare name (service model, `LayerNameOrArn`).
+pub const LAYER_NAME_CHARS: usize = 140;
+/// Bytes of the policy of a function or of a layer version.
+pub const POLICY_BYTES: usize = 20_480;
 /// Entries of a zip. AWS publishes no number; this bounds the work that one request can cause.
 pub const ZIP_ENTRIES: usize = 100_000;
 /// Bytes of a function's environment variables as JSON (recorded: `test_large_environment_variables_fails`).
@@ -48,8 +54,6 @@ pub const STORAGE_MB_DEFAULT: u32 = 512;
 /// See [`STORAGE_MB_DEFAULT`].
 pub const STORAGE_MB_MAX: u32 = 10_240;
 
-/// Bytes of a resource policy as it is shown.
-pub const POLICY_BYTES: usize = 20_480;
 /// How often a chain of invocations passes one function before it is stopped (AWS developer guide,
 /// invocation-recursion: "approximately 16 times").
 pub const LOOP_PASSES: u32 = 16;
@@ -62,3 +66,6 @@ pub const CODE_STORAGE_BYTES: u64 = 80_530_636_800;
 pub const ACCOUNT_CONCURRENCY: u32 = 1_000;
 /// Items that a listing returns by default, and at most (API reference, `ListFunctions`).
 pub const PAGE_ITEMS: u32 = 50;
+
+/// Extensions of a function, external and internal (source of AWS's runtime interface emulator).
+pub const EXTENSIONS: usize = 10;

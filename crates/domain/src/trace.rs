@@ -2,30 +2,41 @@
 //!
 //! Never here: spans, and where they are sent.
 
+use std::collections::HashSet;
 use std::fmt;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::function::Tracing;
 use crate::lineage::Lineage;
+use crate::names::FunctionName;
 
 /// A trace header. Fields that nobody here understands (`Lineage`, `Self`) are kept as they came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TraceHeader {
     root: String,
     parent: Option<String>,
-    sampled: bool,
+    /// `None`: whoever comes next decides.
+    sampled: Option<bool>,
     rest: Vec<String>,
 }
 
 impl TraceHeader {
     /// Reads a caller's header, keys in either case; `None` where it has no usable root.
     pub fn parse(text: &str) -> Option<Self> {
-        let mut header = Self { root: String::new(), parent: None, sampled: false, rest: Vec::new() };
+        let mut header = Self { root: String::new(), parent: None, sampled: None, rest: Vec::new() };
         for field in text.split(';').map(str::trim).filter(|field| !field.is_empty()) {
             match field.split_once('=') {
                 Some((key, value)) if key.eq_ignore_ascii_case("root") => value.clone_into(&mut header.root),
                 Some((key, value)) if key.eq_ignore_ascii_case("parent") => header.parent = Some(value.to_owned()),
-                Some((key, value)) if key.eq_ignore_ascii_case("sampled") => header.sampled = value == "1",
+                Some((key, value)) if key.eq_ignore_ascii_case("sampled") => {
+                    header.sampled = match value {
+                        "1" => Some(true),
+                        "0" => Some(false),
+                        _ => None,
+                    };
+                }
                 _ => header.rest.push(field.to_owned()),
             }
         }
@@ -38,7 +49,7 @@ impl TraceHeader {
     pub fn new_root(now: Timestamp, random: u128) -> Self {
         let seconds = now.as_second() & 0xffff_ffff;
         let root = format!("1-{seconds:08x}-{:024x}", random & 0xffff_ffff_ffff_ffff_ffff_ffff);
-        Self { root, parent: None, sampled: false, rest: Vec::new() }
+        Self { root, parent: None, sampled: None, rest: Vec::new() }
     }
 
     /// The header as the function and the caller see it: same root, the invocation's own segment as parent.
@@ -57,6 +68,53 @@ impl TraceHeader {
         self.rest.push(format!("Lineage={lineage}"));
         self
     }
+
+    /// `1-…`, the same for all that belongs together.
+    pub fn root(&self) -> &str {
+        &self.root
+    }
+
+    /// The segment that all below belongs to: in the header of an invocation, its own.
+    pub fn parent(&self) -> Option<&str> {
+        self.parent.as_deref()
+    }
+
+    /// Whether it is traced; `false` where nobody has decided.
+    pub fn is_sampled(&self) -> bool {
+        self.sampled == Some(true)
+    }
+
+    /// The header once it is decided whether the invocation is traced: the caller's word holds; else a function that
+    /// is traced actively lets chance decide, and any other is not traced (AWS developer guide, services-xray).
+    #[must_use]
+    pub fn decided(mut self, tracing: Tracing, chance: impl FnOnce() -> bool) -> Self {
+        self.sampled = self.sampled.or_else(|| Some(tracing == Tracing::Active && chance()));
+        self
+    }
+}
+
+/// Which invocations of functions that are traced actively are traced where the caller says nothing: the first of each
+/// function in each second, and 5 % of the others (AWS developer guide, services-xray).
+#[derive(Debug, Default)]
+pub struct Sampling {
+    second: u64,
+    /// What has had its first in that second.
+    begun: HashSet<FunctionName>,
+}
+
+impl Sampling {
+    /// Decides on one invocation. `roll` is evenly distributed over all its values.
+    pub fn decide(&mut self, function: &FunctionName, elapsed: Duration, roll: u64) -> bool {
+        if self.second != elapsed.as_secs() {
+            self.second = elapsed.as_secs();
+            self.begun.clear();
+        }
+        if !self.begun.contains(function) {
+            self.begun.insert(function.clone());
+            return true;
+        }
+        roll < u64::MAX / 20
+    }
 }
 
 impl fmt::Display for TraceHeader {
@@ -65,7 +123,7 @@ impl fmt::Display for TraceHeader {
         if let Some(parent) = &self.parent {
             write!(f, ";Parent={parent}")?;
         }
-        write!(f, ";Sampled={}", u8::from(self.sampled))?;
+        write!(f, ";Sampled={}", u8::from(self.is_sampled()))?;
         self.rest.iter().try_for_each(|field| write!(f, ";{field}"))
     }
 }
@@ -92,6 +150,39 @@ mod tests {
         let header = TraceHeader::parse("Root=1-a-b;lineage=1:38a5ab94:0;Self=1-c-d;Sampled=0").unwrap();
         let lineage = Lineage::of_header(Some("Lineage=1:38a5ab94:1"));
         assert_eq!(header.with_lineage(&lineage).to_string(), "Root=1-a-b;Sampled=0;Self=1-c-d;Lineage=1:38a5ab94:1");
+    }
+
+    #[test]
+    fn the_callers_word_on_sampling_holds() {
+        let cases = [
+            (";Sampled=1", Tracing::PassThrough, false, true),
+            (";Sampled=1", Tracing::Active, false, true),
+            (";Sampled=0", Tracing::Active, true, false),
+            (";Sampled=?", Tracing::Active, true, true),
+            ("", Tracing::Active, true, true),
+            ("", Tracing::Active, false, false),
+            ("", Tracing::PassThrough, true, false),
+        ];
+        for (said, tracing, chance, expected) in cases {
+            let header = TraceHeader::parse(&format!("Root=1-a-b{said}")).unwrap().decided(tracing, || chance);
+            assert_eq!(header.is_sampled(), expected, "{said} {tracing:?} {chance}");
+            assert_eq!(header.to_string(), format!("Root=1-a-b;Sampled={}", u8::from(expected)));
+        }
+    }
+
+    #[test]
+    fn one_in_each_second_and_five_percent_of_the_rest() {
+        let [one, other] = ["one", "other"].map(|name| FunctionName::parse(name).unwrap());
+        let mut sampling = Sampling::default();
+        for second in [0, 1, 7] {
+            let at = Duration::from_millis(second * 1_000 + 300);
+            assert!(sampling.decide(&one, at, u64::MAX));
+            assert!(!sampling.decide(&one, at, u64::MAX));
+            assert!(sampling.decide(&other, at, u64::MAX), "each function for itself");
+        }
+        let at = Duration::from_millis(7_900);
+        let rolls = (0..10_000_u64).map(|n| n * (u64::MAX / 10_000) + 10_000);
+        assert_eq!(rolls.filter(|roll| sampling.decide(&one, at, *roll)).count(), 500);
     }
 
     #[test]

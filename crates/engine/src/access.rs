@@ -5,6 +5,7 @@
 
 use domain::Refusal;
 use domain::arn::{FunctionArn, Home};
+use domain::layer::LayerArn;
 
 /// Who calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +83,22 @@ pub enum Action {
     GetRuntimeManagementConfig,
     /// `lambda:PutRuntimeManagementConfig`
     PutRuntimeManagementConfig,
+    /// `lambda:PublishLayerVersion`
+    PublishLayerVersion,
+    /// `lambda:GetLayerVersion`
+    GetLayerVersion,
+    /// `lambda:ListLayers`
+    ListLayers,
+    /// `lambda:ListLayerVersions`
+    ListLayerVersions,
+    /// `lambda:DeleteLayerVersion`
+    DeleteLayerVersion,
+    /// `lambda:AddLayerVersionPermission`
+    AddLayerVersionPermission,
+    /// `lambda:RemoveLayerVersionPermission`
+    RemoveLayerVersionPermission,
+    /// `lambda:GetLayerVersionPolicy`
+    GetLayerVersionPolicy,
 }
 
 /// Judges one call on one function.
@@ -91,6 +108,19 @@ pub enum Action {
 pub fn check(home: &Home, caller: &Caller, action: Action, resource: &FunctionArn) -> Result<(), Refusal> {
     let (Caller::Anyone, _) = (caller, action);
     if resource.account() == &*home.account { Ok(()) } else { Err(Refusal::OtherAccount) }
+}
+
+/// Judges one call on one layer; `arn` is what a refusal names, with the version where there is one.
+///
+/// # Errors
+/// The caller may not.
+pub fn check_layer(home: &Home, caller: &Caller, action: Action, layer: &LayerArn, arn: String) -> Result<(), Refusal> {
+    let Caller::Anyone = caller;
+    if layer.is_of_another_account(home) {
+        let account = home.account.to_string();
+        return Err(Refusal::LayerOfAnotherAccount { arn, action: format!("{action:?}"), account });
+    }
+    Ok(())
 }
 
 /// Judges one call that names no function.

@@ -3,7 +3,7 @@
 //! Never here: retries, queueing, wire types.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,9 +13,9 @@ use domain::environment::{Failure, InitEnd, Readiness};
 use domain::function::Function;
 use domain::invocation::{self, Outcome};
 use domain::lineage::Lineage;
-use domain::log::{self, InitPhase, Report, Status};
+use domain::log::{InitPhase, InitStart, Initialization, Record, Report, RuntimeDone, Span, Status};
 use domain::names::{RequestId, Version};
-use domain::trace::TraceHeader;
+use domain::trace::{Sampling, TraceHeader};
 use domain::{Error, Fault, Refusal, limits, payload};
 use tokio::sync::oneshot;
 
@@ -24,7 +24,7 @@ use crate::admission::{Admission, Lease};
 use crate::catalog::{Catalog, Deployed, Serving};
 use crate::environments::{CheckedOut, Environments};
 use crate::pool::Member;
-use crate::ports::{Answer, Clock, Dice, Event, Metric, Output, Sandbox, Telemetry};
+use crate::ports::{Answer, Clock, Dice, Event, Metric, Sandbox, Telemetry};
 use crate::{resolve, tasks};
 
 /// Payloads from this size on are checked on a thread of their own: smaller ones cost less than the hand-over.
@@ -70,6 +70,7 @@ pub struct Invoker {
     telemetry: Arc<dyn Telemetry>,
     clock: Arc<dyn Clock>,
     dice: Arc<dyn Dice>,
+    sampling: Mutex<Sampling>,
 }
 
 impl Invoker {
@@ -80,7 +81,8 @@ impl Invoker {
         (sandbox, telemetry): (Arc<dyn Sandbox>, Arc<dyn Telemetry>),
         (clock, dice): (Arc<dyn Clock>, Arc<dyn Dice>),
     ) -> Arc<Self> {
-        Arc::new(Self { home, catalog, admission, environments, sandbox, telemetry, clock, dice })
+        let sampling = Mutex::default();
+        Arc::new(Self { home, catalog, admission, environments, sandbox, telemetry, clock, dice, sampling })
     }
 
     /// The checks of an invocation, in AWS's order as far as it is known.
@@ -120,8 +122,7 @@ impl Invoker {
     /// failed is no error.
     pub async fn invoke(self: &Arc<Self>, caller: &Caller, ask: Ask) -> Result<Answered, Error> {
         let Judged { version, payload, client_context, lineage } = self.judge(caller, &ask).await?;
-        let trace = ask.trace.as_deref().and_then(TraceHeader::parse);
-        let trace = trace.unwrap_or_else(|| TraceHeader::new_root(self.clock.now(), self.dice.uuid().as_u128()));
+        let trace = self.trace(ask.trace.as_deref(), &version.function).with_lineage(&lineage);
         let serving = version.serving;
         let lease = self.admission.lease().inspect_err(|_| {
             self.telemetry.count(Metric::Throttles, &serving.function.arn.name);
@@ -135,7 +136,8 @@ impl Invoker {
             request_id: ask.request_id,
             payload,
             client_context,
-            trace: trace.with_parent(self.dice.bits()).with_lineage(&lineage).to_string(),
+            trace: trace.to_string(),
+            sampled: Some(trace).filter(TraceHeader::is_sampled),
             tail: ask.tail,
             serving,
             _lease: lease,
@@ -154,6 +156,17 @@ impl Invoker {
     /// What concurrency is judged by.
     pub fn limits(&self) -> Limits {
         self.admission.limits()
+    }
+
+    /// The trace header of an invocation: the caller's where there is one, with a segment of its own.
+    fn trace(&self, given: Option<&str>, function: &Function) -> TraceHeader {
+        let trace = given.and_then(TraceHeader::parse);
+        let trace = trace.unwrap_or_else(|| TraceHeader::new_root(self.clock.now(), self.dice.uuid().as_u128()));
+        let chance = || {
+            let mut sampling = self.sampling.lock().unwrap_or_else(PoisonError::into_inner);
+            sampling.decide(&function.arn.name, self.clock.elapsed(), self.dice.bits())
+        };
+        trace.decided(function.configuration.tracing, chance).with_parent(self.dice.bits())
     }
 
     /// How many invocations run.
@@ -187,6 +200,8 @@ struct Run {
     payload: Bytes,
     client_context: Option<String>,
     trace: String,
+    /// The same, where it is sampled.
+    sampled: Option<TraceHeader>,
     tail: bool,
     _lease: Lease,
 }
@@ -238,17 +253,24 @@ impl Run {
             match member.environment.init(begun + allowed, allowed).await? {
                 InitEnd::Ready => {
                     let init = clock.elapsed().saturating_sub(begun);
+                    self.write_init_end(member, begun, InitPhase::Init, &Status::Success);
                     return Ok(Prepared { init: Some(init), begun: clock.elapsed(), failure: None });
                 }
-                InitEnd::Failed(failure) => self.write_init_report(member, begun, InitPhase::Init, &failure),
+                InitEnd::Failed(failure) => {
+                    self.write_init_end(member, begun, InitPhase::Init, &seen(&failure));
+                    member.environment.recover().await;
+                }
             }
             begun = clock.elapsed();
         }
         let allowed = self.function().configuration.timeout();
         match member.environment.init(begun + allowed, allowed).await? {
-            InitEnd::Ready => Ok(Prepared { init: None, begun, failure: None }),
+            InitEnd::Ready => {
+                self.write_init_end(member, begun, InitPhase::Invoke, &Status::Success);
+                Ok(Prepared { init: None, begun, failure: None })
+            }
             InitEnd::Failed(failure) => {
-                self.write_init_report(member, begun, InitPhase::Invoke, &failure);
+                self.write_init_end(member, begun, InitPhase::Invoke, &seen(&failure));
                 Ok(Prepared { init: None, begun, failure: Some(failure) })
             }
         }
@@ -263,11 +285,16 @@ impl Run {
         if self.tail {
             member.log.keep_tail();
         }
-        member.log.line(log::start(self.request_id, self.function().version).as_bytes());
+        member.log.record(&Record::Start {
+            request_id: self.request_id,
+            version: self.function().version.to_string(),
+            trace: self.sampled.clone(),
+        });
         let answer = match init_failure {
             Some(failure) => Answer::Failed(failure),
             None => member.environment.invoke(self.event(begun)).await,
         };
+        let answered_at = invoker.clock.elapsed();
         let outcome = match &answer {
             Answer::Response(bytes) => Outcome::Answered(bytes.clone()),
             Answer::Failed(failure) => Outcome::of_failure(failure, self.request_id),
@@ -290,21 +317,13 @@ impl Run {
                 settled.err()
             }
         };
-        let status = broken.as_ref().map(|failure| match failure {
-            Failure::TimedOut(_) => Status::Timeout,
-            other => Status::Error(other.error_type().to_owned()),
-        });
         let now = invoker.clock.elapsed();
-        let report = Report {
-            request_id: self.request_id,
-            duration: now.saturating_sub(begun),
-            init,
-            memory_mb: self.function().configuration.memory_mb,
-            memory_used_bytes: member.memory_used_bytes(now),
-            status,
+        let status = match (&broken, &answered.outcome) {
+            (Some(failure), _) => seen(failure),
+            (None, Outcome::FunctionError { error_type, .. }) => Status::Raised(error_type.clone()),
+            (None, Outcome::Answered(_)) => Status::Success,
         };
-        member.log.line(log::end(self.request_id).as_bytes());
-        member.log.line(report.to_string().as_bytes());
+        self.write_end(&mut member, (begun, answered_at, now), init, (status, &answered.outcome));
         let name = &self.function().arn.name;
         invoker.telemetry.count(Metric::Invocations, name);
         if failed || broken.is_some() {
@@ -313,6 +332,10 @@ impl Run {
         if let Some(tell) = tell {
             answered.tail = member.log.take_tail();
             drop(tell.send(Ok(answered)));
+        }
+        if broken.is_some() {
+            // Its time is nobody's: the caller has been told, and the next call waits for no reset.
+            member.environment.recover().await;
         }
         member.readiness = Some(if broken.is_some() { Readiness::Reset } else { Readiness::Ready });
         invoker.environments.give_back(&self.serving, member);
@@ -334,20 +357,74 @@ impl Run {
         }
     }
 
-    fn write_init_start(&self, member: &Member) {
-        let runtime = self.function().configuration.runtime;
-        let version = self.invoker.sandbox.runtime_version(runtime);
-        let arn = runtime_version_arn(&self.invoker.home, runtime);
-        member.log.line(log::init_start(&version, &arn).as_bytes());
+    /// What the log says at the end of an invocation that began, was answered and ended at these moments.
+    fn write_end(
+        &self,
+        member: &mut Member,
+        (begun, answered_at, now): (Duration, Duration, Duration),
+        init: Option<Duration>,
+        (status, outcome): (Status, &Outcome),
+    ) {
+        let request_id = self.request_id;
+        let duration = now.saturating_sub(begun);
+        let (spans, produced_bytes) = match outcome {
+            Outcome::Answered(bytes) => {
+                let ended = self.invoker.clock.now();
+                let span = |name, from: Duration, to: Duration| Span {
+                    name,
+                    start: ended - now.saturating_sub(from),
+                    duration: to.saturating_sub(from),
+                };
+                let spans =
+                    vec![span("responseLatency", begun, answered_at), span("runtimeOverhead", answered_at, now)];
+                (spans, Some(bytes.len() as u64))
+            }
+            Outcome::FunctionError { .. } => (Vec::new(), None),
+        };
+        let trace = self.sampled.clone();
+        let done = RuntimeDone { request_id, status: status.clone(), trace, spans, duration, produced_bytes };
+        member.log.record(&Record::RuntimeDone(done));
+        member.log.record(&Record::End { request_id });
+        let report = Report {
+            request_id,
+            duration,
+            init,
+            memory_mb: self.function().configuration.memory_mb,
+            memory_used_bytes: member.memory_used_bytes(now),
+            trace: self.sampled.clone(),
+            status,
+        };
+        member.log.record(&Record::Report(report));
     }
 
-    fn write_init_report(&self, member: &Member, begun: Duration, phase: InitPhase, failure: &Failure) {
-        let status = match failure {
-            Failure::TimedOut(_) => Status::Timeout,
-            other => Status::Error(other.error_type().to_owned()),
-        };
-        let took = self.invoker.clock.elapsed().saturating_sub(begun);
-        member.log.line(log::init_report(took, phase, &status).as_bytes());
+    fn write_init_start(&self, member: &Member) {
+        let function = self.function();
+        let runtime = function.configuration.runtime;
+        member.log.record(&Record::InitStart(InitStart {
+            initialization: Initialization::OnDemand,
+            phase: InitPhase::Init,
+            runtime_version: self.invoker.sandbox.runtime_version(runtime),
+            runtime_version_arn: runtime_version_arn(&self.invoker.home, runtime),
+            function: function.arn.name.to_string(),
+            version: function.version.to_string(),
+            instance: member.log.source().stream.clone(),
+            memory_mb: function.configuration.memory_mb,
+        }));
+    }
+
+    fn write_init_end(&self, member: &Member, begun: Duration, phase: InitPhase, status: &Status) {
+        let initialization = Initialization::OnDemand;
+        let duration = self.invoker.clock.elapsed().saturating_sub(begun);
+        member.log.record(&Record::InitRuntimeDone { initialization, phase, status: status.clone() });
+        member.log.record(&Record::InitReport { initialization, phase, status: status.clone(), duration });
+    }
+}
+
+/// How the log names a failure that the platform saw.
+fn seen(failure: &Failure) -> Status {
+    match failure {
+        Failure::TimedOut(_) => Status::Timeout,
+        other => Status::Error(other.error_type().to_owned()),
     }
 }
 

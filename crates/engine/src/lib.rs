@@ -5,9 +5,11 @@
 pub mod access;
 pub mod admission;
 pub mod catalog;
+pub mod contents;
 pub mod environments;
 pub mod functions;
 pub mod invoker;
+pub mod layers;
 pub mod pool;
 pub mod ports;
 pub mod resolve;

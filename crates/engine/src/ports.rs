@@ -12,7 +12,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use domain::alias::Alias;
 use domain::environment::{Failure, InitEnd};
-use domain::function::{Digest, Function, Package};
+use domain::function::{Digest, Function, LogFormat, Package};
+use domain::layer::{Layer, LayerName, LayerVersion};
 use domain::names::{AliasName, EnvironmentId, FunctionName, RequestId, RevisionId, VersionNumber};
 use domain::runtime::Runtime;
 use domain::settings::Settings;
@@ -68,6 +69,38 @@ pub trait Records: Send + Sync {
     fn remove(&self, name: FunctionName, expected: RevisionId) -> Wait<'_, Result<bool, Fault>>;
 }
 
+/// Layers, kept. Every call is one serialisable step; when it returns, it is on disk.
+pub trait LayerRecords: Send + Sync {
+    /// Everything there is, once at start; layers without versions, too: their numbers go on.
+    fn load_layers(&self) -> Wait<'_, Result<Vec<Layer>, Fault>>;
+    /// Writes a version under the number after the last that its layer ever had; `false` where that is another.
+    fn insert_layer_version(&self, version: Arc<LayerVersion>) -> Wait<'_, Result<bool, Fault>>;
+    /// Replaces a version; `false` where there is none.
+    fn replace_layer_version(&self, version: Arc<LayerVersion>) -> Wait<'_, Result<bool, Fault>>;
+    /// Removes a version; `false` where there is none.
+    fn remove_layer_version(&self, name: LayerName, number: u64) -> Wait<'_, Result<bool, Fault>>;
+}
+
+/// Where users keep code: S3, or what speaks its language.
+pub trait Objects: Send + Sync {
+    /// An object, whole.
+    ///
+    /// # Errors
+    /// There is none, the caller may not read it, it is larger than `bytes_max`, or nobody answers.
+    fn fetch(&self, object: ObjectName, bytes_max: u64) -> Wait<'_, Result<Bytes, Error>>;
+}
+
+/// Which object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectName {
+    /// The bucket.
+    pub bucket: String,
+    /// The key.
+    pub key: String,
+    /// Its version; the latest where there is none.
+    pub version: Option<String>,
+}
+
 /// Code packages, content-addressed.
 pub trait Packages: Send + Sync {
     /// Keeps a zip and its unpacked form; both are on disk when it returns. The same bytes again cost nothing.
@@ -75,6 +108,10 @@ pub trait Packages: Send + Sync {
     /// # Errors
     /// The zip is refused (not a zip, hostile names, too large), or the disk failed.
     fn keep(&self, zip: Bytes) -> Wait<'_, Result<Kept, Error>>;
+    /// Holds a package that is kept already; `None` where it is not.
+    fn hold(&self, package: Package) -> Wait<'_, Result<Option<Kept>, Fault>>;
+    /// Bytes of all files of a package, unpacked; of one that is not there: an error.
+    fn unpacked_bytes(&self, digest: Digest) -> Wait<'_, Result<u64, Fault>>;
     /// The zip as it was given; `None` where there is none.
     fn zip(&self, digest: Digest) -> Wait<'_, Result<Option<Bytes>, Fault>>;
     /// The folder with the unpacked code, to be mounted or used as `/var/task`.
@@ -128,6 +165,10 @@ pub struct EnvironmentSpec {
     pub runtime: Runtime,
     /// The unpacked code.
     pub code: PathBuf,
+    /// The unpacked layers, merged into `/opt`; a later one covers an earlier one.
+    pub layers: Vec<PathBuf>,
+    /// The account that the function belongs to.
+    pub account: String,
     /// MB of memory configured.
     pub memory_mb: u32,
     /// MB of `/tmp`.
@@ -144,6 +185,12 @@ pub struct EnvironmentSpec {
 pub trait Output: Send + Sync {
     /// One line of the function's standard output or error.
     fn line(&self, line: &[u8]);
+    /// One line of an external extension's.
+    fn extension_line(&self, line: &[u8]) {
+        self.line(line);
+    }
+    /// What the sandbox has to say of extensions.
+    fn record(&self, record: &domain::log::Record);
 }
 
 /// One execution environment. Its calls come one at a time.
@@ -157,6 +204,13 @@ pub trait Environment: Send + Sync + std::fmt::Debug {
     fn invoke(&self, event: Event) -> Wait<'_, Answer>;
     /// Waits until the runtime asks for its next event; its time is still that of the last event.
     fn settle(&self) -> Wait<'_, Result<(), Failure>>;
+    /// After an initialisation or an invocation that failed: ends what is left of it. Extensions hear of it and have
+    /// their time to end; done when it returns. Where nobody calls it, the next [`Environment::init`] does the same.
+    fn recover(&self) -> Wait<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+    /// The platform has said something of this environment, of which its extensions may want to hear.
+    fn observe(&self, _at: Timestamp, _record: &domain::log::Record) {}
     /// Whether the runtime is alive and waits for an event.
     fn is_ready(&self) -> bool;
     /// The most memory that it has used so far.
@@ -230,6 +284,8 @@ pub struct LogSource {
     pub group: String,
     /// One per environment.
     pub stream: String,
+    /// What the platform's lines are written in.
+    pub format: LogFormat,
 }
 
 /// What is counted, named as AWS names it in CloudWatch where AWS has it.

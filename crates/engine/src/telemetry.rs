@@ -3,24 +3,60 @@
 //!
 //! Never here: where lines are kept.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
-use domain::log::Tail;
+use domain::function::{LogFormat, LogLevel, Logging};
+use domain::log::{self, Record, Tail};
+use jiff::Timestamp;
 
-use crate::ports::{Clock, LogSource, Output, Telemetry};
+use crate::ports::{Clock, Environment, LogSource, Output, Telemetry};
 
 /// One environment's log.
 pub struct EnvironmentLog {
     source: LogSource,
+    /// The least levels of a log in JSON.
+    application_level: LogLevel,
+    system_level: LogLevel,
     telemetry: Arc<dyn Telemetry>,
     clock: Arc<dyn Clock>,
     tail: Mutex<Option<Tail>>,
+    /// Whose log it is: its extensions may want to hear of what the platform says.
+    environment: OnceLock<Weak<dyn Environment>>,
 }
 
 impl EnvironmentLog {
     /// The log of a new environment.
-    pub fn new(source: LogSource, telemetry: Arc<dyn Telemetry>, clock: Arc<dyn Clock>) -> Self {
-        Self { source, telemetry, clock, tail: Mutex::new(None) }
+    pub fn new(source: LogSource, logging: &Logging, (telemetry, clock): (Arc<dyn Telemetry>, Arc<dyn Clock>)) -> Self {
+        let application_level = match source.format {
+            LogFormat::Json => logging.application_level.unwrap_or(LogLevel::Info),
+            LogFormat::Text => LogLevel::Trace,
+        };
+        let system_level = logging.system_level.unwrap_or(LogLevel::Info);
+        Self {
+            source,
+            application_level,
+            system_level,
+            telemetry,
+            clock,
+            tail: Mutex::new(None),
+            environment: OnceLock::new(),
+        }
+    }
+
+    /// Whose log it is.
+    pub fn belongs_to(&self, environment: &Arc<dyn Environment>) {
+        let _ = self.environment.set(Arc::downgrade(environment));
+    }
+
+    /// Writes what the platform has to say, as far as the function's format and level let it.
+    pub fn record(&self, record: &Record) {
+        let now = self.clock.now();
+        if let Some(environment) = self.environment.get().and_then(Weak::upgrade) {
+            environment.observe(now, record);
+        }
+        if let Some(line) = record.line(now, self.source.format, self.system_level) {
+            self.write(now, line.as_bytes());
+        }
     }
 
     /// The name of its stream.
@@ -37,14 +73,29 @@ impl EnvironmentLog {
     pub fn take_tail(&self) -> Option<Vec<u8>> {
         self.tail.lock().unwrap_or_else(PoisonError::into_inner).take().map(|mut tail| tail.take())
     }
+
+    fn write(&self, now: Timestamp, line: &[u8]) {
+        if let Some(tail) = self.tail.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            tail.push(line);
+        }
+        self.telemetry.log(&self.source, now, line);
+    }
 }
 
 impl Output for EnvironmentLog {
     fn line(&self, line: &[u8]) {
-        if let Some(tail) = self.tail.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
-            tail.push(line);
+        if log::is_kept(line, self.application_level) {
+            self.write(self.clock.now(), line);
         }
-        self.telemetry.log(&self.source, self.clock.now(), line);
+    }
+
+    fn extension_line(&self, line: &[u8]) {
+        // The application's level is not theirs.
+        self.write(self.clock.now(), line);
+    }
+
+    fn record(&self, record: &Record) {
+        self.record(record);
     }
 }
 

@@ -3,33 +3,51 @@
 //! Never here: when to use it, and what a failure means to the caller.
 
 use std::collections::BTreeSet;
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use domain::Fault;
-use domain::environment::{Exit, Failure, InitEnd};
+use domain::environment::{Exit, ExtensionError, Failure, InitEnd};
+use domain::function::LogFormat;
+use domain::limits;
+use domain::log::{Record, Writer};
 use engine::ports::{self, Answer, EnvironmentSpec, Event, Output, Wait};
 use engine::tasks::{self, Task};
+use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::folders;
+use crate::freeze::Rest;
 use crate::launcher::client::{Init, LaunchError, Lifetime, Spawner};
-use crate::launcher::protocol::{Order, Places, Told};
-use crate::launcher::view_keep;
+use crate::launcher::protocol::{Deed, Order, Places, Told};
+use crate::launcher::{OVERLAY, view_keep};
+use crate::layers::Merged;
 use crate::memory::RuntimeMemory;
 use crate::output::OutputPipe;
+use crate::runtime_api::extension_routes::ExtensionApi;
+use crate::runtime_api::extensions::{Extensions, Facts, Reason};
 use crate::runtime_api::{self, conversation::Conversation, conversation::Settling};
 use crate::runtimes::Interpreter;
 use crate::sandbox::Shared;
 use crate::start::{self, Paths};
+use crate::telemetry::{Overheard, Telemetry};
 
+/// Bytes of the paths of layers that can be laid over one another: mount(2) takes a page, in which each byte may need an
+/// escape.
+const OVERLAY_BYTES_MAX: usize = 3_500;
 /// How long a runtime that has reported a failed initialisation may take to exit by itself.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How long an init may take to end everything before it is killed itself.
 const RESET_LIMIT: Duration = Duration::from_secs(2);
+/// What a function with external extensions may take to end: 30 percent of it are the runtime's, the rest is theirs
+/// (AWS developer guide, lambda-runtime-environment; source of AWS's runtime interface emulator, `rapid/shutdown.go`).
+const SHUTDOWN_EXTERNAL: Duration = Duration::from_secs(2);
+const SHUTDOWN_RUNTIME: Duration = Duration::from_millis(600);
+/// What one with internal extensions only may take (the same page).
+const SHUTDOWN_INTERNAL: Duration = Duration::from_millis(500);
 /// How long ending may take altogether, before the folder is removed anyway: a process that the kernel holds.
 pub(crate) const STOP_LIMIT: Duration = Duration::from_secs(10);
 
@@ -38,6 +56,7 @@ pub(crate) struct Environment {
     shared: Arc<Shared>,
     spec: EnvironmentSpec,
     output: Arc<dyn Output>,
+    telemetry: Arc<Telemetry>,
     folder: PathBuf,
     /// Held only by `init`, `stop` and a reset, which come one at a time.
     place: tokio::sync::Mutex<Option<Place>>,
@@ -58,6 +77,8 @@ pub(crate) enum EnvironmentError {
     Resources { doing: &'static str, source: std::io::Error },
     #[error(transparent)]
     Launch(#[from] LaunchError),
+    #[error("put the layers together")]
+    Layers { source: Fault },
     #[error("{remedy}")]
     Interpreter { remedy: String },
 }
@@ -71,17 +92,23 @@ struct Place {
     listener: Task<()>,
     paths: Paths,
     has_namespace: bool,
+    /// What its `/opt` is made of, where that was made for it.
+    _layers: Option<Arc<Merged>>,
 }
 
 /// What an init says in answer to an order.
-type Reply = (Told, Vec<std::os::fd::OwnedFd>);
+type Reply = (Told, Vec<OwnedFd>);
 
 /// A runtime process, and the news that it is ready.
 type Started = (Arc<Process>, oneshot::Receiver<Result<(), Failure>>);
 
 /// The runtime process of the moment.
 #[derive(Default)]
-struct Current(Mutex<Option<Arc<Process>>>);
+struct Current {
+    process: Mutex<Option<Arc<Process>>>,
+    /// One that is still there after a failure, because extensions are to hear of it.
+    failing: Mutex<Option<(Arc<Process>, Reason)>>,
+}
 
 struct Process {
     serial: u32,
@@ -91,27 +118,46 @@ struct Process {
     /// Without whom it ends.
     init: Arc<Init>,
     spawner: Arc<Spawner>,
+    extensions: Arc<Extensions>,
+    rest: Arc<Rest>,
     memory: OnceLock<RuntimeMemory>,
     /// Told by the kernel at its end; 0 before.
     peak_bytes: AtomicU64,
     server: Task<()>,
-    pump: Task<()>,
+    /// Readers of what its processes write.
+    pumps: Mutex<Vec<Task<()>>>,
+    /// What the runtime writes into, until it is started.
+    output: Mutex<Option<OwnedFd>>,
+    /// Where the Runtime API is.
+    at: String,
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
         self.server.abort();
-        self.pump.abort();
+        for pump in self.pumps.get_mut().unwrap_or_else(PoisonError::into_inner) {
+            pump.abort();
+        }
     }
 }
 
 impl Current {
     fn get(&self) -> Option<Arc<Process>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.process.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn set(&self, process: Option<Arc<Process>>) -> Option<Arc<Process>> {
-        std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), process)
+        std::mem::replace(&mut *self.process.lock().unwrap_or_else(PoisonError::into_inner), process)
+    }
+
+    fn failing(&self) -> MutexGuard<'_, Option<(Arc<Process>, Reason)>> {
+        self.failing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Those of which an init may tell something.
+    fn find(&self, is_it: impl Fn(&Process) -> bool) -> Option<Arc<Process>> {
+        let failing = self.failing().as_ref().map(|(process, _)| process.clone());
+        self.get().into_iter().chain(failing).find(|process| is_it(process))
     }
 }
 
@@ -126,7 +172,11 @@ impl Environment {
         output: Arc<dyn Output>,
     ) -> Result<Self, EnvironmentError> {
         let folder = shared.folders.environments.join(spec.id.to_string());
+        let is_json =
+            spec.platform_variables.iter().any(|(key, value)| key == "AWS_LAMBDA_LOG_FORMAT" && value == "JSON");
+        let format = if is_json { LogFormat::Json } else { LogFormat::Text };
         let environment = Self {
+            telemetry: Telemetry::new(shared.clock.clone(), format),
             shared,
             spec,
             output,
@@ -163,22 +213,34 @@ impl Environment {
         let code = std::path::absolute(&self.spec.code)
             .map_err(|source| EnvironmentError::Folder { path: self.spec.code.clone(), source })?;
         let kept = interpreter.map(kept).unwrap_or_default();
-        let places = Places { code: code.clone(), clients: client.clone(), storage: self.storage(), kept };
+        let mut places =
+            Places { code: code.clone(), clients: client.clone(), storage: self.storage(), layers: Vec::new(), kept };
         let mut spawner = self.shared.spawner().await?;
-        let init = match spawner.prepare(places.clone()).await {
-            // It, or the init, was killed meanwhile.
-            Err(LaunchError::Socket { .. } | LaunchError::Ended { .. }) => {
-                spawner = self.shared.spawner().await?;
-                spawner.prepare(places).await?
+        let mut merged = self.lay_out_layers(&mut places, spawner.refused.is_none()).await?;
+        let mut is_first = true;
+        let init = loop {
+            match spawner.prepare(places.clone()).await {
+                // It, or the init, was killed meanwhile.
+                Err(LaunchError::Socket { .. } | LaunchError::Ended { .. }) if is_first => {
+                    spawner = self.shared.spawner().await?;
+                }
+                Err(LaunchError::Unprepared { step, source }) if step == OVERLAY && merged.is_none() => {
+                    if !self.shared.overlay_refused.swap(true, Ordering::Relaxed) {
+                        tracing::info!(%source, "the kernel lays no folders over one another; layers are merged instead");
+                    }
+                    merged = self.lay_out_layers(&mut places, false).await?;
+                    continue;
+                }
+                prepared => break prepared?,
             }
-            prepared => prepared?,
+            is_first = false;
         };
         let init = Arc::new(init);
         let has_namespace = spawner.refused.is_none();
         let paths = if has_namespace {
             Paths::own()
         } else {
-            Paths { task: code, runtime: client, storage: Some(self.storage()) }
+            Paths { task: code, runtime: client, storage: Some(self.storage()), opt: places.layers.pop() }
         };
         let number = self.places.fetch_add(1, Ordering::Relaxed);
         let (tell, replies) = mpsc::channel(4);
@@ -186,10 +248,34 @@ impl Environment {
             "listening to an environment",
             listen(init.clone(), spawner.lifetime(), tell, (self.current.clone(), number), has_namespace),
         );
-        Ok(Place { number, init, spawner, replies, listener, paths, has_namespace })
+        Ok(Place { number, init, spawner, replies, listener, paths, has_namespace, _layers: merged })
     }
 
-    /// Starts a runtime process in place of the one before.
+    /// Says in which folders the layers are: each in its own where the kernel lays them over one another, else all in
+    /// one, which is merged of several.
+    async fn lay_out_layers(
+        &self,
+        places: &mut Places,
+        can_overlay: bool,
+    ) -> Result<Option<Arc<Merged>>, EnvironmentError> {
+        let absolute = |path: &PathBuf| {
+            std::path::absolute(path).map_err(|source| EnvironmentError::Folder { path: path.clone(), source })
+        };
+        places.layers = self.spec.layers.iter().map(absolute).collect::<Result<_, _>>()?;
+        let bytes: usize = places.layers.iter().map(|path| path.as_os_str().len() * 2).sum();
+        let can_overlay =
+            can_overlay && bytes < OVERLAY_BYTES_MAX && !self.shared.overlay_refused.load(Ordering::Relaxed);
+        if places.layers.len() < 2 || can_overlay {
+            return Ok(None);
+        }
+        let shared = &self.shared;
+        let merged = shared.merging.of(&places.layers, &shared.folders.environments).await;
+        let merged = merged.map_err(|source| EnvironmentError::Layers { source })?;
+        places.layers = vec![merged.path.clone()];
+        Ok(Some(merged))
+    }
+
+    /// Starts what comes first, in place of what was before: the extensions, or where there are none the runtime.
     async fn start_process(
         &self,
         place: &mut Place,
@@ -197,49 +283,141 @@ impl Environment {
     ) -> Result<Result<Started, Failure>, EnvironmentError> {
         let failed = |doing| move |source| EnvironmentError::Resources { doing, source };
         let (listener, at) = runtime_api::bind().await.map_err(failed("bind a port for the Runtime API"))?;
-        let (output, written_to) = OutputPipe::new(self.output.clone()).map_err(failed("make a pipe for output"))?;
+        let (output, written_to) =
+            OutputPipe::new(self.overheard(Writer::Function)).map_err(failed("make a pipe for output"))?;
         let serial = self.serials.fetch_add(1, Ordering::Relaxed);
         let conversation = Conversation::new(output.clone());
-        let server = runtime_api::serve(listener, conversation.clone(), self.shared.clock.clone());
+        // An identifier that was random stays one when others of its bits change.
+        let seed = uuid::Uuid::from_u128(self.spec.id.0.as_u128() ^ (u128::from(serial) << 16));
+        let extensions = Extensions::new(self.facts(), seed);
+        let api = (
+            conversation.clone(),
+            Arc::new(ExtensionApi {
+                extensions: extensions.clone(),
+                telemetry: self.telemetry.clone(),
+                output: self.output.clone(),
+            }),
+        );
+        let server = runtime_api::serve(listener, api, self.shared.clock.clone());
+        self.telemetry.begin();
         let process = Arc::new(Process {
             serial,
             place: place.number,
             conversation,
             init: place.init.clone(),
             spawner: place.spawner.clone(),
+            extensions,
+            rest: Rest::new(place.init.clone()),
             memory: OnceLock::new(),
             peak_bytes: AtomicU64::new(0),
             server: tasks::spawn("serving the Runtime API", server),
-            pump: tasks::spawn("reading a function's output", output.pump()),
+            pumps: Mutex::new(vec![tasks::spawn("reading a function's output", output.pump())]),
+            output: Mutex::new(Some(written_to)),
+            at,
         });
         // Before it runs: it may be ready, or at its end, before we hear that it was started.
         let ready = process.conversation.expect_ready();
         self.current.set(Some(process.clone()));
-        let order = Order::Start(start::start(serial, &self.spec, interpreter, &place.paths, &at));
-        place.init.order(&order, &[written_to.as_fd()]).await?;
-        drop(written_to);
-        loop {
+        let launched = if place.init.extensions.is_empty() {
+            self.start_runtime(place, interpreter, &process).await?
+        } else {
+            self.start_extensions(place, &process).await?
+        };
+        Ok(launched.map(|()| (process, ready)))
+    }
+
+    fn overheard(&self, writer: Writer) -> Arc<dyn Output> {
+        Arc::new(Overheard { log: self.output.clone(), telemetry: self.telemetry.clone(), writer })
+    }
+
+    /// What extensions are told of the function.
+    fn facts(&self) -> Facts {
+        let of = |key: &str| {
+            let found = self.spec.platform_variables.iter().find(|(known, _)| known == key);
+            found.map(|(_, value)| value.clone()).unwrap_or_default()
+        };
+        Facts {
+            name: of("AWS_LAMBDA_FUNCTION_NAME"),
+            version: of("AWS_LAMBDA_FUNCTION_VERSION"),
+            handler: of("_HANDLER"),
+            account: self.spec.account.clone(),
+        }
+    }
+
+    async fn start_runtime(
+        &self,
+        place: &mut Place,
+        interpreter: Option<&Interpreter>,
+        process: &Arc<Process>,
+    ) -> Result<Result<(), Failure>, EnvironmentError> {
+        let start = start::start(process.serial, &self.spec, interpreter, &place.paths, &process.at);
+        let output = process.output.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let descriptors: Vec<_> = output.iter().map(|output| output.as_fd()).collect();
+        // It may end before it is heard of that it was started.
+        process.extensions.runtime_started();
+        place.init.order(&Order::Start(start), &descriptors).await?;
+        drop(descriptors);
+        drop(output);
+        let failure = loop {
             match place.replies.recv().await {
                 Some((Told::Started, descriptors)) => {
                     let _ = process.memory.set(RuntimeMemory::new(descriptors));
-                    return Ok(Ok((process, ready)));
+                    return Ok(Ok(()));
                 }
-                Some((Told::NoProgram, _)) => {
-                    let text = match interpreter {
-                        None => start::no_bootstrap(),
-                        Some(gone) => start::not_executed(&gone.command, &place.paths, libc::ENOENT),
-                    };
-                    return Ok(Err(Failure::InvalidEntrypoint(text)));
-                }
+                Some((Told::NoProgram, _)) => match interpreter {
+                    None => break start::no_bootstrap(),
+                    Some(gone) => break start::not_executed(&gone.command, &place.paths, libc::ENOENT),
+                },
                 Some((Told::NotExecuted { program, errno }, _)) => {
-                    let text = start::not_executed(&program, &place.paths, errno);
-                    return Ok(Err(Failure::InvalidEntrypoint(text)));
+                    break start::not_executed(&program, &place.paths, errno);
                 }
                 // The answer to an order that nobody waited for.
                 Some(_) => {}
                 None => return Err(LaunchError::Ended { who: "init" }.into()),
             }
+        };
+        process.extensions.runtime_ended();
+        Ok(Err(Failure::InvalidEntrypoint(failure)))
+    }
+
+    /// Starts the external extensions, each with an output of its own.
+    async fn start_extensions(
+        &self,
+        place: &mut Place,
+        process: &Arc<Process>,
+    ) -> Result<Result<(), Failure>, EnvironmentError> {
+        let programs = place.init.extensions.clone();
+        for (number, program) in programs.into_iter().enumerate() {
+            let (output, written_to) = OutputPipe::new(self.overheard(Writer::Extension))
+                .map_err(|source| EnvironmentError::Resources { doing: "make a pipe for output", source })?;
+            let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            process.extensions.expect(&name, output.clone());
+            let pump = tasks::spawn("reading an extension's output", output.pump());
+            process.pumps.lock().unwrap_or_else(PoisonError::into_inner).push(pump);
+            let refused = |error_type: &str, text: String| {
+                process.extensions.not_launched(error_type);
+                Ok(Err(Failure::Extension { error: ExtensionError::Launch, text }))
+            };
+            if number >= limits::EXTENSIONS {
+                let text = format!("Extension limit ({}) reached", limits::EXTENSIONS);
+                return refused("TooManyExtensions", text);
+            }
+            let start = start::extension(process.serial, &self.spec, program, &process.at);
+            let number = u32::try_from(number).unwrap_or(u32::MAX);
+            place.init.order(&Order::StartExtension { number, start }, &[written_to.as_fd()]).await?;
+            loop {
+                match place.replies.recv().await {
+                    Some((Told::ExtensionStarted, _)) => break,
+                    Some((Told::NotExecuted { program, errno }, _)) => {
+                        let error_type = if errno == libc::EACCES { "PermissionDenied" } else { "UnknownError" };
+                        return refused(error_type, start::not_executed(&program, &place.paths, errno));
+                    }
+                    Some(_) => {}
+                    None => return Err(LaunchError::Ended { who: "init" }.into()),
+                }
+            }
         }
+        Ok(Ok(()))
     }
 
     /// Whatever it waits for, the environment's end is not made to wait for it: what is half done `end` takes away.
@@ -254,6 +432,7 @@ impl Environment {
     async fn init_unless_stopped(&self, deadline: Duration, allowed: Duration) -> Result<InitEnd, EnvironmentError> {
         let interpreter = self.interpreter().await?;
         let mut place = self.place.lock().await;
+        self.finish_failing(&mut place).await;
         self.take_current();
         let clock = &self.shared.clock;
         let started = tokio::select! {
@@ -270,22 +449,24 @@ impl Environment {
         let (process, ready) = match started {
             Ok(started) => started,
             Err(failure) => {
-                if let Some(process) = self.take_current() {
-                    process.conversation.end(&failure);
+                if let Some(process) = self.current.get() {
+                    self.tell_of(&process.extensions);
                 }
+                self.fail(&mut place, &failure).await;
                 return Ok(InitEnd::Failed(failure));
             }
         };
         let failure = tokio::select! {
             biased;
-            ready = ready => match ready {
-                Ok(Ok(())) => {
+            ready = self.get_ready(&mut place, interpreter.as_ref(), &process, ready) => match ready? {
+                Ok(()) => {
+                    self.tell_of(&process.extensions);
                     // Should the first invocation be the last, this is what is known.
                     self.note_memory(&process);
+                    process.rest.idle(&self.shared.freezer);
                     return Ok(InitEnd::Ready);
                 }
-                Ok(Err(failure)) => failure,
-                Err(_) => KILLED,
+                Err(failure) => failure,
             },
             () = clock.wake_at(deadline) => Failure::TimedOut(allowed),
         };
@@ -298,9 +479,43 @@ impl Environment {
                 () = clock.wake_at(until) => {}
             }
         }
+        self.tell_of(&process.extensions);
         drop(process);
-        self.reset(&mut place, &failure).await;
+        self.fail(&mut place, &failure).await;
         Ok(InitEnd::Failed(failure))
+    }
+
+    /// At the end of an initialisation: what became of each extension.
+    fn tell_of(&self, extensions: &Extensions) {
+        if extensions.any() {
+            extensions.statuses().iter().for_each(|status| self.output.record(status));
+        }
+        self.telemetry.close();
+    }
+
+    /// Waits until the external extensions have registered, starts the runtime, and waits until it is ready and every
+    /// extension has asked for its first event.
+    async fn get_ready(
+        &self,
+        place: &mut Option<Place>,
+        interpreter: Option<&Interpreter>,
+        process: &Arc<Process>,
+        ready: oneshot::Receiver<Result<(), Failure>>,
+    ) -> Result<Result<(), Failure>, EnvironmentError> {
+        if process.extensions.any_external() {
+            if let Err(failure) = process.extensions.registered().await {
+                return Ok(Err(failure));
+            }
+            let Some(place) = place.as_mut() else { return Ok(Err(KILLED)) };
+            if let Err(failure) = self.start_runtime(place, interpreter, process).await? {
+                return Ok(Err(failure));
+            }
+        }
+        match ready.await {
+            Ok(Ok(())) => Ok(process.extensions.ready().await),
+            Ok(Err(failure)) => Ok(Err(failure)),
+            Err(_) => Ok(Err(KILLED)),
+        }
     }
 
     /// Starts a runtime process where the one before was, or in a new place.
@@ -332,24 +547,28 @@ impl Environment {
         if let Some(process) = self.current.get() {
             self.note_memory(&process);
         }
-        if let Some(standing) = place {
-            let limit = self.shared.clock.wake_at(self.shared.clock.elapsed() + RESET_LIMIT);
-            let done = async {
-                standing.init.order(&Order::Reset, &[]).await.ok()?;
-                loop {
-                    if let (Told::WasReset, _) = standing.replies.recv().await? {
-                        return Some(());
-                    }
-                }
-            };
-            let done = tokio::select! { biased; done = done => done, () = limit => None };
-            if done.is_none() {
-                standing.init.kill(!standing.has_namespace);
-                *place = None;
-            }
-        }
+        self.end_all(place).await;
         if let Some(process) = self.take_current() {
             process.conversation.end(failure);
+        }
+    }
+
+    /// Has the init end everything, or ends it.
+    async fn end_all(&self, place: &mut Option<Place>) {
+        let Some(standing) = place else { return };
+        let limit = self.shared.clock.wake_at(self.shared.clock.elapsed() + RESET_LIMIT);
+        let done = async {
+            standing.init.order(&Order::Reset, &[]).await.ok()?;
+            loop {
+                if let (Told::WasReset, _) = standing.replies.recv().await? {
+                    return Some(());
+                }
+            }
+        };
+        let done = tokio::select! { biased; done = done => done, () = limit => None };
+        if done.is_none() {
+            standing.init.kill(!standing.has_namespace);
+            *place = None;
         }
     }
 
@@ -369,17 +588,85 @@ impl Environment {
     /// Ends whatever runs because of a failure.
     async fn break_off(&self, failure: Failure) -> Failure {
         let mut place = self.place.lock().await;
-        self.reset(&mut place, &failure).await;
+        self.fail(&mut place, &failure).await;
         failure
+    }
+
+    /// Ends whatever runs at once; where there are extensions, which hear of it, [`Environment::recover`] does.
+    async fn fail(&self, place: &mut Option<Place>, failure: &Failure) {
+        let Some(process) = self.current.get().filter(|process| process.extensions.any()) else {
+            return self.reset(place, failure).await;
+        };
+        process.extensions.begin_to_end();
+        process.conversation.end(failure);
+        *self.current.failing() = Some((process, Reason::of(failure)));
+        self.take_current();
+    }
+
+    /// Ends what a failure has left.
+    async fn recover(&self) {
+        let mut place = self.place.lock().await;
+        tokio::select! {
+            biased;
+            () = self.life.wait() => {}
+            () = self.finish_failing(&mut place) => {}
+        }
+    }
+
+    async fn finish_failing(&self, place: &mut Option<Place>) {
+        // It stays where it is until it is done: what is broken off is begun again by whoever comes next.
+        let failing = self.current.failing().clone();
+        let Some((process, reason)) = failing else { return };
+        self.shut_down(&process, reason).await;
+        self.end_all(place).await;
+        process.extensions.all_ended();
+        self.telemetry.end();
+        self.current.failing().take_if(|(failing, _)| Arc::ptr_eq(failing, &process));
+    }
+
+    /// The shutdown phase: the runtime is asked to end, then the extensions; each has its time.
+    async fn shut_down(&self, process: &Process, reason: Reason) {
+        let extensions = &process.extensions;
+        if !extensions.any() {
+            return;
+        }
+        extensions.begin_to_end();
+        process.rest.busy().await;
+        let clock = &self.shared.clock;
+        let begun = clock.elapsed();
+        let is_external = extensions.any_external();
+        let (all, runtime) =
+            if is_external { (SHUTDOWN_EXTERNAL, SHUTDOWN_RUNTIME) } else { (SHUTDOWN_INTERNAL, SHUTDOWN_INTERNAL) };
+        if extensions.has_runtime() {
+            process.init.quietly(Deed::TerminateRuntime).await;
+            tokio::select! {
+                biased;
+                () = extensions.runtime_gone() => {}
+                () = clock.wake_at(begun + runtime) => process.init.quietly(Deed::KillRuntime).await,
+            }
+        }
+        if is_external {
+            self.telemetry.hurry();
+            let left = (begun + all).saturating_sub(clock.elapsed());
+            let deadline_ms = (clock.now() + left).as_millisecond();
+            tokio::select! {
+                biased;
+                () = extensions.shut_down(deadline_ms, reason) => {}
+                () = clock.wake_at(begun + all) => {}
+            }
+        }
     }
 
     async fn invoke(&self, event: Event) -> Answer {
         let Some(process) = self.current.get() else { return Answer::Failed(KILLED) };
         let (deadline, allowed) = (event.deadline, event.allowed);
-        let answer = match process.conversation.invoke(event) {
+        let event = Arc::new(event);
+        process.rest.busy().await;
+        let answer = match process.conversation.invoke(event.clone()) {
             Ok(answer) => answer,
-            Err(failure) => return Answer::Failed(failure),
+            Err(failure) => return Answer::Failed(self.break_off_unless_gone(&process, failure).await),
         };
+        process.extensions.invoke(&event);
         let answer = tokio::select! {
             biased;
             answer = answer => answer.unwrap_or(Answer::Failed(KILLED)),
@@ -389,25 +676,57 @@ impl Environment {
         };
         match answer {
             // An answer that broke off leaves a runtime that goes on with whatever it does.
-            Answer::Failed(failure) if failure.breaks_environment() && !process.conversation.has_ended() => {
-                Answer::Failed(self.break_off(failure).await)
+            Answer::Failed(failure) if failure.breaks_environment() => {
+                Answer::Failed(self.break_off_unless_gone(&process, failure).await)
             }
             answer => answer,
         }
     }
 
+    /// Ends what is left after a failure, if anything is.
+    async fn break_off_unless_gone(&self, process: &Process, failure: Failure) -> Failure {
+        let is_left = !process.conversation.has_ended() || process.extensions.any();
+        let is_current = self.current.get().is_some_and(|current| current.serial == process.serial);
+        if is_left && is_current { self.break_off(failure).await } else { failure }
+    }
+
     async fn settle(&self) -> Result<(), Failure> {
         let Some(process) = self.current.get() else { return Err(KILLED) };
-        let (event, settled) = match process.conversation.settle() {
-            Settling::Done(done) => return done,
-            Settling::Wait(event, settled) => (event, settled),
+        let settled = match process.conversation.settle() {
+            Settling::Done(Ok(())) if !process.extensions.any() => Ok(()),
+            Settling::Done(Err(failure)) => Err(failure),
+            Settling::Done(Ok(())) => match process.extensions.last_event() {
+                Some(event) => self.settle_all(&process, None, &event).await,
+                None => Ok(()),
+            },
+            Settling::Wait(event, settled) => self.settle_all(&process, Some(settled), &event).await,
+        };
+        match settled {
+            Ok(()) => {
+                process.rest.idle(&self.shared.freezer);
+                Ok(())
+            }
+            Err(failure) => Err(self.break_off_unless_gone(&process, failure).await),
+        }
+    }
+
+    /// Waits for the runtime and for every extension that was told of the event, until its deadline.
+    async fn settle_all(
+        &self,
+        process: &Process,
+        runtime: Option<oneshot::Receiver<Result<(), Failure>>>,
+        event: &Event,
+    ) -> Result<(), Failure> {
+        let settled = async {
+            if let Some(runtime) = runtime {
+                runtime.await.unwrap_or(Err(KILLED))?;
+            }
+            if process.extensions.any() { process.extensions.settled().await } else { Ok(()) }
         };
         tokio::select! {
             biased;
-            settled = settled => settled.unwrap_or(Err(KILLED)),
-            () = self.shared.clock.wake_at(event.deadline) => {
-                Err(self.break_off(Failure::TimedOut(event.allowed)).await)
-            }
+            settled = settled => settled,
+            () = self.shared.clock.wake_at(event.deadline) => Err(Failure::TimedOut(event.allowed)),
         }
     }
 
@@ -416,9 +735,16 @@ impl Environment {
             return;
         }
         let place = self.place.lock().await.take();
-        if let Some(process) = self.take_current() {
+        let failing = self.current.failing().clone();
+        if let Some((process, reason)) = failing {
+            self.shut_down(&process, reason).await;
+        }
+        if let Some(process) = self.current.get() {
+            self.shut_down(&process, Reason::Spindown).await;
             process.conversation.end(&KILLED);
         }
+        self.take_current();
+        self.telemetry.end();
         clear(place, self.folder.clone(), self.shared.clone()).await;
     }
 }
@@ -479,9 +805,19 @@ async fn listen(
             Some((Told::Exited { serial, exit, peak_bytes }, _)) => {
                 // What it sent before it ended may have arrived together with this: connections go first.
                 tokio::task::yield_now().await;
-                if let Some(process) = current.get().filter(|process| process.serial == serial) {
+                if let Some(process) = current.find(|process| process.serial == serial) {
                     process.peak_bytes.store(peak_bytes, Ordering::Relaxed);
+                    process.extensions.runtime_ended();
                     process.conversation.end(&Failure::Exited(exit));
+                }
+            }
+            Some((Told::ExtensionExited { serial, number, exit }, _)) => {
+                tokio::task::yield_now().await;
+                if let Some(process) = current.find(|process| process.serial == serial) {
+                    let number = usize::try_from(number).unwrap_or(usize::MAX);
+                    if let Some(failure) = process.extensions.exited(number, exit) {
+                        process.conversation.end(&failure);
+                    }
                 }
             }
             Some(reply) => {
@@ -494,7 +830,8 @@ async fn listen(
     init.kill(!has_namespace);
     init.gone().await;
     drop(replies);
-    if let Some(process) = current.get().filter(|process| process.place == number) {
+    while let Some(process) = current.find(|process| process.place == number && !process.extensions.has_ended()) {
+        process.extensions.all_ended();
         process.conversation.end(&KILLED);
     }
 }
@@ -530,6 +867,14 @@ impl ports::Environment for Environment {
 
     fn settle(&self) -> Wait<'_, Result<(), Failure>> {
         Box::pin(self.settle())
+    }
+
+    fn recover(&self) -> Wait<'_, ()> {
+        Box::pin(self.recover())
+    }
+
+    fn observe(&self, at: Timestamp, record: &Record) {
+        self.telemetry.record(at, record);
     }
 
     fn is_ready(&self) -> bool {

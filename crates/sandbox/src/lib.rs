@@ -8,7 +8,9 @@
 pub mod clients;
 mod environment;
 mod folders;
+mod freeze;
 pub mod launcher;
+mod layers;
 mod memory;
 mod output;
 mod report;
@@ -17,6 +19,7 @@ mod runtimes;
 mod sandbox;
 mod settings;
 mod start;
+mod telemetry;
 
 pub use folders::FoldersError;
 pub use launcher::end_with_us;

@@ -169,6 +169,8 @@ mod tests {
         fn line(&self, line: &[u8]) {
             self.0.lock().unwrap().push(line.to_vec());
         }
+
+        fn record(&self, _: &domain::log::Record) {}
     }
 
     #[track_caller]

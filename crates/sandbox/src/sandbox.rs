@@ -2,6 +2,7 @@
 //!
 //! Never here: the life of one environment.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, MutexGuard, PoisonError, Weak};
 
 use domain::Fault;
@@ -12,8 +13,10 @@ use tokio::sync::Mutex;
 
 use crate::environment::{Environment, STOP_LIMIT};
 use crate::folders::{self, Folders, FoldersError};
+use crate::freeze::Freezer;
 use crate::launcher::client::{LaunchError, Spawner};
 use crate::launcher::protocol::{Configuration, Refused};
+use crate::layers::Merging;
 use crate::memory::MachineMemory;
 use crate::report::{self, FoundRuntime, Report, View};
 use crate::runtimes::{Runtimes, Search, Version};
@@ -62,6 +65,10 @@ pub(crate) struct Shared {
     pub clock: Arc<dyn Clock>,
     pub folders: Folders,
     pub runtimes: Runtimes,
+    pub merging: Merging,
+    /// Whether the kernel has refused to lay folders over one another.
+    pub overlay_refused: AtomicBool,
+    pub freezer: Arc<Freezer>,
     spawner: Mutex<Arc<Spawner>>,
     /// All that live, and some that do no more; `None` when the sandbox is stopped.
     environments: std::sync::Mutex<Option<Vec<Weak<Environment>>>>,
@@ -104,10 +111,13 @@ impl Linux {
         let memory = MachineMemory::new();
         Ok(Self {
             shared: Arc::new(Shared {
+                freezer: Freezer::new(clock.clone()),
                 settings,
                 clock,
                 folders,
                 runtimes,
+                merging: Merging::default(),
+                overlay_refused: AtomicBool::new(false),
                 spawner,
                 environments: std::sync::Mutex::new(Some(Vec::new())),
                 memory,

@@ -23,14 +23,19 @@ pub(crate) struct Paths {
     pub runtime: PathBuf,
     /// `/tmp`, where that is not what it is called.
     pub storage: Option<PathBuf>,
+    /// `/opt`; `None` where there is none of its own.
+    pub opt: Option<PathBuf>,
 }
 
 impl Paths {
     /// As on AWS.
     pub(crate) fn own() -> Self {
-        Self { task: "/var/task".into(), runtime: "/var/runtime".into(), storage: None }
+        Self { task: "/var/task".into(), runtime: "/var/runtime".into(), storage: None, opt: Some("/opt".into()) }
     }
 }
+
+/// Names the folder of the layers where that is not `/opt`.
+const OPT: &str = "LAMBD_OPT";
 
 /// Where AWS looks for the program of an OS-only runtime (AWS developer guide, runtimes-custom).
 const BOOTSTRAPS: &str = "[/var/task/bootstrap /opt/bootstrap]";
@@ -44,10 +49,9 @@ pub(crate) fn no_bootstrap() -> String {
 /// written (observed on AWS: `exec format error`).
 pub(crate) fn not_executed(program: &Path, paths: &Paths, errno: i32) -> String {
     // On real folders the program has another name than on AWS; the text names it as AWS would.
-    let shown = match program.strip_prefix(&paths.task) {
-        Ok(rest) => Path::new("/var/task").join(rest),
-        Err(_) => program.to_owned(),
-    };
+    let below = |folder: &Path, name: &str| program.strip_prefix(folder).ok().map(|rest| Path::new(name).join(rest));
+    let in_opt = || paths.opt.as_deref().and_then(|opt| below(opt, "/opt"));
+    let shown = below(&paths.task, "/var/task").or_else(in_opt).unwrap_or_else(|| program.to_owned());
     let reason = match errno {
         libc::ENOEXEC => "exec format error".to_owned(),
         libc::EACCES => "permission denied".to_owned(),
@@ -72,9 +76,7 @@ pub(crate) fn start(
     let (programs, arguments) = match interpreter {
         None => {
             let mut programs = vec![paths.task.join("bootstrap")];
-            if paths.storage.is_none() {
-                programs.push("/opt/bootstrap".into());
-            }
+            programs.extend(paths.opt.as_ref().map(|opt| opt.join("bootstrap")));
             (programs, Vec::new())
         }
         Some(interpreter) => {
@@ -115,24 +117,59 @@ fn client_arguments(spec: &EnvironmentSpec, interpreter: &Interpreter, paths: &P
     arguments
 }
 
-/// What the user may override.
-fn defaults(spec: &EnvironmentSpec, interpreter: Option<&Interpreter>, paths: &Paths) -> Vec<(String, String)> {
+/// Variables of the runtime that extensions do not get (AWS developer guide, runtimes-extensions-api, "Environment
+/// variables"; source of AWS's runtime interface emulator, `rapidcore/env`). Nor do they get any that begins with `_`.
+const NOT_FOR_EXTENSIONS: [&str; 7] = [
+    "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "AWS_XRAY_CONTEXT_MISSING",
+    "AWS_XRAY_DAEMON_ADDRESS",
+    "LAMBDA_RUNTIME_DIR",
+    "LAMBDA_TASK_ROOT",
+];
+
+/// The start of an external extension.
+pub(crate) fn extension(serial: u32, spec: &EnvironmentSpec, program: PathBuf, runtime_api: &str) -> Start {
+    let paths = Paths::own();
+    let variables = lay_over(owned(common(None, &paths)), &spec.variables, platform(spec, &paths, runtime_api));
+    let seen = variables.into_iter().filter(|(key, _)| !key.starts_with('_') && !NOT_FOR_EXTENSIONS.contains(&&**key));
+    Start {
+        serial,
+        programs: vec![program],
+        arguments: Vec::new(),
+        variables: seen.map(|(key, value)| OsString::from(format!("{key}={value}"))).collect(),
+        folder: "/".into(),
+    }
+}
+
+/// What the user may override, whatever the runtime.
+fn common(interpreter: Option<&Interpreter>, paths: &Paths) -> Vec<(&'static str, String)> {
     let task = paths.task.display();
     let runtime = paths.runtime.display();
-    let mut all = vec![
+    let opt = paths.opt.as_deref().unwrap_or(Path::new("/opt")).display();
+    vec![
         ("LANG", "en_US.UTF-8".to_owned()),
         ("TZ", ":UTC".to_owned()),
-        ("PATH", path(interpreter)),
+        ("PATH", path(interpreter, &format!("{opt}/bin"))),
         (
             "LD_LIBRARY_PATH",
-            format!("/var/lang/lib:/lib64:/usr/lib64:{runtime}:{runtime}/lib:{task}:{task}/lib:/opt/lib"),
+            format!("/var/lang/lib:/lib64:/usr/lib64:{runtime}:{runtime}/lib:{task}:{task}/lib:{opt}/lib"),
         ),
         ("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR".to_owned()),
         // AWS's own address is link-local and nobody's here; this one is where a daemon listens by default.
         ("AWS_XRAY_DAEMON_ADDRESS", "127.0.0.1:2000".to_owned()),
         ("_AWS_XRAY_DAEMON_ADDRESS", "127.0.0.1".to_owned()),
         ("_AWS_XRAY_DAEMON_PORT", "2000".to_owned()),
-    ];
+    ]
+}
+
+/// What the user may override.
+fn defaults(spec: &EnvironmentSpec, interpreter: Option<&Interpreter>, paths: &Paths) -> Vec<(String, String)> {
+    let task = paths.task.display();
+    let runtime = paths.runtime.display();
+    let opt = paths.opt.as_deref().unwrap_or(Path::new("/opt")).display();
+    let mut all = common(interpreter, paths);
     let packages = interpreter.and_then(|interpreter| interpreter.packages.as_ref());
     let with_packages = |mut path: String| {
         if let Some(packages) = packages {
@@ -151,7 +188,7 @@ fn defaults(spec: &EnvironmentSpec, interpreter: Option<&Interpreter>, paths: &P
         Family::Node => {
             let major = spec.runtime.version();
             let path = format!(
-                "/opt/nodejs/node{major}/node_modules:/opt/nodejs/node_modules:{runtime}/node_modules:{runtime}:{task}"
+                "{opt}/nodejs/node{major}/node_modules:{opt}/nodejs/node_modules:{runtime}/node_modules:{runtime}:{task}"
             );
             all.push(("NODE_PATH", with_packages(path)));
         }
@@ -160,12 +197,16 @@ fn defaults(spec: &EnvironmentSpec, interpreter: Option<&Interpreter>, paths: &P
     if let Some(storage) = &paths.storage {
         all.push(("TMPDIR", storage.display().to_string()));
     }
-    all.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+    owned(all)
+}
+
+fn owned(pairs: Vec<(&'static str, String)>) -> Vec<(String, String)> {
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
 /// AWS's, the interpreter's own folder where it is none of these, and where this host may have further programs.
-fn path(interpreter: Option<&Interpreter>) -> String {
-    let mut folders = vec!["/var/lang/bin", "/usr/local/bin", "/usr/bin/", "/bin", "/opt/bin"];
+fn path(interpreter: Option<&Interpreter>, opt: &str) -> String {
+    let mut folders = vec!["/var/lang/bin", "/usr/local/bin", "/usr/bin/", "/bin", opt];
     let own = interpreter.and_then(|interpreter| interpreter.command.parent()).and_then(Path::to_str);
     if let Some(own) = own
         && !folders.iter().any(|folder| folder.trim_end_matches('/') == own)
@@ -182,5 +223,9 @@ fn platform(spec: &EnvironmentSpec, paths: &Paths, runtime_api: &str) -> Vec<(St
     all.push(("AWS_LAMBDA_RUNTIME_API".to_owned(), runtime_api.to_owned()));
     all.push(("LAMBDA_TASK_ROOT".to_owned(), paths.task.display().to_string()));
     all.push(("LAMBDA_RUNTIME_DIR".to_owned(), paths.runtime.display().to_string()));
+    // Where it has another name than on AWS, whoever looks into a layer by its path must be told.
+    if let Some(opt) = paths.opt.as_deref().filter(|opt| *opt != Path::new("/opt")) {
+        all.push((OPT.to_owned(), opt.display().to_string()));
+    }
     all
 }

@@ -1,13 +1,15 @@
-//! What is kept on disk: functions in SQLite, code packages as files named by their content.
+//! What is kept on disk: functions and layers in SQLite, packages as files named by their content, logs as segments.
 //!
 //! Under the data folder: `state.lock`, `state.db` (with `-wal` and `-shm`), `packages/sha256/HEX.zip`,
-//! `packages/tmp/` for what is being written, and `code/HEX/`, the packages unpacked. A call that returned is on disk:
-//! neither `kill -9` nor a power cut takes it back. Never here: a rule; what the time is.
+//! `packages/tmp/` for what is being written, `code/HEX/`, the packages unpacked, and `logs/FUNCTION/NUMBER.log`. A call
+//! that returned is on disk, but for logs: neither `kill -9` nor a power cut takes it back. Never here: a rule; what the time is.
 
 mod error;
 mod folder;
 mod functions;
 mod holds;
+mod layers;
+mod logs;
 mod packages;
 mod schema;
 mod settings;
@@ -23,10 +25,11 @@ use domain::arn::Home;
 pub use crate::error::StoreError;
 use crate::folder::Folder;
 use crate::holds::Holds;
+pub use crate::logs::{LogBounds, LogLine, LogPage, LogPlace, Logs};
 use crate::packages::Shelf;
 use crate::writer::Writer;
 
-/// The engine's state, in one folder that is its own. Implements `Records` and `Packages`.
+/// The engine's state, in one folder that is its own. Implements `Records`, `LayerRecords` and `Packages`.
 #[derive(Debug)]
 pub struct Store {
     // Before the shelf, which holds the folder's lock: the database is closed when the lock goes.

@@ -54,6 +54,32 @@ impl Packages for Store {
         })
     }
 
+    fn hold(&self, package: Package) -> Wait<'_, Result<Option<Kept>, Fault>> {
+        Box::pin(async move {
+            let hold = self.shelf.holds.take(package.digest);
+            // Whoever is putting it out of sight is done then, or sees the hold.
+            let door = Door::open(&self.shelf, package.digest).await;
+            let shelf = self.shelf.clone();
+            let is_there = blocking("looking for a package", move || {
+                let _door = door;
+                shelf.zip_path(package.digest).try_exists()
+            })
+            .await?;
+            match is_there {
+                Ok(is_there) => Ok(is_there.then(|| Kept::new(package, hold))),
+                Err(error) => Err(Fault::new(format!("looking for package {:?}", package.digest), error)),
+            }
+        })
+    }
+
+    fn unpacked_bytes(&self, digest: Digest) -> Wait<'_, Result<u64, Fault>> {
+        let path = self.shelf.code_path(digest);
+        Box::pin(async move {
+            let measured = blocking("measuring a package", move || measure(&path)).await?;
+            measured.map_err(|error| Fault::new(format!("measuring package {digest:?}"), error))
+        })
+    }
+
     fn zip(&self, digest: Digest) -> Wait<'_, Result<Option<Bytes>, Fault>> {
         let shelf = self.shelf.clone();
         Box::pin(async move { blocking("reading a package", move || shelf.zip(digest)).await? })
@@ -107,17 +133,24 @@ impl Packages for Store {
 impl Store {
     /// Unpacks again what functions need and is not there: somebody removed it, or it was never synced.
     pub(crate) async fn restore(&self, functions: Vec<&Function>) -> Result<(), Fault> {
-        let mut needed: HashMap<Digest, &Function> = HashMap::new();
+        let mut needed = HashMap::new();
         for function in functions {
-            needed.entry(function.package.digest).or_insert(function);
+            let layers = function.configuration.layers.iter().map(|layer| layer.package.digest);
+            for digest in std::iter::once(function.package.digest).chain(layers) {
+                needed.entry(digest).or_insert_with(|| function.arn.name.to_string());
+            }
         }
+        self.restore_packages(needed).await
+    }
+
+    /// The same for packages, each with what needs it.
+    pub(crate) async fn restore_packages(&self, needed: HashMap<Digest, String>) -> Result<(), Fault> {
         let shelf = self.shelf.clone();
         let present = blocking("listing the unpacked packages", move || list(&shelf.code)).await??;
-        for (digest, function) in needed {
+        for (digest, name) in needed {
             if present.contains(&digest) {
                 continue;
             }
-            let name = &function.arn.name;
             let door = Door::open(&self.shelf, digest).await;
             let shelf = self.shelf.clone();
             let restored = blocking("unpacking a package again", move || {
@@ -172,8 +205,8 @@ impl Shelf {
 
     async fn keep(self: &Arc<Self>, zip: Bytes) -> Result<Kept, Error> {
         let zip_bytes = zip.len() as u64;
-        if zip_bytes > limits::ZIPPED_BYTES {
-            return Err(Refusal::ZippedTooLarge.into());
+        if zip_bytes > limits::UNZIPPED_BYTES {
+            return Err(Refusal::UnzippedTooLarge.into());
         }
         let room = self.room.clone().acquire_owned().await.expect("never closed");
         let hashed = zip.clone();
@@ -288,6 +321,21 @@ fn list(folder: &Path) -> Result<HashSet<Digest>, Fault> {
         found.extend(digest);
     }
     Ok(found)
+}
+
+/// Bytes of all files below a folder; unpacking bounds how many and how deep.
+fn measure(folder: &Path) -> io::Result<u64> {
+    let mut bytes = 0;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let found = entry.metadata()?;
+        bytes += match () {
+            () if found.is_dir() => measure(&entry.path())?,
+            () if found.is_file() => found.len(),
+            () => 0,
+        };
+    }
+    Ok(bytes)
 }
 
 fn make_folder(path: &Path) -> io::Result<()> {

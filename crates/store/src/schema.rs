@@ -18,8 +18,11 @@ use crate::folder;
 const SQLITE_MIN: i32 = 3_051_003;
 
 /// Grows at the end only: what stands here has run on users' disks.
-const STEPS: &[M<'static>] =
-    &[M::up(include_str!("migrations/001_functions.sql")), M::up(include_str!("migrations/002_versions.sql"))];
+const STEPS: &[M<'static>] = &[
+    M::up(include_str!("migrations/001_functions.sql")),
+    M::up(include_str!("migrations/002_versions.sql")),
+    M::up(include_str!("migrations/003_layers.sql")),
+];
 const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
 
 /// Opens the one connection that writes, making or migrating the database.
@@ -78,12 +81,15 @@ pub(crate) fn open_for_reading(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Whether any version of a function is made of this package.
+/// Whether any version of a function or of a layer is made of this package, or a function has it as one of its layers.
 pub(crate) fn is_used(connection: &Connection, package: Digest) -> rusqlite::Result<bool> {
     connection
         .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM functions WHERE package = ?1)
-                 OR EXISTS (SELECT 1 FROM versions WHERE package = ?1)",
+            r#"SELECT EXISTS (SELECT 1 FROM functions WHERE package = ?1)
+                OR EXISTS (SELECT 1 FROM versions WHERE package = ?1)
+                OR EXISTS (SELECT 1 FROM layer_versions WHERE package = ?1)
+                OR EXISTS (SELECT 1 FROM functions WHERE instr(document, '"layers":[{') > 0 AND instr(document, ?1) > 0)
+                OR EXISTS (SELECT 1 FROM versions WHERE instr(document, '"layers":[{') > 0 AND instr(document, ?1) > 0)"#,
         )?
         .query_row([package.hex()], |row| row.get(0))
 }

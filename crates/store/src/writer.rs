@@ -13,6 +13,8 @@ use domain::function::Digest;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior, params};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::layers::LayerChange;
+
 /// Writes that may wait; who comes then waits to be let in.
 const WAITING_MAX: usize = 1_024;
 /// Writes in one transaction.
@@ -57,6 +59,8 @@ pub(crate) enum Change {
     Replace { expected: String, row: Row, settings: SettingsColumns, versions: Vec<VersionWrite> },
     /// Removes a function, with its versions, if it is at the revision expected.
     Remove { name: String, expected: String },
+    /// See there.
+    Layer(LayerChange),
 }
 
 impl Change {
@@ -70,6 +74,7 @@ impl Change {
                 row.document.len() + settings.document.len() + versions.iter().map(of).sum::<usize>()
             }
             Self::Remove { name, .. } => name.len(),
+            Self::Layer(change) => change.bytes(),
         }
     }
 }
@@ -254,6 +259,7 @@ fn apply(connection: &Connection, change: &Change) -> rusqlite::Result<bool> {
             let mut remove = connection.prepare_cached("DELETE FROM functions WHERE name = ?1 AND revision = ?2")?;
             Ok(remove.execute(params![name, expected])? == 1)
         }
+        Change::Layer(change) => change.apply(connection),
     }
 }
 

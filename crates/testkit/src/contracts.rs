@@ -12,12 +12,13 @@ use domain::function::{
     Change, Configuration, Digest, FileSystem, Function, LayerUse, LogFormat, LogLevel, Logging, Network, NewFunction,
     Package, Tracing,
 };
+use domain::layer::{Layer, LayerName, LayerPolicy, LayerStatement, LayerVersion};
 use domain::limits;
 use domain::names::{AliasName, FunctionName, Qualifier, RevisionId, Version, VersionNumber};
 use domain::runtime::Runtime;
 use domain::settings::{Condition, EventInvokeConfig, Provisioned, RecursiveLoop, Settings, Statement};
 use domain::variables::Variables;
-use engine::ports::{Packages, Record, Records, VersionChange};
+use engine::ports::{LayerRecords, Packages, Record, Records, VersionChange};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -256,9 +257,9 @@ pub async fn packages_contract(records: &dyn Records, packages: &dyn Packages) {
         let refused = packages.keep(bad).await;
         assert!(matches!(refused, Err(Error::Refused(Refusal::NotAZip { .. }))), "{refused:?}");
     }
-    let bytes = usize::try_from(limits::ZIPPED_BYTES).expect("fits") + 1;
+    let bytes = usize::try_from(limits::UNZIPPED_BYTES).expect("fits") + 1;
     let refused = packages.keep(vec![0; bytes].into()).await;
-    assert!(matches!(refused, Err(Error::Refused(Refusal::ZippedTooLarge))), "{refused:?}");
+    assert!(matches!(refused, Err(Error::Refused(Refusal::UnzippedTooLarge))), "{refused:?}");
 
     // Between keeping and the record that needs it, nobody else's tidying removes it, as long as one hold is left.
     drop(same_hold);
@@ -298,4 +299,113 @@ pub async fn packages_contract(records: &dyn Records, packages: &dyn Packages) {
         assert_eq!(packages.zip(digest).await.expect("answers"), None);
         assert!(!packages.folder(digest).exists());
     }
+}
+
+/// A layer version in which every field has a value of its own.
+pub fn layer_version(text: &str, number: u64) -> LayerVersion {
+    LayerVersion {
+        layer: home().layer_arn(&LayerName::parse(text).expect("the test's own name is valid")),
+        number,
+        package: package(21),
+        description: "what is in it, \u{fc}ber\nlines".into(),
+        license: Some("MIT".into()),
+        runtimes: vec!["python3.12".into(), "nodejs22.x".into()],
+        architectures: vec!["x86_64".into()],
+        created_at: Timestamp::new(1_700_000_000, 123_456_789).expect("in range"),
+        policy: None,
+    }
+}
+
+async fn loaded_layers(records: &dyn LayerRecords) -> BTreeMap<String, Layer> {
+    let all = records.load_layers().await.expect("loads");
+    all.into_iter().map(|layer| (layer.arn.name.to_string(), layer)).collect()
+}
+
+/// The contract of [`LayerRecords`], for an implementation without layers.
+pub async fn layer_records_contract(records: &dyn LayerRecords) {
+    assert!(loaded_layers(records).await.is_empty(), "the contract starts with nothing");
+
+    // Numbers go up by one; any other changes nothing.
+    let insert =
+        async |version: &LayerVersion| records.insert_layer_version(Arc::new(version.clone())).await.expect("answers");
+    let first = layer_version("one", 1);
+    for (number, is_next) in [(0, false), (2, false), (1, true), (1, false), (3, false)] {
+        assert_eq!(insert(&layer_version("one", number)).await, is_next, "number {number}");
+    }
+    let bare = LayerVersion {
+        license: None,
+        runtimes: Vec::new(),
+        architectures: Vec::new(),
+        description: String::new(),
+        ..layer_version("one", 2)
+    };
+    assert!(insert(&bare).await && insert(&layer_version("two", 1)).await);
+    let all = loaded_layers(records).await;
+    assert_eq!((&*all["one"].versions[&1], &*all["one"].versions[&2]), (&first, &bare));
+    assert_eq!((all["one"].last, all["two"].last, all.len()), (2, 1, 2));
+
+    // A policy comes and goes.
+    let statement = LayerStatement { id: "s".into(), principal: "*".into(), organization: Some("o-1".into()) };
+    let policy = LayerPolicy { statements: vec![statement], revision: revision(7) };
+    for policy in [Some(policy), None] {
+        let with = LayerVersion { policy, ..first.clone() };
+        assert!(records.replace_layer_version(Arc::new(with.clone())).await.expect("answers"));
+        assert_eq!(*loaded_layers(records).await["one"].versions[&1], with);
+    }
+    assert!(!records.replace_layer_version(Arc::new(layer_version("one", 9))).await.expect("answers"));
+
+    // What goes leaves its number behind.
+    let remove = async |text: &str, number| {
+        let name = LayerName::parse(text).expect("valid");
+        records.remove_layer_version(name, number).await.expect("answers")
+    };
+    assert!(remove("one", 1).await && remove("one", 2).await && remove("two", 1).await);
+    for (text, number) in [("one", 2), ("one", 0), ("one", u64::MAX), ("none", 1)] {
+        assert!(!remove(text, number).await, "{text} {number}");
+    }
+    let all = loaded_layers(records).await;
+    assert!(all["one"].versions.is_empty());
+    assert_eq!((all["one"].last, all["two"].last), (2, 1));
+    assert!(!insert(&layer_version("one", 1)).await && insert(&layer_version("one", 3)).await);
+    assert!(remove("one", 3).await);
+}
+
+/// The contract of [`Packages`] beside the [`LayerRecords`] that use them; no packages before and after.
+pub async fn layer_packages_contract((records, layers): (&dyn Records, &dyn LayerRecords), packages: &dyn Packages) {
+    let zip = zip_of(&[("python/mod.py", 0o644, b"data"), ("bin/tool", 0o755, b"#!/bin/sh\n")]);
+    let kept = packages.keep(zip.clone()).await.expect("keeps");
+    let package_kept = kept.package;
+    assert_eq!(packages.unpacked_bytes(package_kept.digest).await.expect("measures"), 14);
+    assert!(packages.unpacked_bytes(package(1).digest).await.is_err());
+    assert!(packages.hold(package(1)).await.expect("answers").is_none());
+
+    // A hold on what is kept keeps it; so does a layer version.
+    let held = packages.hold(package_kept).await.expect("answers").expect("it is there");
+    drop(kept);
+    tidy(packages, Vec::new()).await;
+    assert_eq!(packages.zip(package_kept.digest).await.expect("reads"), Some(zip.clone()));
+    let layer = LayerVersion { package: package_kept, ..layer_version("packed", 1) };
+    assert!(layers.insert_layer_version(Arc::new(layer.clone())).await.expect("inserts"));
+    drop(held);
+    tidy(packages, Vec::new()).await;
+    assert!(packages.folder(package_kept.digest).is_dir());
+
+    // And a function that uses it, when the layer version has gone; also one whose published version alone does.
+    let layered = |mut made: Function| {
+        made.configuration.layers = vec![LayerUse { arn: layer.arn(), package: package_kept }];
+        made
+    };
+    let published = Arc::new(layered(Function::clone(&version("layered", 1))));
+    assert!(records.insert(record(layered(function("layered", 1))), Vec::new()).await.expect("inserts"));
+    assert!(layers.remove_layer_version(layer.layer.name.clone(), 1).await.expect("removes"));
+    tidy(packages, Vec::new()).await;
+    assert!(packages.folder(package_kept.digest).is_dir());
+    assert!(records.insert(record(function("published", 1)), vec![published]).await.expect("inserts"));
+    assert!(records.remove(name("layered"), revision(1)).await.expect("removes"));
+    tidy(packages, Vec::new()).await;
+    assert!(packages.folder(package_kept.digest).is_dir());
+    assert!(records.remove(name("published"), revision(1)).await.expect("removes"));
+    tidy(packages, Vec::new()).await;
+    assert!(!packages.folder(package_kept.digest).exists());
+    assert!(packages.hold(package_kept).await.expect("answers").is_none());
 }

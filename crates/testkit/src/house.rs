@@ -16,10 +16,13 @@ use engine::catalog::Catalog;
 use engine::environments::{Environments, Settings};
 use engine::functions::Functions;
 use engine::invoker::{Answered, Ask, Invoker};
-use engine::ports::{Clock, Dice, Packages, Records, Sandbox, Telemetry};
+use engine::layers::Layers;
+use engine::ports::{Clock, Dice, LayerRecords, Packages, Records, Sandbox, Telemetry};
 
 use crate::clock::HandClock;
 use crate::dice::LoadedDice;
+use crate::layers::MemoryLayers;
+use crate::objects::MemoryObjects;
 use crate::sandbox::FakeSandbox;
 use crate::telemetry::Remembered;
 
@@ -46,6 +49,10 @@ pub struct House {
     pub sandbox: Arc<FakeSandbox>,
     /// What was logged and counted.
     pub telemetry: Arc<Remembered>,
+    /// Where code may come from.
+    pub objects: Arc<MemoryObjects>,
+    /// The layers.
+    pub layers: Arc<Layers>,
     /// The functions.
     pub functions: Arc<Functions>,
     /// Their environments.
@@ -57,8 +64,16 @@ pub struct House {
 }
 
 impl House {
-    /// Builds it over a store.
+    /// Builds it over a store, with layers in memory.
     pub fn over(records: Arc<dyn Records>, packages: Arc<dyn Packages>, bounds: Bounds) -> Self {
+        Self::with_layers((records, packages, Arc::new(MemoryLayers::default())), bounds)
+    }
+
+    /// Builds it over a store of layers, too.
+    pub fn with_layers(
+        (records, packages, layers): (Arc<dyn Records>, Arc<dyn Packages>, Arc<dyn LayerRecords>),
+        bounds: Bounds,
+    ) -> Self {
         let home = Home { partition: "aws".into(), region: "us-east-1".into(), account: "000000000000".into() };
         let clock = Arc::new(HandClock::default());
         let sandbox = FakeSandbox::new(clock.clone());
@@ -78,16 +93,20 @@ impl House {
             (box_.clone(), packages.clone(), told.clone()),
             (time.clone(), chance.clone()),
         ));
+        let objects = Arc::new(MemoryObjects::default());
+        let layers =
+            Layers::new(home.clone(), (layers, packages.clone(), objects.clone()), (time.clone(), chance.clone()));
         let functions = Functions::new(
             home.clone(),
             catalog.clone(),
             (records, packages, box_.clone()),
+            layers.clone(),
             (time.clone(), chance.clone()),
         );
         let admission = Admission::new(Limits { account: bounds.account_concurrency });
         let invoker =
             Invoker::new(home.clone(), (catalog, admission, environments.clone()), (box_, told), (time, chance));
-        Self { clock, sandbox, telemetry, functions, environments, invoker, home, dice }
+        Self { clock, sandbox, telemetry, objects, layers, functions, environments, invoker, home, dice }
     }
 
     /// The function that a name means.

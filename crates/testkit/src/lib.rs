@@ -6,6 +6,8 @@ pub mod clock;
 pub mod contracts;
 pub mod dice;
 pub mod house;
+pub mod layers;
+pub mod objects;
 pub mod packages;
 pub mod records;
 pub mod sandbox;

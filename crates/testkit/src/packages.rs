@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
+use crate::layers::MemoryLayers;
 use crate::records::MemoryRecords;
 
 /// A zip of files, each a path, a mode and its content.
@@ -42,14 +43,20 @@ pub struct MemoryPackages {
     /// Whether nothing is removed for good.
     is_slow: watch::Sender<bool>,
     records: Arc<MemoryRecords>,
+    layers: Arc<MemoryLayers>,
 }
 
 impl MemoryPackages {
     /// Packages of the functions in `records`, which it spares.
     pub fn beside(records: Arc<MemoryRecords>) -> Self {
+        Self::of(records, Arc::default())
+    }
+
+    /// The same, also of the layers in `layers`.
+    pub fn of(records: Arc<MemoryRecords>, layers: Arc<MemoryLayers>) -> Self {
         let code = tempfile::tempdir().expect("a temporary folder can be made");
         let (doomed, is_slow) = (AtomicUsize::default(), watch::Sender::default());
-        Self { zips: Mutex::default(), held: Arc::default(), code, doomed, is_slow, records }
+        Self { zips: Mutex::default(), held: Arc::default(), code, doomed, is_slow, records, layers }
     }
 
     /// From now on, until told otherwise, removing for good takes forever.
@@ -80,8 +87,8 @@ impl Packages for MemoryPackages {
     fn keep(&self, zip: Bytes) -> Wait<'_, Result<Kept, Error>> {
         Box::pin(async move {
             let zip_bytes = zip.len() as u64;
-            if zip_bytes > limits::ZIPPED_BYTES {
-                return Err(Refusal::ZippedTooLarge.into());
+            if zip_bytes > limits::UNZIPPED_BYTES {
+                return Err(Refusal::UnzippedTooLarge.into());
             }
             if let Err(error) = zip::ZipArchive::new(Cursor::new(&zip)) {
                 return Err(Refusal::NotAZip { why: error.to_string() }.into());
@@ -91,6 +98,25 @@ impl Packages for MemoryPackages {
             self.zips().insert(digest, zip);
             self.held.lock().expect("nothing that holds it panics").push(digest);
             Ok(Kept::new(Package { digest, zip_bytes }, Hold { held: self.held.clone(), digest }))
+        })
+    }
+
+    fn hold(&self, package: Package) -> Wait<'_, Result<Option<Kept>, Fault>> {
+        Box::pin(async move {
+            let is_there = self.zips().contains_key(&package.digest);
+            Ok(is_there.then(|| {
+                self.held.lock().expect("nothing that holds it panics").push(package.digest);
+                Kept::new(package, Hold { held: self.held.clone(), digest: package.digest })
+            }))
+        })
+    }
+
+    fn unpacked_bytes(&self, digest: Digest) -> Wait<'_, Result<u64, Fault>> {
+        Box::pin(async move {
+            let zip = self.zips().get(&digest).cloned().ok_or_else(|| Fault::bare("measuring what is not kept"))?;
+            let failed = |error| Fault::new("measuring a package", error);
+            let mut archive = zip::ZipArchive::new(Cursor::new(zip)).map_err(failed)?;
+            (0..archive.len()).map(|index| Ok(archive.by_index(index).map_err(failed)?.size())).sum()
         })
     }
 
@@ -106,8 +132,10 @@ impl Packages for MemoryPackages {
         Box::pin(async move {
             let mut zips = self.zips();
             let held = self.held.lock().expect("nothing that holds it panics").clone();
-            let needed =
-                |digest: &Digest| used.contains(digest) || held.contains(digest) || self.records.needs(*digest);
+            let needed = |digest: &Digest| {
+                let is_recorded = self.records.needs(*digest) || self.layers.needs(*digest);
+                is_recorded || used.contains(digest) || held.contains(digest)
+            };
             let unused: Vec<Digest> = zips.keys().copied().filter(|digest| !needed(digest)).collect();
             let mut doomed = Vec::new();
             for digest in unused {
@@ -138,8 +166,9 @@ mod tests {
 
     #[tokio::test]
     async fn the_fake_keeps_the_contract() {
-        let records = Arc::new(MemoryRecords::new());
-        let packages = MemoryPackages::beside(records.clone());
+        let (records, layers) = (Arc::new(MemoryRecords::new()), Arc::<MemoryLayers>::default());
+        let packages = MemoryPackages::of(records.clone(), layers.clone());
         crate::contracts::packages_contract(&*records, &packages).await;
+        crate::contracts::layer_packages_contract((&*records, &*layers), &packages).await;
     }
 }

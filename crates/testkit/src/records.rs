@@ -45,7 +45,10 @@ impl MemoryRecords {
     /// Whether a package is part of a function.
     pub(crate) fn needs(&self, package: Digest) -> bool {
         self.inner().functions.values().any(|(record, versions)| {
-            std::iter::once(&record.latest).chain(versions.values()).any(|version| version.package.digest == package)
+            std::iter::once(&record.latest).chain(versions.values()).any(|version| {
+                let mut layers = version.configuration.layers.iter();
+                version.package.digest == package || layers.any(|layer| layer.package.digest == package)
+            })
         })
     }
 

@@ -16,24 +16,22 @@ pub enum Support {
 }
 
 /// The operations that are built, at least in part. `dispatch` names every operation; this names what it does of them.
-const BUILT: [(Operation, Support); 33] = [
+const BUILT: &[(Operation, Support)] = &[
     (Operation::ListFunctions, Support::Partly("MasterRegion")),
     (
         Operation::CreateFunction,
         Support::Partly(
-            "container images, code from S3 (S3Bucket, S3Key, S3ObjectVersion, S3ObjectStorageMode), PublishTo, Layers, SnapStart, KMSKeyArn, SourceKMSKeyArn, code signing, TenancyConfig, CapacityProviderConfig, DurableConfig, RuntimeConfig, AcceleratorConfig",
+            "container images, S3ObjectStorageMode, PublishTo, SnapStart, KMSKeyArn, SourceKMSKeyArn, code signing, TenancyConfig, CapacityProviderConfig, DurableConfig, RuntimeConfig, AcceleratorConfig",
         ),
     ),
     (
         Operation::UpdateFunctionCode,
-        Support::Partly(
-            "container images, code from S3 (S3Bucket, S3Key, S3ObjectVersion, S3ObjectStorageMode), PublishTo, SourceKMSKeyArn",
-        ),
+        Support::Partly("container images, S3ObjectStorageMode, PublishTo, SourceKMSKeyArn"),
     ),
     (
         Operation::UpdateFunctionConfiguration,
         Support::Partly(
-            "Layers, SnapStart, KMSKeyArn, ImageConfig, CapacityProviderConfig, DurableConfig, RuntimeConfig, AcceleratorConfig",
+            "SnapStart, KMSKeyArn, ImageConfig, CapacityProviderConfig, DurableConfig, RuntimeConfig, AcceleratorConfig",
         ),
     ),
     (Operation::Invoke, Support::Partly("InvocationType Event, TenantId, DurableExecutionName, response streaming")),
@@ -58,22 +56,22 @@ const BUILT: [(Operation, Support); 33] = [
     (Operation::GetAccountSettings, Support::Works),
     (Operation::PutFunctionRecursionConfig, Support::Works),
     (Operation::GetFunctionRecursionConfig, Support::Works),
-    (
-        Operation::TagResource,
-        Support::Partly("layers, event source mappings and whatever else is no function: there are none"),
-    ),
-    (
-        Operation::UntagResource,
-        Support::Partly("layers, event source mappings and whatever else is no function: there are none"),
-    ),
-    (
-        Operation::ListTags,
-        Support::Partly("layers, event source mappings and whatever else is no function: there are none"),
-    ),
+    (Operation::TagResource, Support::Partly("tags of layers")),
+    (Operation::UntagResource, Support::Partly("tags of layers")),
+    (Operation::ListTags, Support::Partly("tags of layers")),
     (Operation::GetFunctionCodeSigningConfig, Support::Works),
     (Operation::DeleteFunctionCodeSigningConfig, Support::Works),
     (Operation::GetRuntimeManagementConfig, Support::Works),
     (Operation::PutRuntimeManagementConfig, Support::Partly("UpdateRuntimeOn other than Auto")),
+    (Operation::PublishLayerVersion, Support::Partly("S3ObjectStorageMode")),
+    (Operation::GetLayerVersion, Support::Works),
+    (Operation::GetLayerVersionByArn, Support::Works),
+    (Operation::ListLayers, Support::Works),
+    (Operation::ListLayerVersions, Support::Works),
+    (Operation::DeleteLayerVersion, Support::Works),
+    (Operation::AddLayerVersionPermission, Support::Works),
+    (Operation::RemoveLayerVersionPermission, Support::Works),
+    (Operation::GetLayerVersionPolicy, Support::Works),
 ];
 
 /// How far `operation` is built.
@@ -82,7 +80,7 @@ pub fn support(operation: Operation) -> Support {
 }
 
 /// What the reference page of `aws lambda invoke` promises, one by one.
-const FEATURES: [(&str, Support); 19] = [
+const FEATURES: &[(&str, Support)] = &[
     ("functions named by name, partial ARN and ARN", Support::Works),
     ("versions and aliases, weighted routing, qualifiers", Support::Works),
     ("`RequestResponse`: the connection is held until the function answers or times out", Support::Works),
@@ -97,12 +95,19 @@ const FEATURES: [(&str, Support); 19] = [
         "permissions",
         Support::Partly("every caller may do everything; credentials are not checked, policies are kept and shown"),
     ),
-    ("execution log", Support::Partly("kept logs and `lambd logs`; `--function-logs` prints them")),
-    ("trace header in and out", Support::Partly("sampling, segments")),
+    (
+        "execution log: text and JSON, levels, kept for `lambd logs`",
+        Support::Partly("`_LAMBDA_TELEMETRY_LOG_FD`: runtime clients write to standard output instead"),
+    ),
+    ("trace header in and out, sampling, the XRAY line", Support::Partly("segments are sent nowhere")),
     ("Runtime API", Support::Partly("response streaming")),
     ("runtimes", Support::Partly("Java, Ruby and .NET: use `provided.al2023` with a bootstrap of your own")),
     ("isolation", Support::Partly("level `process`, which isolates nothing; the levels above it")),
-    ("layers, extensions, container images", Support::NotYet),
+    ("layers", Support::Partly("layers of other accounts, AWS's own included: publish a copy here")),
+    ("code and layers from S3, or from what speaks its language", Support::Works),
+    ("container images", Support::NotYet),
+    ("between invocations an environment stands still; shutdown phase", Support::Works),
+    ("extensions, Telemetry API, Logs API", Support::Works),
     ("response streaming, function URLs", Support::NotYet),
     ("durable functions, tenants, capacity providers", Support::NotYet),
 ];

@@ -167,6 +167,64 @@ impl From<Refusal> for Told {
             Refusal::OtherArchitecture { asked, here } => invalid(format!(
                 "This machine runs {here} functions only; the package is for {asked}. Leave Architectures out or ask for {here}."
             )),
+            Refusal::LayerOfOtherArchitecture { arn, asked, here } => {
+                invalid(format!("This machine runs {here} functions only; the layer {arn} is for {asked}."))
+            }
+            Refusal::CodeTwice => {
+                invalid("Please do not provide other FunctionCode parameters when providing a ZipFile.".to_owned())
+            }
+            Refusal::ObjectRefused { code, message } => invalid(format!(
+                "Error occurred while GetObject. S3 Error Code: {code}. S3 Error Message: {message}"
+            )),
+            Refusal::ObjectStoreUnreachable { why } => invalid(format!("Error occurred while GetObject. {why}")),
+            Refusal::LayerVersionUnknown => {
+                Self::new(ErrorCode::ResourceNotFound, "The resource you requested does not exist.")
+            }
+            Refusal::LayerVersionNotFound { arn, is_for_function } => {
+                let code = if is_for_function { ErrorCode::InvalidParameterValue } else { ErrorCode::ResourceNotFound };
+                Self::new(code, format!("Layer version {arn} does not exist."))
+            }
+            Refusal::LayerVersionTooSmall => invalid("Layer Version Cannot be less than 1".to_owned()),
+            // Nobody is asked who they are yet, so that it is the account's own root who may not.
+            Refusal::LayerOfAnotherAccount { arn, action, account } => Self::new(
+                ErrorCode::AccessDenied,
+                format!(
+                    "User: arn:aws:iam::{account}:root is not authorized to perform: lambda:{action} on resource: {arn} because no resource-based policy allows the lambda:{action} action"
+                ),
+            ),
+            Refusal::LayerOfAnotherRegion { here } => invalid(format!(
+                "Layers are not in the same region as the function. Layers are expected to be in region {here}."
+            )),
+            Refusal::TooManyLayers => {
+                invalid(format!("Cannot reference more than {} layers.", domain::limits::LAYERS))
+            }
+            Refusal::LayerTwice { first, second } => invalid(format!(
+                "Two different versions of the same layer are not allowed to be referenced in the same function. {first} and {second} are versions of the same layer."
+            )),
+            Refusal::LayersTooLarge { bytes } => invalid(format!(
+                "Function code combined with layers exceeds the maximum allowed size of {} bytes. The actual size is {bytes} bytes.",
+                domain::limits::UNZIPPED_BYTES
+            )),
+            Refusal::NoPolicy => {
+                Self::new(ErrorCode::ResourceNotFound, "No policy is associated with the given resource.")
+            }
+            Refusal::StatementExists { id } => Self::new(
+                ErrorCode::ResourceConflict,
+                format!(
+                    "The statement id ({id}) provided already exists. Please provide a new statement id, or remove the existing statement."
+                ),
+            ),
+            Refusal::StatementUnknown { id } => {
+                Self::new(ErrorCode::ResourceNotFound, format!("Statement {id} is not found in resource policy."))
+            }
+            Refusal::LayerRevisionMismatch => Self::new(
+                ErrorCode::PreconditionFailed,
+                "The Revision Id provided does not match the latest Revision Id. Call the GetLayerPolicy API to retrieve the latest Revision Id",
+            ),
+            Refusal::PolicyTooLarge { bytes } => Self::new(
+                ErrorCode::PolicyLengthExceeded,
+                format!("The final policy size ({bytes}) is bigger than the limit ({}).", domain::limits::POLICY_BYTES),
+            ),
             Refusal::NotAZip { why } => {
                 tracing::warn!("a package was refused: {why}");
                 invalid("Could not unzip uploaded file. Please check your file, then try to upload again.".to_owned())
@@ -204,31 +262,15 @@ impl From<Refusal> for Told {
             Refusal::UrlAuthTypeOfOtherAction => {
                 invalid("FunctionUrlAuthType is only supported for lambda:InvokeFunctionUrl action".to_owned())
             }
-            Refusal::StatementExists { sid } => Self::new(
-                ErrorCode::ResourceConflict,
-                format!(
-                    "The statement id ({sid}) provided already exists. Please provide a new statement id, or remove the existing statement."
-                ),
-            ),
             Refusal::PolicyRevisionMismatch => Self::new(
                 ErrorCode::PreconditionFailed,
                 "The Revision Id provided does not match the latest Revision Id. Call the GetPolicy API to retrieve the latest Revision Id",
             ),
-            Refusal::PolicyTooLarge { bytes } => Self::new(
-                ErrorCode::PolicyLengthExceeded,
-                format!("The final policy size ({bytes}) is bigger than the limit ({}).", domain::limits::POLICY_BYTES),
-            ),
-            Refusal::NoPolicy => {
+            Refusal::NoSuchResource => {
                 Self::new(ErrorCode::ResourceNotFound, "The resource you requested does not exist.")
             }
             Refusal::NoPolicyFound { arn } => {
                 Self::new(ErrorCode::ResourceNotFound, format!("No policy found for: {arn}"))
-            }
-            Refusal::NoPolicyAssociated => {
-                Self::new(ErrorCode::ResourceNotFound, "No policy is associated with the given resource.")
-            }
-            Refusal::StatementNotFound { sid } => {
-                Self::new(ErrorCode::ResourceNotFound, format!("Statement {sid} is not found in resource policy."))
             }
             Refusal::FunctionDoesNotExist => {
                 Self::new(ErrorCode::ResourceNotFound, "The function doesn't exist.")

@@ -242,7 +242,7 @@ async fn invoke(arguments: &Arguments) -> Result<u8, Failure> {
     let client = LambdaClient::connect(Target {
         endpoint_url: arguments.endpoint_url.clone(),
         aws: arguments.aws,
-        default_endpoint: DEFAULT_ENDPOINT.to_owned(),
+        default_endpoint: Some(DEFAULT_ENDPOINT.to_owned()),
         region: arguments.region.clone(),
         profile: arguments.profile.clone(),
         sign: !arguments.no_sign_request,

@@ -5,6 +5,7 @@ mod completions;
 mod doctor;
 mod env;
 mod invoke;
+mod logs;
 mod man;
 mod output;
 mod query;
@@ -32,6 +33,7 @@ enum Command {
     Serve(Box<serve::Arguments>),
     Up(Box<up::Arguments>),
     Invoke(Box<invoke::Arguments>),
+    Logs(Box<logs::Arguments>),
     Doctor(Box<doctor::Arguments>),
     Env(env::Arguments),
     Completions(completions::Arguments),
@@ -70,6 +72,7 @@ pub(crate) fn run() -> anyhow::Result<u8> {
         Command::Up(arguments) => up::run(*arguments, &matches),
         Command::Doctor(arguments) => doctor::run(*arguments, &matches),
         Command::Invoke(arguments) => invoke::run(&arguments),
+        Command::Logs(arguments) => logs::run(&arguments),
         Command::Env(arguments) => env::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),

@@ -25,7 +25,7 @@ use domain::names::FunctionName;
 use domain::runtime::Runtime;
 use domain::variables::Variables;
 use engine::access::{Action, Caller};
-use engine::functions::{CodeUpdate, Functions, Listed};
+use engine::functions::{CodeUpdate, Edit, Functions, Listed};
 use engine::ports::{Clock, Sandbox};
 use engine::tasks;
 use tokio::sync::{Notify, Semaphore};
@@ -369,7 +369,7 @@ impl Up {
             deployed = Deployed::Updated(updated);
         }
         if configuration != current.configuration {
-            let edit = Box::new(move |_: &Configuration| Ok(configuration));
+            let edit = Edit::of_settings(move |_: &Configuration| Ok(configuration));
             let updated = self
                 .functions
                 .update_function_configuration(&Caller::Anyone, &target, edit, None)

@@ -3,13 +3,16 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as it says")]
 
 mod bad_input;
+mod code_from_s3;
 mod durability;
 mod engine_process;
 mod function_settings;
 mod functions;
 mod gate;
 mod invoke_cli;
+mod layers;
 mod leftovers;
+mod logs;
 mod official_clients;
 mod processes;
 mod real_clients;

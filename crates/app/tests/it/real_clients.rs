@@ -143,11 +143,123 @@ fn check_cli(program: PathBuf, manner: Manner, interpreters: &Interpreters) {
     check_life(&aws, interpreters.python());
     check_invoke(&aws);
     check_lists(&aws);
+    check_layers(&aws);
     aws.does(&["delete-function", "--function-name", "one"]);
     aws.is_refused(
         &["get-function", "--function-name", "one"],
         &format!("An error occurred (ResourceNotFoundException) when calling the GetFunction operation: Function not found: {ARN}:one"),
     );
+}
+
+/// A layer from its first version to its last permission, and a function that has it.
+fn check_layers(aws: &Client<'_>) {
+    let layer = "arn:aws:lambda:us-east-1:000000000000:layer:shared";
+    let zip = zip_of(&[("python/shared.py", 0o644, b"WORD = 'layer'\n")]);
+    fs::write(aws.path("layer.zip"), &zip).unwrap();
+    let publish = ["publish-layer-version", "--layer-name", "shared", "--zip-file", "fileb://layer.zip"];
+    let about = ["--description", "d", "--license-info", "MIT", "--compatible-runtimes", "python3.12", "nodejs22.x"];
+    // Recorded: test_layer_compatibilities, test_layer_lifecycle.
+    let listed = json!({
+        "LayerVersionArn": format!("{layer}:1"),
+        "Version": 1,
+        "Description": "d",
+        "CreatedDate": "TIME",
+        "CompatibleRuntimes": ["python3.12", "nodejs22.x"],
+        "LicenseInfo": "MIT",
+    });
+    let mut whole = listed.clone();
+    whole["LayerArn"] = layer.into();
+    whole["Content"] = json!({"Location": "URL", "CodeSha256": digest(&zip), "CodeSize": zip.len()});
+    let timeless = |mut shown: Value| {
+        let time = shown["CreatedDate"].as_str().unwrap().to_owned();
+        assert!(time.len() == 28 && time.ends_with("+0000"), "{time}");
+        shown["CreatedDate"] = "TIME".into();
+        if shown["Content"].is_object() {
+            shown["Content"]["Location"] = "URL".into();
+        }
+        shown
+    };
+    let published = aws.does(&[&publish[..], &about[..]].concat());
+    let location = published["Content"]["Location"].as_str().unwrap().to_owned();
+    assert_eq!(timeless(published), whole);
+    let path = location.split_once("/_lambd").unwrap().1;
+    assert_eq!(aws.engine.send(&Request::new("GET", &format!("/_lambd{path}"))).body, zip);
+    assert_eq!(aws.does(&publish)["Version"], 2);
+
+    let of = ["--layer-name", "shared", "--version-number", "1"];
+    let with = |operation: &'static str| [&[operation][..], &of[..]].concat();
+    assert_eq!(timeless(aws.does(&with("get-layer-version"))), whole);
+    assert_eq!(timeless(aws.does(&["get-layer-version-by-arn", "--arn", &format!("{layer}:1")])), whole);
+    let versions = aws.does(&["list-layer-versions", "--layer-name", layer, "--compatible-runtime", "python3.12"]);
+    assert_eq!(versions["LayerVersions"].as_array().unwrap().len(), 1);
+    assert_eq!(timeless(versions["LayerVersions"][0].clone()), listed);
+    let layers = aws.does(&["list-layers"]);
+    let newest = &layers["Layers"][0];
+    assert_eq!((&newest["LayerName"], &newest["LayerArn"]), (&json!("shared"), &json!(layer)));
+    assert_eq!(newest["LatestMatchingVersion"]["Version"], 2);
+
+    // LocalStack, whose tests are checked against AWS: test_layer_policy_lifecycle, test_layer_policy_exceptions.
+    let gone = |operation: &str, text: &str| {
+        format!("An error occurred (ResourceNotFoundException) when calling the {operation} operation: {text}")
+    };
+    aws.is_refused(
+        &with("get-layer-version-policy"),
+        &gone("GetLayerVersionPolicy", "No policy is associated with the given resource."),
+    );
+    let grant = ["--statement-id", "s1", "--action", "lambda:GetLayerVersion", "--principal", "*"];
+    let added = aws.does(&[&with("add-layer-version-permission")[..], &grant[..]].concat());
+    let statement = json!({
+        "Sid": "s1",
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "lambda:GetLayerVersion",
+        "Resource": format!("{layer}:1"),
+    });
+    let read = |text: &Value| serde_json::from_str::<Value>(text.as_str().unwrap()).unwrap();
+    assert_eq!(read(&added["Statement"]), statement);
+    aws.is_refused(
+        &[&with("add-layer-version-permission")[..], &grant[..]].concat(),
+        "An error occurred (ResourceConflictException) when calling the AddLayerVersionPermission operation: The \
+         statement id (s1) provided already exists. Please provide a new statement id, or remove the existing \
+         statement.",
+    );
+    let policy = aws.does(&with("get-layer-version-policy"));
+    assert_eq!(policy["RevisionId"], added["RevisionId"]);
+    let document = json!({"Version": "2012-10-17", "Id": "default", "Statement": [statement]});
+    assert_eq!(read(&policy["Policy"]), document);
+    let revoke = with("remove-layer-version-permission");
+    aws.is_refused(
+        &[&revoke[..], &["--statement-id", "s1", "--revision-id", "wrong"]].concat(),
+        "An error occurred (PreconditionFailedException) when calling the RemoveLayerVersionPermission operation: The \
+         Revision Id provided does not match the latest Revision Id. Call the GetLayerPolicy API to retrieve the \
+         latest Revision Id",
+    );
+    aws.is_refused(
+        &[&revoke[..], &["--statement-id", "s2"]].concat(),
+        &gone("RemoveLayerVersionPermission", "Statement s2 is not found in resource policy."),
+    );
+    aws.does(&[&revoke[..], &["--statement-id", "s1"]].concat());
+
+    // A function shows its layers, and keeps them when they are deleted.
+    let arn = format!("{layer}:1");
+    let update = ["update-function-configuration", "--function-name", "one", "--layers"];
+    let shown = aws.does(&[&update[..], &[&arn]].concat());
+    assert_eq!(shown["Layers"], json!([{"Arn": arn, "CodeSize": zip.len()}]));
+    aws.engine.wait_until_settled("one");
+    aws.does(&with("delete-layer-version"));
+    aws.does(&with("delete-layer-version"));
+    aws.is_refused(&with("get-layer-version"), &gone("GetLayerVersion", "The resource you requested does not exist."));
+    aws.is_refused(
+        &[&update[..], &[&arn]].concat(),
+        &format!(
+            "An error occurred (InvalidParameterValueException) when calling the UpdateFunctionConfiguration \
+             operation: Layer version {arn} does not exist."
+        ),
+    );
+    let shown = aws.does(&["get-function-configuration", "--function-name", "one"]);
+    assert_eq!(shown["Layers"][0]["Arn"], arn);
+    assert_eq!(aws.does(&update).get("Layers"), None, "an empty list takes them away");
+    aws.engine.wait_until_settled("one");
 }
 
 /// Create, wait, show, fetch the code, update both.

@@ -35,11 +35,17 @@ fn check_refused(folder: &Path, arguments: &[&str], code: i32, words: &[&str]) {
 fn a_flag_goes_before_a_variable_before_the_file_before_the_default() {
     let folder = tempfile::tempdir().unwrap();
     let file = "region = \"eu-west-1\"\naccount-id = \"111111111111\"\ndrain-seconds = 3\n\
+                [endpoints]\ns3 = \"http://127.0.0.1:1\"\nsqs = \"http://127.0.0.1:2\"\n\
                 [runtimes.\"python3.12\"]\ncommand = \"/opt/python\"\n";
     fs::write(folder.path().join("engine.toml"), file).unwrap();
     let variables =
         [("LAMBD_ACCOUNT_ID", "222222222222"), ("LAMBD_REGION", "us-west-2"), ("LAMBD_CONFIG", "engine.toml")];
-    let printed = run(folder.path(), &variables, &["serve", "--region", "sa-east-1", "--print-config"]);
+    let endpoint = ["--endpoint", "s3=http://127.0.0.1:3"];
+    let printed = run(
+        folder.path(),
+        &variables,
+        &[&["serve", "--region", "sa-east-1", "--print-config"], &endpoint[..]].concat(),
+    );
     assert_eq!(printed.status.code(), Some(0), "{printed:?}");
     let text = String::from_utf8(printed.stdout).unwrap();
     for line in [
@@ -48,6 +54,7 @@ fn a_flag_goes_before_a_variable_before_the_file_before_the_default() {
         "drain-seconds = 3  # file engine.toml\n",
         "keep-warm-seconds = 600  # default\n",
         "listen = \"127.0.0.1:4566\"  # default\n",
+        "[endpoints]\ns3 = \"http://127.0.0.1:3\"\nsqs = \"http://127.0.0.1:2\"\n",
         "[runtimes.\"python3.12\"]\ncommand = \"/opt/python\"\n",
     ] {
         assert!(text.contains(line), "{line:?} is not in\n{text}");
@@ -114,6 +121,9 @@ fn what_makes_no_sense_is_refused_with_its_place_and_a_way_out() {
             1,
             vec![&taken, "--admin-listen takes another", "Address already in use"],
         ),
+        (vec!["serve", "--endpoint", "s3"], 2, vec!["invalid value 's3' for '--endpoint <SERVICE=URL>'"]),
+        (vec!["serve", "--endpoint", "S3=http://x"], 1, vec!["in small letters, such as s3, not \"S3\""]),
+        (vec!["serve", "--endpoint", "s3=ftp://x"], 1, vec!["--endpoint s3 takes a URL such as", "\"ftp://x\""]),
         (vec!["serve", "--listen", "4566"], 2, vec!["invalid value '4566' for '--listen <IP:PORT>'"]),
         (
             vec!["serve", "--lissten", "1"],

@@ -32,7 +32,8 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    pub(super) async fn load(target: &Target) -> Result<Self, ClientError> {
+    /// `service` is named as in AWS's settings: `lambda`.
+    pub(super) async fn load(target: &Target, service: &str) -> Result<Self, ClientError> {
         let env = Env::real();
         // The AWS CLI looks at both names, the older one first (botocore/configprovider.py).
         let named = given(target.profile.clone())
@@ -53,7 +54,7 @@ impl Settings {
         }
         let lookup = Lookup { env: &env, profile: profile.as_ref() };
 
-        let endpoint = endpoint(target, &lookup, &files)?;
+        let endpoint = endpoint(target, service, &lookup, &files)?;
         let is_loopback = endpoint.as_deref().is_some_and(is_loopback);
         let region = region(target, &lookup, is_loopback).await?;
         let max_attempts = match lookup.text("AWS_MAX_ATTEMPTS", "max_attempts") {
@@ -126,31 +127,36 @@ fn given(text: Option<String>) -> Option<String> {
 }
 
 /// `None` means AWS's own endpoint of the region.
-fn endpoint(target: &Target, lookup: &Lookup<'_>, files: &ProfileSet) -> Result<Option<String>, ClientError> {
+fn endpoint(
+    target: &Target,
+    service: &str,
+    lookup: &Lookup<'_>,
+    files: &ProfileSet,
+) -> Result<Option<String>, ClientError> {
     if target.aws {
         return Ok(None);
     }
     let ignored = lookup.flag("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls");
     let configured = || {
-        variable(lookup.env, "AWS_ENDPOINT_URL_LAMBDA")
+        variable(lookup.env, &format!("AWS_ENDPOINT_URL_{}", service.to_ascii_uppercase()))
             .or_else(|| variable(lookup.env, "AWS_ENDPOINT_URL"))
-            .or_else(|| service_section(lookup, files))
+            .or_else(|| service_section(service, lookup, files))
             .or_else(|| given(lookup.profile?.get("endpoint_url").map(str::to_owned)))
     };
     let url = match &target.endpoint_url {
-        Some(url) => url.clone(),
-        None => if ignored { None } else { configured() }.unwrap_or_else(|| target.default_endpoint.clone()),
+        Some(url) => Some(url.clone()),
+        None => if ignored { None } else { configured() }.or_else(|| target.default_endpoint.clone()),
     };
-    check_endpoint(&url)?;
-    Ok(Some(url))
+    url.as_deref().map_or(Ok(()), check_endpoint)?;
+    Ok(url)
 }
 
-/// `services = NAME` in the profile, `[services NAME]` with `lambda =` and an indented `endpoint_url` in the file.
-fn service_section(lookup: &Lookup<'_>, files: &ProfileSet) -> Option<String> {
+/// `services = NAME` in the profile, `[services NAME]` with `lambda =` (or `s3 =`) and an indented `endpoint_url` in the file.
+fn service_section(service: &str, lookup: &Lookup<'_>, files: &ProfileSet) -> Option<String> {
     let key = PropertiesKey::builder()
         .section_key("services")
         .section_name(lookup.profile?.get("services")?)
-        .property_name("lambda")
+        .property_name(service)
         .sub_property_name("endpoint_url")
         .build()
         .ok()?;

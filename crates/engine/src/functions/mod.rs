@@ -23,7 +23,9 @@ use domain::{Error, Fault, Refusal};
 
 use crate::access::{self, Action, Caller};
 use crate::catalog::{self, Catalog, Deployed, Entry, Serving};
-use crate::ports::{Clock, Dice, Kept, Packages, Record, Records, Sandbox};
+use crate::contents::{Contents, Source};
+use crate::layers::Layers;
+use crate::ports::{Clock, Dice, Packages, Record, Records, Sandbox};
 use crate::{resolve, tasks};
 
 pub use self::account::Usage;
@@ -41,6 +43,7 @@ pub struct Functions {
     catalog: Arc<Catalog>,
     records: Arc<dyn Records>,
     packages: Arc<dyn Packages>,
+    layers: Arc<Layers>,
     sandbox: Arc<dyn Sandbox>,
     clock: Arc<dyn Clock>,
     dice: Arc<dyn Dice>,
@@ -85,8 +88,25 @@ pub struct CodeUpdate {
     pub publish: bool,
 }
 
+/// What becomes of the settings of a function.
+pub type SettingsEdit = Box<dyn FnOnce(&Configuration) -> Result<Configuration, Refusal> + Send>;
+
 /// What UpdateFunctionConfiguration does to a configuration.
-pub type Edit = Box<dyn FnOnce(&Configuration) -> Result<Configuration, Refusal> + Send>;
+pub struct Edit {
+    /// To all but the layers.
+    pub settings: SettingsEdit,
+    /// The ARNs of the layer versions that take the place of the present ones.
+    pub layers: Option<Vec<String>>,
+}
+
+impl Edit {
+    /// One that leaves the layers as they are.
+    pub fn of_settings(
+        settings: impl FnOnce(&Configuration) -> Result<Configuration, Refusal> + Send + 'static,
+    ) -> Self {
+        Self { settings: Box::new(settings), layers: None }
+    }
+}
 
 impl Functions {
     /// Wires it up; [`Functions::load`] fills the catalog.
@@ -94,10 +114,11 @@ impl Functions {
         home: Home,
         catalog: Arc<Catalog>,
         (records, packages, sandbox): (Arc<dyn Records>, Arc<dyn Packages>, Arc<dyn Sandbox>),
+        layers: Arc<Layers>,
         (clock, dice): (Arc<dyn Clock>, Arc<dyn Dice>),
     ) -> Arc<Self> {
         let retired = Mutex::default();
-        Arc::new(Self { home, catalog, records, packages, sandbox, clock, dice, retired })
+        Arc::new(Self { home, catalog, records, packages, layers, sandbox, clock, dice, retired })
     }
 
     /// Shows what is on disk, and goes on with whatever was under way when the engine stopped.
@@ -130,21 +151,25 @@ impl Functions {
     pub async fn create_function(
         self: &Arc<Self>,
         caller: &Caller,
-        new: NewFunction,
-        zip: Bytes,
+        mut new: NewFunction,
+        contents: impl Into<Contents> + Send,
         publish: bool,
     ) -> Result<Arc<Function>, Error> {
+        let Contents { code, layers } = contents.into();
         access::check(&self.home, caller, Action::CreateFunction, &new.arn)?;
         let name = new.arn.name.clone();
         if !name.for_creation() {
             return Err(Refusal::FunctionNameTooLong { value: name.to_string() }.into());
         }
         new.check()?;
+        let held = self.layers.resolve(caller, &layers).await?;
+        new.configuration.layers.clone_from(&held.uses);
         self.check_runtime(&new.configuration).await?;
         if self.catalog.get(&name).is_some() {
             return Err(Refusal::FunctionExists { name }.into());
         }
-        let kept = self.packages.keep(zip).await?;
+        let kept = self.packages.keep(self.layers.zip(code).await?).await?;
+        self.layers.check_size(kept.package, &held.uses).await?;
         let settings = Settings { tags: new.tags.clone(), ..Settings::default() };
         let latest = Arc::new(new.with(kept.package, self.new_revision(), self.clock.now()));
         let record = Record { latest: latest.clone(), aliases: Arc::default(), settings: Arc::new(settings) };
@@ -152,7 +177,7 @@ impl Functions {
         let created = if publish { versions::publish(&mut entry, None, self.new_revision()) } else { latest };
         let functions = self.clone();
         whole("creating a function", async move {
-            let _kept = kept;
+            let _kept = (kept, held);
             let change = functions.catalog.change().await;
             let versions = entry.versions.values().map(|version| version.function.clone()).collect();
             if !functions.records.insert(entry.record(), versions).await? {
@@ -229,14 +254,16 @@ impl Functions {
         target: &Target,
         expected: Option<&str>,
         how: CodeUpdate,
-        zip: Bytes,
+        code: impl Into<Source> + Send,
     ) -> Result<Arc<Function>, Error> {
         access::check(&self.home, caller, Action::UpdateFunctionCode, &target.arn)?;
+        let code = code.into();
         target.check_whole()?;
         let (_, current) = resolve::function(&self.catalog, target)?;
         current.function.check_updatable(expected)?;
-        let kept = self.packages.keep(zip).await?;
+        let kept = self.packages.keep(self.layers.zip(code).await?).await?;
         let package = kept.package;
+        self.layers.check_size(package, &current.function.configuration.layers).await?;
         self.update(target, expected, how, Some(kept), move |_| Ok(Change::Code(package))).await
     }
 
@@ -255,8 +282,15 @@ impl Functions {
         target.check_whole()?;
         let (_, Deployed { function: current, .. }) = resolve::function(&self.catalog, target)?;
         current.check_updatable(expected)?;
-        let next = edit(&current.configuration)?;
+        let mut next = (edit.settings)(&current.configuration)?;
         next.check()?;
+        let mut held = None;
+        if let Some(layers) = edit.layers {
+            let found = self.layers.resolve(caller, &layers).await?;
+            next.layers.clone_from(&found.uses);
+            self.layers.check_size(current.package, &next.layers).await?;
+            held = Some(found);
+        }
         if next.runtime != current.configuration.runtime {
             self.check_runtime(&next).await?;
         }
@@ -269,7 +303,7 @@ impl Functions {
                 Err(Refusal::UpdateInProgress { arn: function.arn.to_string() })
             }
         };
-        self.update(target, expected, CodeUpdate::default(), None, change).await
+        self.update(target, expected, CodeUpdate::default(), held, change).await
     }
 
     /// DeleteFunction.
@@ -328,14 +362,14 @@ impl Functions {
     }
 
     fn used_packages(&self) -> Vec<Digest> {
-        let mut used: Vec<Digest> = Vec::new();
+        let mut used: Vec<Digest> = self.layers.used_packages();
         for version in self.catalog.all().values().flat_map(|entry| entry.all_versions()) {
-            used.extend([version.function.package.digest, version.serving.function.package.digest]);
+            used.extend(packages_of(&version.function).chain(packages_of(&version.serving.function)));
         }
         let mut retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
         retired.retain(|serving| match serving.upgrade() {
             Some(serving) => {
-                used.push(serving.function.package.digest);
+                used.extend(packages_of(&serving.function));
                 true
             }
             None => false,
@@ -354,8 +388,8 @@ impl Functions {
         target: &Target,
         expected: Option<&str>,
         CodeUpdate { dry_run, publish }: CodeUpdate,
-        // New code is held until the record that names it is written.
-        kept: Option<Kept>,
+        // New code and layers are held until the record that names them is written.
+        kept: impl Send + 'static,
         decide: impl FnOnce(&Function) -> Result<Change, Refusal> + Send + 'static,
     ) -> Result<Arc<Function>, Error> {
         let (functions, target, expected) = (self.clone(), target.clone(), expected.map(str::to_owned));
@@ -462,6 +496,12 @@ impl Functions {
 /// The function with other settings.
 fn with_settings(entry: &Entry, settings: Settings) -> Entry {
     Entry { settings: Arc::new(settings), ..entry.clone() }
+}
+
+/// What a function is made of: its code and its layers.
+fn packages_of(function: &Function) -> impl Iterator<Item = Digest> {
+    let layers = function.configuration.layers.iter().map(|layer| layer.package.digest);
+    std::iter::once(function.package.digest).chain(layers)
 }
 
 /// Makes a change as a task of its own, which ends as a whole whether or not the caller stays: what is on disk is then

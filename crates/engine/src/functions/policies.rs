@@ -93,7 +93,7 @@ impl Functions {
             }
             let sid = permission.sid.clone();
             if statements.iter().any(|statement| statement.sid == sid) {
-                return Err(Refusal::StatementExists { sid });
+                return Err(Refusal::StatementExists { id: sid });
             }
             let statement = permission.statement()?;
             let resource = target.as_invoked();
@@ -120,12 +120,12 @@ impl Functions {
         let absent = Refusal::NoPolicyFound { arn: target.arn.to_string() };
         let target = target.clone();
         self.change(&target.arn.name.clone(), absent, move |functions, entry| {
-            let place = place(&target).ok_or(Refusal::NoPolicyAssociated)?;
+            let place = place(&target).ok_or(Refusal::NoPolicy)?;
             let current = existing(entry, &target, &place)?;
             let mut settings = Settings::clone(&entry.settings);
-            let statements = settings.policies.get_mut(&place).ok_or(Refusal::NoPolicyAssociated)?;
+            let statements = settings.policies.get_mut(&place).ok_or(Refusal::NoPolicy)?;
             let Some(index) = statements.iter().position(|statement| statement.sid == sid) else {
-                return Err(Refusal::StatementNotFound { sid });
+                return Err(Refusal::StatementUnknown { id: sid });
             };
             if expected.is_some_and(|expected| expected != current.to_string()) {
                 return Err(Refusal::RevisionMismatch);
@@ -151,7 +151,7 @@ impl Functions {
             let document = policy::document(&self.home, &target.as_invoked(), statements);
             Some((document, revision(&entry, &place)?))
         };
-        found().ok_or_else(|| Refusal::NoPolicy.into())
+        found().ok_or_else(|| Refusal::NoSuchResource.into())
     }
 }
 

@@ -9,7 +9,7 @@ use domain::names::FunctionName;
 use domain::runtime::Runtime;
 use domain::{Error, Refusal};
 use engine::access::{Action, Caller};
-use engine::functions::{CodeUpdate, Listed};
+use engine::functions::{CodeUpdate, Edit, Listed};
 use engine::ports::Records as _;
 use testkit::contracts::plain;
 use testkit::house::{Bounds, House};
@@ -81,8 +81,8 @@ async fn updates_exclude_one_another_and_need_the_revision_if_one_is_given() {
     let house = house(Bounds::default());
     let ready = house.create("fn").await;
     let target = house.target("fn");
-    let edit = |description: &'static str| -> engine::functions::Edit {
-        Box::new(move |current: &Configuration| {
+    let edit = |description: &'static str| -> Edit {
+        Edit::of_settings(move |current: &Configuration| {
             Ok(Configuration { description: description.to_owned(), ..current.clone() })
         })
     };
@@ -196,7 +196,7 @@ async fn a_client_that_leaves_takes_nothing_back_and_hides_nothing() {
 
     let edit = |current: &Configuration| Ok(Configuration { timeout_seconds: 7, ..current.clone() });
     records.set_slow(true);
-    leave(&house, functions.update_function_configuration(&caller, &target, Box::new(edit), None)).await;
+    leave(&house, functions.update_function_configuration(&caller, &target, Edit::of_settings(edit), None)).await;
     records.set_slow(false);
     house.breathe().await;
     assert_eq!(shown().configuration.timeout_seconds, 7);

@@ -4,5 +4,7 @@
 mod environments;
 mod functions;
 mod invoker;
+mod layers;
+mod log;
 mod settings;
 mod versions;

@@ -86,7 +86,7 @@ async fn a_permission_changes_the_revision_of_what_it_belongs_to_and_no_other() 
             }
         }
         let gone = house.functions.get_policy(CALLER, &house.target(name));
-        assert_eq!(refused(gone), Refusal::NoPolicy);
+        assert_eq!(refused(gone), Refusal::NoSuchResource);
     }
 }
 
@@ -108,7 +108,7 @@ async fn a_policy_has_a_limit_and_goes_with_its_qualifier() {
 
     house.functions.delete_alias(CALLER, &house.target("fn"), AliasName::new("live")).await.unwrap();
     recreate_alias(&house).await;
-    assert_eq!(refused(house.functions.get_policy(CALLER, &house.target("fn:live"))), Refusal::NoPolicy);
+    assert_eq!(refused(house.functions.get_policy(CALLER, &house.target("fn:live"))), Refusal::NoSuchResource);
 }
 
 async fn recreate_alias(house: &House) {

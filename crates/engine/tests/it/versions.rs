@@ -9,7 +9,7 @@ use domain::error::Error;
 use domain::function::{Configuration, LastUpdate, State};
 use domain::names::{AliasName, Qualifier, Version, VersionNumber};
 use engine::access::{Action, Caller};
-use engine::functions::{AliasEdit, CodeUpdate, NewAlias, Publication};
+use engine::functions::{AliasEdit, CodeUpdate, Edit, NewAlias, Publication};
 use engine::invoker::Ask;
 use testkit::house::{Bounds, House};
 use testkit::packages::{MemoryPackages, zip_of};
@@ -107,7 +107,7 @@ async fn a_version_keeps_its_code_and_configuration_and_its_environments() {
     let house = house();
     house.create("fn").await;
     let first = publish(&house).await;
-    let edit = Box::new(|current: &Configuration| Ok(Configuration { memory_mb: 256, ..current.clone() }));
+    let edit = Edit::of_settings(|current: &Configuration| Ok(Configuration { memory_mb: 256, ..current.clone() }));
     house.functions.update_function_configuration(CALLER, &house.target("fn"), edit, None).await.unwrap();
     house.settled("fn").await;
     let second = change_code(&house, "two", true).await;
@@ -232,7 +232,7 @@ async fn a_version_cannot_be_updated_nor_be_published_again() {
     let zip = zip_of(&[("app.py", 0o644, b"other")]);
     let updated = house.functions.update_function_code(CALLER, &target, None, how, zip).await;
     assert_eq!(refused(updated), Refusal::FunctionsOnly);
-    let edit = Box::new(|current: &Configuration| Ok(current.clone()));
+    let edit = Edit::of_settings(|current: &Configuration| Ok(current.clone()));
     let updated = house.functions.update_function_configuration(CALLER, &target, edit, None).await;
     assert_eq!(refused(updated), Refusal::FunctionsOnly);
     let published = house.functions.publish_version(CALLER, &target, Publication::default()).await;

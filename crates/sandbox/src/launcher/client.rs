@@ -17,7 +17,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
 
 use super::packets;
-use super::protocol::{Configuration, Hello, MESSAGE_BYTES_MAX, Message, Order, Places, Refused, Request, Told};
+use super::protocol::{Configuration, Deed, Hello, MESSAGE_BYTES_MAX, Message, Order, Places, Refused, Request, Told};
 use super::sys;
 
 /// A step of talking to the spawner or an init that failed.
@@ -185,15 +185,15 @@ impl Spawner {
         drop(theirs);
         sent.map_err(failed("ask the spawner"))?;
         let socket = Packets::new(ours).map_err(failed("watch the init's socket"))?;
-        let (mut process, mut prepared) = (None, false);
-        while process.is_none() || !prepared {
+        let (mut process, mut prepared) = (None, None);
+        while process.is_none() || prepared.is_none() {
             match socket.receive().await.map_err(failed("hear from the init"))? {
                 Some((Told::Spawned { .. }, mut descriptors)) => {
                     let pidfd = descriptors.pop().ok_or(LaunchError::Ended { who: "init" })?;
                     let watched = sys::watch(pidfd, Interest::READABLE).map_err(failed("watch the init"))?;
                     process = Some(watched);
                 }
-                Some((Told::Prepared, _)) => prepared = true,
+                Some((Told::Prepared { extensions }, _)) => prepared = Some(extensions),
                 Some((Told::Unprepared(Refused { step, errno }), _)) => {
                     let source = std::io::Error::from_raw_os_error(errno);
                     return Err(LaunchError::Unprepared { step, source });
@@ -203,7 +203,7 @@ impl Spawner {
             }
         }
         let process = process.expect("the loop ends only with it");
-        Ok(Init { socket, process })
+        Ok(Init { socket, process, extensions: prepared.unwrap_or_default() })
     }
 }
 
@@ -221,12 +221,26 @@ impl Drop for KillOnDrop {
 pub(crate) struct Init {
     socket: Packets,
     process: AsyncFd<OwnedFd>,
+    /// The external extensions that its view has.
+    pub(crate) extensions: Vec<PathBuf>,
 }
 
 impl Init {
     /// Gives an order.
     pub(crate) async fn order(&self, order: &Order, descriptors: &[BorrowedFd<'_>]) -> Result<(), LaunchError> {
         self.socket.send(order, descriptors).await.map_err(failed("order the init"))
+    }
+
+    /// Has it do something, if that can be said at once.
+    pub(crate) fn quietly_now(&self, deed: Deed) -> bool {
+        packets::send(self.socket.socket.get_ref(), &Order::Quietly(deed).encode(), &[]).is_ok()
+    }
+
+    /// Has it do something. One that is gone does nothing, of which others tell.
+    pub(crate) async fn quietly(&self, deed: Deed) {
+        if !self.quietly_now(deed) {
+            let _ = self.order(&Order::Quietly(deed), &[]).await;
+        }
     }
 
     /// The next thing it tells; `None` when it is gone.

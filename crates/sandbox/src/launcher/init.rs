@@ -3,6 +3,7 @@
 //!
 //! Never here: a deadline; the engine has the clock.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{CString, OsStr};
 use std::fs;
 use std::io;
@@ -15,13 +16,21 @@ use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Resource, Rlimit, Signal, WaitOptions, wait};
 
 use super::packets;
-use super::protocol::{MESSAGE_BYTES_MAX, Message as _, Order, Places, Start, Told};
+use super::protocol::{Deed, MESSAGE_BYTES_MAX, Message as _, Order, Places, Start, Told};
 use super::spawner::{Kind, open_nothing};
 use super::sys::{self, Cloned, Reaped};
 use super::view;
 
 /// Open files that Lambda allows a function (recorded: `test_runtime_ulimits`).
 const OPEN_FILES: u64 = 1024;
+/// Bytes that it may lock, and of its stack unless it asks for more (the same recording).
+const LOCKED_BYTES: u64 = 65_536;
+const STACK_BYTES: u64 = 8_388_608;
+
+/// Where Lambda looks for external extensions (AWS developer guide, runtimes-extensions-api).
+const EXTENSIONS: &str = "/opt/extensions";
+/// Of these more than are allowed are told of, so that the excess is seen; a folder of thousands is not told whole.
+const EXTENSIONS_LISTED_MAX: usize = 16;
 
 /// Where the init keeps its socket: the first number after the standard descriptors.
 const CONTROL: i32 = 3;
@@ -45,6 +54,14 @@ struct Init {
     signals: OwnedFd,
     /// Serial and pid of the runtime, while it lives.
     runtime: Option<(u32, i32)>,
+    /// The extensions, those that have ended excepted.
+    extensions: Vec<Extension>,
+}
+
+struct Extension {
+    serial: u32,
+    number: u32,
+    pid: i32,
 }
 
 impl Init {
@@ -74,8 +91,17 @@ impl Init {
             }
             Kind::RealFolders => rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?,
         }
-        packets::send(&control, &Told::Prepared.encode(), &[])?;
-        Ok(Self { kind, control, signals, runtime: None })
+        // Whoever is let stand still is no news.
+        sys::ignore_stopped_children()?;
+        let extensions = match kind {
+            Kind::OwnPaths => files_in(&[PathBuf::from(EXTENSIONS)]),
+            Kind::RealFolders => {
+                let folders: Vec<PathBuf> = places.layers.iter().map(|layer| layer.join("extensions")).collect();
+                files_in(&folders)
+            }
+        };
+        packets::send(&control, &Told::Prepared { extensions }.encode(), &[])?;
+        Ok(Self { kind, control, signals, runtime: None, extensions: Vec::new() })
     }
 
     /// Follows orders until there is nobody left to give them.
@@ -103,10 +129,16 @@ impl Init {
                         self.tell(&Told::WasReset, &[])?;
                     }
                     Order::Start(start) => {
-                        self.end_everything();
+                        self.end_all_but(start.serial);
                         let output = descriptors.pop().ok_or(io::ErrorKind::InvalidData)?;
                         self.start(&start, output)?;
                     }
+                    Order::StartExtension { number, start } => {
+                        self.end_all_but(start.serial);
+                        let output = descriptors.pop().ok_or(io::ErrorKind::InvalidData)?;
+                        self.start_extension(number, &start, output)?;
+                    }
+                    Order::Quietly(deed) => self.perform(deed),
                 }
             }
         }
@@ -136,25 +168,86 @@ impl Init {
         }
     }
 
-    /// Reaps whoever ended; when it was the runtime, the rest ends with it.
+    fn start_extension(&mut self, number: u32, start: &Start, output: OwnedFd) -> io::Result<()> {
+        let Some(program) = start.programs.first() else { return self.tell(&Told::NoProgram, &[]) };
+        match execute_apart(program, start, output) {
+            Ok(pid) => {
+                self.extensions.push(Extension { serial: start.serial, number, pid });
+                self.tell(&Told::ExtensionStarted, &[])
+            }
+            Err(error) => {
+                let errno = error.raw_os_error().unwrap_or(0);
+                self.tell(&Told::NotExecuted { program: program.clone(), errno }, &[])
+            }
+        }
+    }
+
+    fn perform(&self, deed: Deed) {
+        let runtime = self.runtime.map(|(_, pid)| pid);
+        match deed {
+            Deed::Freeze => self.signal_everything(Signal::STOP),
+            Deed::Thaw => self.signal_everything(Signal::CONT),
+            Deed::TerminateRuntime => runtime.into_iter().for_each(|pid| signal(pid, Signal::TERM)),
+            Deed::KillRuntime => runtime.into_iter().for_each(kill),
+        }
+    }
+
+    /// In a pid namespace that is one call, which no process can run away from by forking; elsewhere whoever is found.
+    fn signal_everything(&self, sent: Signal) {
+        match self.kind {
+            Kind::OwnPaths => sys::signal_all(sent),
+            Kind::RealFolders => {
+                let mut known = BTreeSet::new();
+                loop {
+                    let new: Vec<i32> =
+                        descendants_of_this_process().into_iter().filter(|pid| known.insert(*pid)).collect();
+                    if new.is_empty() {
+                        return;
+                    }
+                    for pid in new {
+                        signal(pid, sent);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reaps whoever ended; when it was the runtime, the rest ends with it, unless there are extensions, which hear of
+    /// it first.
     fn reap(&mut self) -> io::Result<()> {
         while let Some(Reaped { pid, exit, peak_bytes }) = sys::reap() {
             if let Some((serial, runtime)) = self.runtime
                 && runtime == pid
             {
-                self.end_everything();
+                if self.extensions.is_empty() {
+                    self.end_everything();
+                }
+                self.runtime = None;
                 self.tell(&Told::Exited { serial, exit, peak_bytes }, &[])?;
+            }
+            if let Some(at) = self.extensions.iter().position(|extension| extension.pid == pid) {
+                let Extension { serial, number, .. } = self.extensions.swap_remove(at);
+                self.tell(&Told::ExtensionExited { serial, number, exit }, &[])?;
             }
         }
         Ok(())
     }
 
+    /// Ends whatever runs, unless extensions of this serial are all there is.
+    fn end_all_but(&mut self, serial: u32) {
+        let is_one_start = self.extensions.iter().all(|extension| extension.serial == serial);
+        if self.runtime.is_some() || self.extensions.is_empty() || !is_one_start {
+            self.end_everything();
+        }
+    }
+
     /// Kills and reaps every process of the environment, and returns when there is none.
     fn end_everything(&mut self) {
         self.runtime = None;
+        self.extensions.clear();
         loop {
             match self.kind {
-                Kind::OwnPaths => sys::kill_all(),
+                Kind::OwnPaths => sys::signal_all(Signal::KILL),
                 Kind::RealFolders => children_of_this_process().into_iter().for_each(kill),
             }
             // Reaping one may make its children ours, so look again after each.
@@ -211,6 +304,10 @@ fn become_runtime(folder: &Path, output: &OwnedFd) -> io::Result<()> {
     let _ = fs::write("/proc/self/oom_score_adj", "500");
     limit(Resource::Nofile, OPEN_FILES)?;
     limit(Resource::Core, 0)?;
+    limit(Resource::Memlock, LOCKED_BYTES)?;
+    let stack = rustix::process::getrlimit(Resource::Stack);
+    let current = Some(stack.maximum.map_or(STACK_BYTES, |most| most.min(STACK_BYTES)));
+    rustix::process::setrlimit(Resource::Stack, Rlimit { current, maximum: stack.maximum })?;
     rustix::process::umask(Mode::WGRP | Mode::WOTH);
     rustix::process::chdir(folder)?;
     sys::forget_signals();
@@ -223,11 +320,37 @@ fn limit(resource: Resource, most: u64) -> io::Result<()> {
     Ok(rustix::process::setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?)
 }
 
+/// The files in folders, which need not be there, in the order of their names; of two of one name the later.
+fn files_in(folders: &[PathBuf]) -> Vec<PathBuf> {
+    let entries = folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flat_map(Iterator::flatten);
+    let files = entries.map(|entry| entry.path()).filter(|path| !path.is_dir());
+    let by_name: BTreeMap<_, _> = files.map(|path| (path.file_name().map(OsStr::to_owned), path)).collect();
+    by_name.into_values().take(EXTENSIONS_LISTED_MAX).collect()
+}
+
 /// Kills one process.
 pub(super) fn kill(pid: i32) {
+    signal(pid, Signal::KILL);
+}
+
+fn signal(pid: i32, sent: Signal) {
     if let Some(pid) = Pid::from_raw(pid) {
-        let _ = rustix::process::kill_process(pid, Signal::KILL);
+        let _ = rustix::process::kill_process(pid, sent);
     }
+}
+
+/// The pids of this process's children, of theirs, and so on.
+fn descendants_of_this_process() -> Vec<i32> {
+    let Ok(all) = fs::read_dir("/proc") else { return Vec::new() };
+    let pids = all.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let parents: Vec<(i32, i32)> = pids.filter_map(|pid| Some((pid, parent_and_state(pid)?.0))).collect();
+    let mut found = vec![rustix::process::getpid().as_raw_pid()];
+    let mut looked_at = 0;
+    while let Some(&parent) = found.get(looked_at) {
+        found.extend(parents.iter().filter(|(_, of)| *of == parent).map(|(pid, _)| *pid));
+        looked_at += 1;
+    }
+    found.split_off(1)
 }
 
 /// The pids of this process's children, the dead that nobody reaped yet excepted.

@@ -16,7 +16,7 @@ mod view;
 
 pub use sys::end_with_us;
 pub(crate) use sys::watch;
-pub(crate) use view::keep as view_keep;
+pub(crate) use view::{OVERLAY, keep as view_keep};
 
 use std::os::fd::RawFd;
 

@@ -58,6 +58,8 @@ pub(crate) struct Places {
     pub clients: PathBuf,
     /// Becomes `/tmp`.
     pub storage: PathBuf,
+    /// Become `/opt` together, read-only; a later one covers an earlier one.
+    pub layers: Vec<PathBuf>,
     /// Folders of the host that the view would hide and the runtime needs: kept where they are, read-only.
     pub kept: Vec<PathBuf>,
 }
@@ -65,10 +67,34 @@ pub(crate) struct Places {
 /// Engine to init.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
-    /// End whatever runs, then start a runtime; beside it the pipe for its output.
+    /// Start a runtime beside the extensions of the same serial, having ended whatever else runs; beside it the pipe for
+    /// its output.
     Start(Start),
+    /// Start an extension beside those of the same serial, having ended whatever else runs; beside it the pipe for its
+    /// output.
+    StartExtension {
+        /// Told back at its end.
+        number: u32,
+        /// How.
+        start: Start,
+    },
     /// End whatever runs.
     Reset,
+    /// Do something to what runs, and say nothing.
+    Quietly(Deed),
+}
+
+/// What an init does without an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Deed {
+    /// Let everything stand still.
+    Freeze,
+    /// Let everything go on.
+    Thaw,
+    /// Ask the runtime to end.
+    TerminateRuntime,
+    /// End the runtime.
+    KillRuntime,
 }
 
 /// How to start a runtime.
@@ -95,7 +121,10 @@ pub(crate) enum Told {
         pid: i32,
     },
     /// The view stands.
-    Prepared,
+    Prepared {
+        /// The files in `/opt/extensions`, in the order of their names.
+        extensions: Vec<PathBuf>,
+    },
     /// It does not.
     Unprepared(Refused),
     /// The runtime has been executed; beside it its `/proc` files `stat` and `status`.
@@ -109,7 +138,18 @@ pub(crate) enum Told {
         /// The kernel's answer.
         errno: i32,
     },
-    /// The runtime ended, and everything with it.
+    /// An extension has been executed.
+    ExtensionStarted,
+    /// An extension ended.
+    ExtensionExited {
+        /// Of which start.
+        serial: u32,
+        /// Which.
+        number: u32,
+        /// How.
+        exit: Exit,
+    },
+    /// The runtime ended, and everything with it unless there are extensions.
     Exited {
         /// Of which start.
         serial: u32,
@@ -228,11 +268,12 @@ impl Message for Request {
                 out.path(mount_point);
                 out.tag(u8::from(*own_paths));
             }
-            Self::Prepare(Places { code, clients, storage, kept }) => {
+            Self::Prepare(Places { code, clients, storage, layers, kept }) => {
                 out.tag(1);
                 out.path(code);
                 out.path(clients);
                 out.path(storage);
+                out.list(layers, |out, path| out.path(path));
                 out.list(kept, |out, path| out.path(path));
             }
         }
@@ -245,6 +286,7 @@ impl Message for Request {
                 code: from.path()?,
                 clients: from.path()?,
                 storage: from.path()?,
+                layers: from.list(Reader::path)?,
                 kept: from.list(Reader::path)?,
             }),
             _ => return None,
@@ -282,32 +324,86 @@ impl Message for Hello {
     }
 }
 
+impl Message for Start {
+    fn write(&self, out: &mut Writer) {
+        out.number(self.serial.cast_signed());
+        out.list(&self.programs, |out, path| out.path(path));
+        out.list(&self.arguments, |out, text| out.text(text.as_bytes()));
+        out.list(&self.variables, |out, text| out.text(text.as_bytes()));
+        out.path(&self.folder);
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Self> {
+        Some(Self {
+            serial: from.number()?.cast_unsigned(),
+            programs: from.list(Reader::path)?,
+            arguments: from.list(Reader::text)?,
+            variables: from.list(Reader::text)?,
+            folder: from.path()?,
+        })
+    }
+}
+
 impl Message for Order {
     fn write(&self, out: &mut Writer) {
         match self {
-            Self::Start(Start { serial, programs, arguments, variables, folder }) => {
+            Self::Start(start) => {
                 out.tag(0);
-                out.number(serial.cast_signed());
-                out.list(programs, |out, path| out.path(path));
-                out.list(arguments, |out, text| out.text(text.as_bytes()));
-                out.list(variables, |out, text| out.text(text.as_bytes()));
-                out.path(folder);
+                start.write(out);
             }
             Self::Reset => out.tag(1),
+            Self::StartExtension { number, start } => {
+                out.tag(2);
+                out.number(number.cast_signed());
+                start.write(out);
+            }
+            Self::Quietly(deed) => {
+                out.tag(3);
+                out.tag(match deed {
+                    Deed::Freeze => 0,
+                    Deed::Thaw => 1,
+                    Deed::TerminateRuntime => 2,
+                    Deed::KillRuntime => 3,
+                });
+            }
         }
     }
 
     fn read(from: &mut Reader<'_>) -> Option<Self> {
         Some(match from.tag()? {
-            0 => Self::Start(Start {
-                serial: from.number()?.cast_unsigned(),
-                programs: from.list(Reader::path)?,
-                arguments: from.list(Reader::text)?,
-                variables: from.list(Reader::text)?,
-                folder: from.path()?,
-            }),
+            0 => Self::Start(Start::read(from)?),
             1 => Self::Reset,
+            2 => Self::StartExtension { number: from.number()?.cast_unsigned(), start: Start::read(from)? },
+            3 => Self::Quietly(match from.tag()? {
+                0 => Deed::Freeze,
+                1 => Deed::Thaw,
+                2 => Deed::TerminateRuntime,
+                3 => Deed::KillRuntime,
+                _ => return None,
+            }),
             _ => return None,
+        })
+    }
+}
+
+impl Message for Exit {
+    fn write(&self, out: &mut Writer) {
+        match self {
+            Self::Status(status) => {
+                out.tag(0);
+                out.number(*status);
+            }
+            Self::Signal(signal) => {
+                out.tag(1);
+                out.number(*signal);
+            }
+        }
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Self> {
+        Some(match from.tag()? {
+            0 => Self::Status(from.number()?),
+            _ => Self::Signal(from.number()?),
         })
     }
 }
@@ -319,7 +415,10 @@ impl Message for Told {
                 out.tag(0);
                 out.number(*pid);
             }
-            Self::Prepared => out.tag(1),
+            Self::Prepared { extensions } => {
+                out.tag(1);
+                out.list(extensions, |out, path| out.path(path));
+            }
             Self::Unprepared(refused) => {
                 out.tag(2);
                 refused.write(out);
@@ -335,25 +434,23 @@ impl Message for Told {
                 out.tag(6);
                 out.number(serial.cast_signed());
                 out.long(*peak_bytes);
-                match exit {
-                    Exit::Status(status) => {
-                        out.tag(0);
-                        out.number(*status);
-                    }
-                    Exit::Signal(signal) => {
-                        out.tag(1);
-                        out.number(*signal);
-                    }
-                }
+                exit.write(out);
             }
             Self::WasReset => out.tag(7),
+            Self::ExtensionStarted => out.tag(8),
+            Self::ExtensionExited { serial, number, exit } => {
+                out.tag(9);
+                out.number(serial.cast_signed());
+                out.number(number.cast_signed());
+                exit.write(out);
+            }
         }
     }
 
     fn read(from: &mut Reader<'_>) -> Option<Self> {
         Some(match from.tag()? {
             0 => Self::Spawned { pid: from.number()? },
-            1 => Self::Prepared,
+            1 => Self::Prepared { extensions: from.list(Reader::path)? },
             2 => Self::Unprepared(Refused::read(from)?),
             3 => Self::Started,
             4 => Self::NoProgram,
@@ -361,13 +458,14 @@ impl Message for Told {
             6 => {
                 let serial = from.number()?.cast_unsigned();
                 let peak_bytes = from.long()?;
-                let exit = match from.tag()? {
-                    0 => Exit::Status(from.number()?),
-                    _ => Exit::Signal(from.number()?),
-                };
-                Self::Exited { serial, exit, peak_bytes }
+                Self::Exited { serial, exit: Exit::read(from)?, peak_bytes }
             }
             7 => Self::WasReset,
+            8 => Self::ExtensionStarted,
+            9 => {
+                let (serial, number) = (from.number()?.cast_unsigned(), from.number()?.cast_unsigned());
+                Self::ExtensionExited { serial, number, exit: Exit::read(from)? }
+            }
             _ => return None,
         })
     }
@@ -394,23 +492,31 @@ mod tests {
             code: path.clone(),
             clients: "/c".into(),
             storage: "/s".into(),
+            layers: vec!["/l/2".into(), "/l/1".into()],
             kept: vec![path.clone(), "/opt/x".into()],
         }));
         let refused = || Some(Refused { step: "unshare".into(), errno: 1 });
         check(&Hello { refused: refused(), unusable: None });
         check(&Hello { refused: refused(), unusable: refused() });
         check(&Hello { refused: None, unusable: None });
-        check(&Order::Start(Start {
+        let start = Start {
             serial: u32::MAX,
             programs: vec![path.clone()],
             arguments: vec!["-a".into()],
             variables: vec!["A=b".into(), "C=".into()],
             folder: "/var/task".into(),
-        }));
+        };
+        check(&Order::Start(start.clone()));
+        check(&Order::StartExtension { number: 9, start });
         check(&Order::Reset);
+        for deed in [Deed::Freeze, Deed::Thaw, Deed::TerminateRuntime, Deed::KillRuntime] {
+            check(&Order::Quietly(deed));
+        }
         for told in [
             Told::Spawned { pid: 7 },
-            Told::Prepared,
+            Told::Prepared { extensions: vec![path.clone()] },
+            Told::ExtensionStarted,
+            Told::ExtensionExited { serial: 3, number: 1, exit: Exit::Status(0) },
             Told::Unprepared(Refused { step: "mount".into(), errno: 22 }),
             Told::Started,
             Told::NoProgram,
@@ -426,7 +532,7 @@ mod tests {
     #[test]
     fn a_lying_length_is_refused() {
         let mut bytes = vec![1];
-        for _ in 0..3 {
+        for _ in 0..4 {
             bytes.extend_from_slice(&0i32.to_le_bytes());
         }
         bytes.extend_from_slice(&i32::MAX.to_le_bytes());

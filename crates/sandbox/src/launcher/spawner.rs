@@ -132,7 +132,8 @@ fn choose_kind(configuration: &Configuration) -> Option<Refused> {
 fn trial(right: Right, mount_point: &Path) -> Result<(), Refused> {
     view::establish(right, mount_point)?;
     let folder = mount_point.parent().unwrap_or(mount_point).to_owned();
-    let places = Places { code: folder.clone(), clients: folder.clone(), storage: folder, kept: Vec::new() };
+    let places =
+        Places { code: folder.clone(), clients: folder.clone(), storage: folder, layers: Vec::new(), kept: Vec::new() };
     apart("clone(CLONE_NEWNS|CLONE_NEWPID)", sys::OWN_MOUNTS_AND_PIDS, || view::enter(mount_point, &places))
 }
 
@@ -141,8 +142,8 @@ fn trial(right: Right, mount_point: &Path) -> Result<(), Refused> {
 fn try_init(folder: &Path) -> Result<(), Refused> {
     let unable = |error: io::Error| Refused { step: "socketpair".to_owned(), errno: error.raw_os_error().unwrap_or(0) };
     let (ours, theirs) = packets::pair().map_err(|error| unable(error.into()))?;
-    let places =
-        Places { code: folder.to_owned(), clients: folder.to_owned(), storage: folder.to_owned(), kept: Vec::new() };
+    let [code, clients, storage] = [(); 3].map(|()| folder.to_owned());
+    let places = Places { code, clients, storage, layers: Vec::new(), kept: Vec::new() };
     let init = prepare(Kind::RealFolders, folder, &places, &theirs);
     drop(theirs);
     let order = Order::Start(Start {
@@ -159,7 +160,7 @@ fn try_init(folder: &Path) -> Result<(), Refused> {
     let result = loop {
         let told = packets::receive(&ours, &mut buffer).ok().flatten();
         match told.and_then(|(bytes, _)| Told::decode(&buffer[..bytes])) {
-            Some(Told::Spawned { .. } | Told::Prepared) => {}
+            Some(Told::Spawned { .. } | Told::Prepared { .. }) => {}
             Some(Told::NotExecuted { errno: libc::EACCES, .. }) => break Ok(()),
             Some(Told::NotExecuted { errno, .. }) => break Err(Refused { step: "start a program".to_owned(), errno }),
             Some(Told::Unprepared(refused)) => break Err(refused),

@@ -11,6 +11,7 @@ use std::process::Command;
 use std::ptr;
 
 use domain::environment::Exit;
+use rustix::process::Signal;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -36,7 +37,7 @@ pub fn end_with_us(command: &mut Command) -> &mut Command {
     // SAFETY: what runs between fork and exec is one system call; it takes no lock and allocates nothing.
     unsafe {
         command.pre_exec(|| {
-            rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+            rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
             Ok(())
         })
     }
@@ -246,10 +247,19 @@ pub(crate) fn execute(program: &CStr, arguments: &[CString], variables: &[CStrin
     io::Error::last_os_error()
 }
 
-/// Kills every process that this one may signal, itself excepted: as init of a pid namespace, all in it.
-pub(crate) fn kill_all() {
+/// Signals every process that this one may signal, itself excepted: as init of a pid namespace, all in it, at once.
+pub(crate) fn signal_all(signal: Signal) {
     // SAFETY: kill touches no memory.
-    unsafe { libc::kill(-1, libc::SIGKILL) };
+    unsafe { libc::kill(-1, signal.as_raw()) };
+}
+
+/// Asks not to be signalled when a child has been stopped or goes on.
+pub(crate) fn ignore_stopped_children() -> io::Result<()> {
+    // SAFETY: a sigaction is plain memory, for which zeros are values (SIG_DFL, no flags, an empty set).
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_flags = libc::SA_NOCLDSTOP;
+    // SAFETY: SIG_DFL installs no code of ours, and `action` outlives the call.
+    zero(unsafe { libc::sigaction(libc::SIGCHLD, &raw const action, ptr::null_mut()) })
 }
 
 /// Lets the async runtime watch a descriptor.

@@ -5,9 +5,11 @@
 //! its own, puts its folders there and makes it its root.
 //! Never here: isolation.
 
+use std::ffi::CString;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
@@ -83,8 +85,22 @@ fn build_base(mount_point: &Path) -> Result<(), Refused> {
     }
     place(root, mount_point)?;
     place(var, &mount_point.join("var"))?;
+    // Fidelity only: where a host has no such file, or mounts differently, the name is not known.
+    let _ = name_sandbox(mount_point);
     let base = open_folder(mount_point).map_err(step("open"))?;
     sys::make_read_only(&base, false).map_err(step("mount_setattr"))
+}
+
+/// Extensions listen for telemetry at a name that is the environment itself (AWS developer guide, telemetry-api): the
+/// host's `hosts` file, in this view only, knows it, too.
+fn name_sandbox(mount_point: &Path) -> io::Result<()> {
+    let mut hosts = fs::read("/etc/hosts")?;
+    hosts.extend_from_slice(b"\n127.0.0.1 sandbox.localdomain sandbox\n");
+    let new = mount_point.join("hosts");
+    fs::write(&new, hosts)?;
+    let placed = take_tree(&new).and_then(|tree| put(&tree, &mount_point.join("etc/hosts")));
+    fs::remove_file(&new)?;
+    placed
 }
 
 /// What a folder of the host holds, except `own`. What cannot be shown (a mount that answers nobody) is left out.
@@ -158,10 +174,17 @@ pub(crate) fn enter(mount_point: &Path, places: &Places) -> Result<(), Refused> 
     put(&code, &at("/var/task")).map_err(step("move_mount"))?;
     put(&clients, &at("/var/runtime")).map_err(step("move_mount"))?;
     put(&storage, &at("/tmp")).map_err(step("move_mount"))?;
-    if kept.iter().any(|(path, _)| path.starts_with("/opt")) {
+    let is_in_opt = |path: &Path| path.starts_with("/opt");
+    let has_own = kept.iter().any(|(path, _)| is_in_opt(path));
+    if has_own {
         mount("tmpfs", at("/opt"), "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, Some(c"mode=755"))
             .map_err(step("mount(tmpfs)"))?;
+        for (path, _) in kept.iter().filter(|(path, _)| is_in_opt(path)) {
+            let place = mount_point.join(path.strip_prefix("/").unwrap_or(path));
+            fs::DirBuilder::new().recursive(true).mode(0o755).create(&place).map_err(step("mkdir"))?;
+        }
     }
+    show_layers(&places.layers, &at("/opt"), has_own)?;
     for (path, tree) in kept {
         let place = mount_point.join(path.strip_prefix("/").unwrap_or(path));
         fs::DirBuilder::new().recursive(true).mode(0o755).create(&place).map_err(step("mkdir"))?;
@@ -174,6 +197,77 @@ pub(crate) fn enter(mount_point: &Path, places: &Places) -> Result<(), Refused> 
     rustix::process::pivot_root(".", ".").map_err(step("pivot_root"))?;
     unmount(".", UnmountFlags::DETACH).map_err(step("umount2(MNT_DETACH)"))?;
     rustix::process::chdir("/").map_err(step("chdir"))
+}
+
+/// The name of the step that fails where folders cannot be laid over one another.
+pub(crate) const OVERLAY: &str = "mount(overlay)";
+
+/// Makes the layers `/opt`, over the places that something else needs there.
+fn show_layers(layers: &[PathBuf], opt: &Path, has_own: bool) -> Result<(), Refused> {
+    match layers {
+        [] => Ok(()),
+        [layer] if !has_own => {
+            let tree = take_tree(layer).map_err(step("open_tree"))?;
+            sys::make_read_only(&tree, true).map_err(step("mount_setattr"))?;
+            put(&tree, opt).map_err(step("move_mount"))
+        }
+        layers => {
+            let places = has_own.then_some(opt);
+            let folders = layers.iter().rev().map(PathBuf::as_path).chain(places);
+            let laid = overlay_of(folders).and_then(|options| {
+                let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::RDONLY;
+                Ok(mount("overlay", opt, "overlay", flags, Some(options.as_c_str()))?)
+            });
+            match (laid, layers) {
+                (Ok(()), _) => Ok(()),
+                (Err(_), [layer]) => show_entries(layer, opt),
+                (Err(error), _) => Err(step(OVERLAY)(error)),
+            }
+        }
+    }
+}
+
+/// The options of an overlay of folders, the uppermost first (Linux, Documentation/filesystems/overlayfs.rst).
+fn overlay_of<'a>(folders: impl Iterator<Item = &'a Path>) -> io::Result<CString> {
+    let mut options = b"lowerdir=".to_vec();
+    for (number, folder) in folders.enumerate() {
+        if number > 0 {
+            options.push(b':');
+        }
+        for byte in folder.as_os_str().as_bytes() {
+            if matches!(byte, b'\\' | b':' | b',') {
+                options.push(b'\\');
+            }
+            options.push(*byte);
+        }
+    }
+    Ok(CString::new(options)?)
+}
+
+/// Shows what is in a layer beside what is in `/opt` already, which goes first.
+fn show_entries(layer: &Path, opt: &Path) -> Result<(), Refused> {
+    for entry in fs::read_dir(layer).map_err(step("read(layer)"))? {
+        let entry = entry.map_err(step("read(layer)"))?;
+        let place = opt.join(entry.file_name());
+        if place.exists() {
+            continue;
+        }
+        let kind = entry.file_type().map_err(step("read(layer)"))?;
+        if kind.is_symlink() {
+            let target = fs::read_link(entry.path()).map_err(step("readlink"))?;
+            std::os::unix::fs::symlink(target, place).map_err(step("symlink"))?;
+            continue;
+        }
+        if kind.is_dir() {
+            fs::create_dir(&place).map_err(step("mkdir"))?;
+        } else {
+            fs::File::create(&place).map_err(step("create"))?;
+        }
+        let tree = take_tree(&entry.path()).map_err(step("open_tree"))?;
+        sys::make_read_only(&tree, true).map_err(step("mount_setattr"))?;
+        put(&tree, &place).map_err(step("move_mount"))?;
+    }
+    Ok(())
 }
 
 /// The folder to keep in the view so that `path`, which the view would hide, is still there; `None` where it is
@@ -189,6 +283,12 @@ pub(crate) fn keep(path: &Path) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn any_path_can_be_part_of_an_overlay() {
+        let folders = ["/data:1/b", "/a,b\\c"].map(Path::new);
+        assert_eq!(overlay_of(folders.into_iter()).unwrap().to_bytes(), br"lowerdir=/data\:1/b:/a\,b\\c");
+    }
 
     #[test]
     fn what_the_view_would_hide_is_kept_with_its_library() {

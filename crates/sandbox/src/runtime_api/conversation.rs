@@ -193,9 +193,8 @@ impl Conversation {
     }
 
     /// Hands over an event; the answer comes through the receiver.
-    pub(crate) fn invoke(&self, event: Event) -> Result<oneshot::Receiver<Answer>, Failure> {
+    pub(crate) fn invoke(&self, event: Arc<Event>) -> Result<oneshot::Receiver<Answer>, Failure> {
         let (answer, answered) = oneshot::channel();
-        let event = Arc::new(event);
         let mut state = self.state();
         match std::mem::replace(&mut state.phase, Phase::Running { event: event.clone(), answer }) {
             Phase::Ready(wake) => {

@@ -4,6 +4,8 @@
 //! Never here: deadlines, and what an event is.
 
 pub(crate) mod conversation;
+pub(crate) mod extension_routes;
+pub(crate) mod extensions;
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
@@ -26,6 +28,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use self::conversation::{Conversation, Next, Refused, Upload};
+use self::extension_routes::ExtensionApi;
 
 /// Connections that one runtime may hold; AWS's clients use one, threads of a function may ping.
 const CONNECTIONS_MAX: usize = 64;
@@ -54,7 +57,11 @@ pub(crate) async fn bind() -> std::io::Result<(TcpListener, String)> {
 }
 
 /// Serves one runtime process until it is dropped, and with it every connection.
-pub(crate) async fn serve(listener: TcpListener, conversation: Arc<Conversation>, clock: Arc<dyn Clock>) {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    (conversation, extensions): (Arc<Conversation>, Arc<ExtensionApi>),
+    clock: Arc<dyn Clock>,
+) {
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
     loop {
@@ -69,11 +76,16 @@ pub(crate) async fn serve(listener: TcpListener, conversation: Arc<Conversation>
         };
         let Ok(place) = room.clone().try_acquire_owned() else { continue };
         let _ = stream.set_nodelay(true);
-        let conversation = conversation.clone();
+        let (conversation, extensions) = (conversation.clone(), extensions.clone());
         connections.spawn(async move {
             let answer = service_fn(move |request| {
-                let conversation = conversation.clone();
-                async move { Ok::<_, Infallible>(answer(conversation, request).await) }
+                let (conversation, extensions) = (conversation.clone(), extensions.clone());
+                async move {
+                    Ok::<_, Infallible>(match extension_routes::route(request.method(), request.uri().path()) {
+                        None => answer(conversation, request).await,
+                        Some(route) => extension_routes::answer(route, &extensions, request).await,
+                    })
+                }
             });
             let served = hyper::server::conn::http1::Builder::new()
                 // As AWS writes them; clients made of shell and grep look for exactly that.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::environment::{Exit, Failure, InitEnd};
 use domain::variables::Variables;
-use engine::ports::{Answer, Sandbox as _};
+use engine::ports::{Answer, EnvironmentSpec, Sandbox as _};
 use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 
@@ -244,6 +244,8 @@ async fn a_function_sees_the_variables_of_lambda_and_none_of_ours() {
         let mut keys: Vec<&str> = variables.as_object().unwrap().keys().map(String::as_str).collect();
         keys.sort_unstable();
         let mut expected = vec![
+            "AWS_LAMBDA_FUNCTION_NAME",
+            "AWS_LAMBDA_FUNCTION_VERSION",
             "AWS_LAMBDA_RUNTIME_API",
             "AWS_XRAY_CONTEXT_MISSING",
             "AWS_XRAY_DAEMON_ADDRESS",
@@ -259,7 +261,7 @@ async fn a_function_sees_the_variables_of_lambda_and_none_of_ours() {
             "_HANDLER",
         ];
         if kind == Kind::RealFolders {
-            expected.insert(9, "TMPDIR");
+            expected.insert(11, "TMPDIR");
         }
         assert_eq!(keys, expected);
         assert_eq!(variables["LANG"], "C");
@@ -294,6 +296,9 @@ async fn a_function_inherits_no_descriptor_limit_or_signal_of_ours() {
         };
         assert_eq!(limit("Max open files"), ["1024", "1024"]);
         assert_eq!(limit("Max core file size"), ["0", "0"]);
+        // Recorded: test_runtime_ulimits.
+        assert_eq!(limit("Max locked memory"), ["65536", "65536"]);
+        assert_eq!(limit("Max stack size")[1], "8388608");
         let status = function.ask(json!("signals")).await;
         let blocked = status.as_str().unwrap().lines().find(|line| line.starts_with("SigBlk:")).unwrap().to_owned();
         assert_eq!(blocked, "SigBlk:\t0000000000000000");
@@ -311,6 +316,75 @@ async fn with_own_paths_a_function_is_where_it_is_on_aws() {
     assert_eq!(function.ask(json!({"try to write": "/tmp/x"})).await, Value::Null);
     // Its own process namespace: the init and itself.
     assert_eq!(function.ask(json!("pid")).await, 2);
+}
+
+/// A folder with a text file in it for each path: the folder's name.
+fn layer(host: &Host, name: &str, files: &[&str]) -> std::path::PathBuf {
+    let folder = host.folder.path().join(name);
+    for file in files {
+        let path = folder.join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, name).unwrap();
+    }
+    folder
+}
+
+#[tokio::test]
+async fn layers_are_in_opt_and_a_later_one_covers_an_earlier_one() {
+    // AWS developer guide, chapter-layers.
+    on_each_kind(|host, kind| async move {
+        let one = layer(&host, "one", &["bin/tool", "lib/same", "first"]);
+        let two = layer(&host, "two", &["lib/same", "lib/second"]);
+        // Names that an overlay's options would read as something else.
+        let three = layer(&host, "th:r,e\\e", &["third"]);
+        for (layers, seen) in [
+            (vec![one.clone()], vec![("lib/same", "one"), ("first", "one")]),
+            (
+                vec![one.clone(), two.clone(), three],
+                vec![("bin/tool", "one"), ("lib/same", "two"), ("lib/second", "two"), ("third", "th:r,e\\e")],
+            ),
+            (vec![two, one], vec![("lib/same", "one"), ("lib/second", "two")]),
+        ] {
+            let function = host.start(EnvironmentSpec { layers, ..host.spec() }).await;
+            assert_eq!(function.init().await, InitEnd::Ready);
+            let variables = function.ask(json!("variables")).await;
+            let opt = match kind {
+                Kind::OwnPaths => {
+                    assert_eq!(variables["LAMBD_OPT"], Value::Null);
+                    let denied = function.ask(json!({"try to write": "/opt/x"})).await;
+                    assert_eq!(denied, "read-only filesystem or storage medium");
+                    "/opt".to_owned()
+                }
+                Kind::RealFolders => variables["LAMBD_OPT"].as_str().unwrap().to_owned(),
+            };
+            for (path, content) in seen {
+                assert_eq!(function.ask(json!({"read": format!("{opt}/{path}")})).await, content, "{path}");
+            }
+            assert!(variables["PATH"].as_str().unwrap().contains(&format!(":{opt}/bin:")), "{variables}");
+            assert!(variables["LD_LIBRARY_PATH"].as_str().unwrap().ends_with(&format!(":{opt}/lib")), "{variables}");
+            function.environment.stop().await;
+        }
+        // What was merged for an environment goes with it.
+        let merged = || {
+            let all = std::fs::read_dir(host.folder.path().join("data/environments")).unwrap();
+            all.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with(".layers-"))
+        };
+        crate::host::until(|| !merged()).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_bootstrap_may_be_a_layers() {
+    // AWS developer guide, runtimes-layers.
+    on_each_kind(|host, _| async move {
+        let (code, runtime) = (host.code(), host.folder.path().join("runtime"));
+        std::fs::create_dir(&runtime).unwrap();
+        std::fs::rename(code.join("bootstrap"), runtime.join("bootstrap")).unwrap();
+        let function = host.start(EnvironmentSpec { layers: vec![runtime], ..host.spec() }).await;
+        assert_eq!(function.init().await, InitEnd::Ready);
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::environment::InitEnd;
+use domain::log::Record;
 use domain::names::{EnvironmentId, RequestId};
 use domain::runtime::Runtime;
 use domain::variables::Variables;
@@ -44,6 +45,8 @@ pub(crate) struct Host {
 #[derive(Default)]
 pub(crate) struct Lines {
     all: Mutex<Vec<Vec<u8>>>,
+    /// What was said of extensions.
+    pub(crate) records: Mutex<Vec<Record>>,
     came: Notify,
 }
 
@@ -52,12 +55,30 @@ impl Output for Lines {
         self.all.lock().unwrap().push(line.to_vec());
         self.came.notify_waiters();
     }
+
+    fn record(&self, record: &Record) {
+        self.records.lock().unwrap().push(record.clone());
+    }
 }
 
 impl Lines {
     pub(crate) fn take(&self) -> Vec<String> {
         let lines = std::mem::take(&mut *self.all.lock().unwrap());
         lines.into_iter().map(|line| String::from_utf8(line).unwrap()).collect()
+    }
+
+    /// Waits until a line with this in it has come.
+    pub(crate) async fn wait_for_part(&self, part: &str) {
+        let wait = async {
+            loop {
+                let came = self.came.notified();
+                if self.all.lock().unwrap().iter().any(|line| String::from_utf8_lossy(line).contains(part)) {
+                    return;
+                }
+                came.await;
+            }
+        };
+        in_time(wait).await;
     }
 
     /// Waits until a line has come.
@@ -160,10 +181,18 @@ impl Host {
             id: EnvironmentId(Uuid::from_u128(1)),
             runtime: Runtime::parse("provided.al2023").unwrap(),
             code: self.code(),
+            layers: Vec::new(),
+            account: "000000000000".to_owned(),
             memory_mb: 128,
             storage_mb: 512,
             variables: Variables::default(),
-            platform_variables: vec![("_HANDLER".to_owned(), "app.handler".to_owned())],
+            platform_variables: [
+                ("_HANDLER", "app.handler"),
+                ("AWS_LAMBDA_FUNCTION_NAME", "f"),
+                ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+            ]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into(),
         }
     }
 
@@ -171,6 +200,29 @@ impl Host {
         let lines = Arc::new(Lines::default());
         let environment = in_time(self.linux.start(spec, lines.clone())).await.unwrap();
         Function { environment, lines, clock: self.clock.clone() }
+    }
+
+    /// A layer with the test's extensions, by name; the scripts say what they do.
+    pub(crate) fn layer(&self, extensions: &[(&str, Value)]) -> PathBuf {
+        let layer = self.folder.path().join("layer");
+        let folder = layer.join("extensions");
+        fs::create_dir_all(&folder).unwrap();
+        for (name, script) in extensions {
+            let program = env!("CARGO_BIN_EXE_sandbox-test-process");
+            let place = folder.join(name);
+            if !place.exists() {
+                fs::hard_link(program, &place).or_else(|_| fs::copy(program, &place).map(|_| ())).unwrap();
+            }
+            fs::write(layer.join(format!("{name}.json")), script.to_string()).unwrap();
+        }
+        layer
+    }
+
+    /// An environment with these extensions.
+    pub(crate) async fn with_extensions(&self, extensions: &[(&str, Value)]) -> Function {
+        let mut spec = self.spec();
+        spec.layers = vec![self.layer(extensions)];
+        self.start(spec).await
     }
 
     /// An environment that waits for its first event.

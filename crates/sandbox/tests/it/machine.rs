@@ -77,12 +77,17 @@ async fn any_of(host: &Host, family: &str) -> Option<Runtime> {
 }
 
 async fn run(host: &Host, runtime: Runtime, file: &str, code: &str) -> (Function, Value) {
+    run_with(host, runtime, file, code, Vec::new()).await
+}
+
+async fn run_with(host: &Host, runtime: Runtime, file: &str, code: &str, layers: Vec<PathBuf>) -> (Function, Value) {
     let folder = host.folder.path().join("function");
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join(file), code).unwrap();
     let mut spec = host.spec();
     spec.code = folder;
     spec.runtime = runtime;
+    spec.layers = layers;
     for (key, value) in [("_HANDLER", "app.handler"), ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")] {
         spec.platform_variables.retain(|(known, _)| known != key);
         spec.platform_variables.push((key.to_owned(), value.to_owned()));
@@ -96,6 +101,36 @@ async fn run(host: &Host, runtime: Runtime, file: &str, code: &str) -> (Function
     let Answer::Response(bytes) = answer else { panic!("{answer:?} {:?}", function.lines.take()) };
     in_time(function.environment.settle()).await.unwrap();
     (function, serde_json::from_slice(&bytes).unwrap())
+}
+
+#[tokio::test]
+async fn python_and_node_find_what_is_in_layers() {
+    // AWS developer guide, packaging-layers, "Layer paths for each Lambda runtime".
+    for kind in [Kind::OwnPaths, Kind::RealFolders] {
+        let Some(host) = searching_host(kind, BTreeMap::new()).await else { continue };
+        let layer = |name: &str, file: &str, content: &str| {
+            let path = host.folder.path().join(name).join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+            host.folder.path().join(name)
+        };
+        if let Some(python) = any_of(&host, "python").await {
+            let one = layer("p1", "python/one.py", "WORD = 'one'\n");
+            let two =
+                layer("p2", &format!("python/lib/{}/site-packages/two.py", python.identifier()), "WORD = 'two'\n");
+            let code = "import one, two\ndef handler(event, context):\n    return [one.WORD, two.WORD]\n";
+            let (_, answer) = run_with(&host, python, "app.py", code, vec![one, two]).await;
+            assert_eq!(answer, json!(["one", "two"]), "{kind:?}");
+        }
+        if let Some(node) = any_of(&host, "nodejs").await {
+            let one = layer("n1", "nodejs/node_modules/one/index.js", "exports.WORD = 'one';");
+            let two = format!("nodejs/node{}/node_modules/two/index.js", node.version());
+            let two = layer("n2", &two, "exports.WORD = 'two';");
+            let code = "exports.handler = async () => [require('one').WORD, require('two').WORD];";
+            let (_, answer) = run_with(&host, node, "app.js", code, vec![one, two]).await;
+            assert_eq!(answer, json!(["one", "two"]), "{kind:?}");
+        }
+    }
 }
 
 #[tokio::test]

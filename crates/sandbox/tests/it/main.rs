@@ -4,7 +4,10 @@
 
 mod clients;
 mod environment;
+mod extensions;
+mod freeze;
 mod host;
 mod killed;
 mod machine;
 mod runtime_api;
+mod telemetry;

@@ -21,6 +21,9 @@ fn main() {
     if program.ends_with("bootstrap") {
         return bootstrap();
     }
+    if program.parent().is_some_and(|folder| folder.ends_with("extensions")) {
+        return extension(&program);
+    }
     match arguments.next().as_deref().and_then(|mode| mode.to_str()) {
         Some("spawner") => sandbox::launcher::main(sandbox::launcher::CONTROL),
         other => panic!("{other:?} is no mode"),
@@ -48,6 +51,71 @@ fn bootstrap() {
         let (head, body) = api.ask("POST", &path, &[], json!(results).to_string().as_bytes());
         assert!(head.starts_with("HTTP/1.1 202"), "{head}{}", String::from_utf8_lossy(&body));
     }
+}
+
+// An extension. `NAME.json` in the folder above says for what it registers and what it does at each event; it prints
+// what it got.
+
+fn extension(program: &std::path::Path) {
+    let name = program.file_name().unwrap().to_str().unwrap().to_owned();
+    let script = program.parent().unwrap().parent().unwrap().join(format!("{name}.json"));
+    let script: Value = serde_json::from_slice(&fs::read(script).unwrap()).unwrap();
+    be_an_extension(&name, &script, &|| {});
+}
+
+fn be_an_extension(name: &str, script: &Value, registered: &dyn Fn()) {
+    let mut api = Api::connect();
+    let run = |steps: &Value, api: &mut Api| {
+        for step in steps.as_array().into_iter().flatten() {
+            do_step(step, api);
+        }
+    };
+    run(&script["at start"], &mut api);
+    let header_of = format!("Lambda-Extension-Name: {name}\r\nLambda-Extension-Accept-Feature: accountId\r\n");
+    let body = json!({"events": script["events"]}).to_string();
+    let (head, body) = api.ask_at("POST", "/2020-01-01/extension/register", &[&header_of], body.as_bytes());
+    say(&format!("{name} registered {}", String::from_utf8(body).unwrap()));
+    registered();
+    let id = header(&head, "Lambda-Extension-Identifier").unwrap().to_owned();
+    let id = format!("Lambda-Extension-Identifier: {id}\r\n");
+    if let Some(error) = script["init error"].as_str() {
+        let error = format!("Lambda-Extension-Function-Error-Type: {error}\r\n");
+        let (head, _) = api.ask_at("POST", "/2020-01-01/extension/init/error", &[&id, &error], b"{}");
+        say(&format!("{name} init error {}", head.lines().next().unwrap()));
+        std::process::exit(3);
+    }
+    if let Some(subscription) = script.get("subscribe") {
+        let body = subscription.to_string();
+        let (head, body) = api.ask_at("PUT", "/2022-07-01/telemetry", &[&id], body.as_bytes());
+        let status = head.split(' ').nth(1).unwrap().to_owned();
+        say(&format!("{name} subscribed {status} {}", String::from_utf8(body).unwrap()));
+    }
+    run(&script["registered"], &mut api);
+    loop {
+        let (_, event) = api.ask_at("GET", "/2020-01-01/extension/event/next", &[&id], b"");
+        let event: Value = serde_json::from_slice(&event).unwrap();
+        let what = event["eventType"].as_str().unwrap().to_owned();
+        say(&format!("{name} got {event}"));
+        for step in script[&what].as_array().into_iter().flatten() {
+            match step.get("subscribe again") {
+                Some(subscription) => {
+                    let body = subscription.to_string();
+                    let (head, body) = api.ask_at("PUT", "/2022-07-01/telemetry", &[&id], body.as_bytes());
+                    let status = head.split(' ').nth(1).unwrap().to_owned();
+                    say(&format!("again {status} {}", String::from_utf8(body).unwrap()));
+                }
+                None => drop(do_step(step, &mut api)),
+            }
+        }
+        if what == "SHUTDOWN" {
+            return;
+        }
+    }
+}
+
+fn say(line: &str) {
+    println!("{line}");
+    std::io::stdout().flush().unwrap();
 }
 
 fn do_step(step: &Value, api: &mut Api) -> Value {
@@ -117,6 +185,49 @@ fn do_step(step: &Value, api: &mut Api) -> Value {
             let touched = vec![1u8; megabytes * 1024 * 1024];
             json!(touched.iter().map(|byte| u64::from(*byte)).sum::<u64>())
         }
+        "internal extension" => {
+            let script = value.clone();
+            let name = script["name"].as_str().unwrap().to_owned();
+            let (registered, wait) = std::sync::mpsc::channel();
+            std::thread::spawn(move || be_an_extension(&name, &script, &|| registered.send(()).unwrap()));
+            wait.recv().unwrap();
+            Value::Null
+        }
+        "say variables" => {
+            env::vars().for_each(|(key, value)| println!("{key}={value}"));
+            say(&format!("folder {}", env::current_dir().unwrap().display()));
+            Value::Null
+        }
+        "resolve" => {
+            use std::net::ToSocketAddrs as _;
+            json!((text, 80).to_socket_addrs().unwrap().next().unwrap().ip().to_string())
+        }
+        "await file" => {
+            while !PathBuf::from(text).exists() {
+                std::thread::yield_now();
+            }
+            Value::Null
+        }
+        "count on" => {
+            // A busy thread, whose progress is in a file.
+            let path = text.to_owned();
+            std::thread::spawn(move || {
+                for count in 0_u64.. {
+                    fs::write(&path, count.to_string()).unwrap();
+                }
+            });
+            Value::Null
+        }
+        "call" => {
+            let of = |key: &str| value[key].as_str().unwrap_or_default();
+            let headers: Vec<&str> =
+                value["headers"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            let headers: Vec<String> = headers.iter().map(|header| format!("{header}\r\n")).collect();
+            let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+            let mut other = Api::connect();
+            let (head, body) = other.ask_at(of("method"), of("path"), &headers, of("body").as_bytes());
+            json!({"head": head, "body": String::from_utf8(body).unwrap()})
+        }
         "init error" => {
             let header = ["Lambda-Runtime-Function-Error-Type: Runtime.MyInitError\r\n"];
             let (head, _) = api.ask("POST", "/runtime/init/error", &header, text.as_bytes());
@@ -145,12 +256,13 @@ impl Api {
     }
 
     fn ask(&mut self, method: &str, path: &str, headers: &[&str], body: &[u8]) -> (String, Vec<u8>) {
+        self.ask_at(method, &format!("/2018-06-01{path}"), headers, body)
+    }
+
+    fn ask_at(&mut self, method: &str, path: &str, headers: &[&str], body: &[u8]) -> (String, Vec<u8>) {
         let more = headers.concat();
-        let head = format!(
-            "{method} /2018-06-01{path} HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n{more}\r\n",
-            self.at,
-            body.len()
-        );
+        let head =
+            format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n{more}\r\n", self.at, body.len());
         self.stream.write_all(&[head.as_bytes(), body].concat()).unwrap();
         let head_end = self.read_until(|buffer| buffer.windows(4).position(|four| four == b"\r\n\r\n")) + 4;
         let head = String::from_utf8(self.buffer.drain(..head_end).collect()).unwrap();

@@ -7,6 +7,7 @@ mod disk_full;
 mod folder;
 mod hostile;
 mod kill;
+mod layers;
 mod packages;
 mod records;
 

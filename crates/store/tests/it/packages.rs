@@ -6,7 +6,7 @@ use std::sync::Arc;
 use domain::function::{Function, Package};
 use engine::ports::{Packages, Records};
 use store::Store;
-use testkit::contracts::{function, packages_contract, record};
+use testkit::contracts::{function, layer_packages_contract, packages_contract, record};
 use testkit::packages::zip_of;
 
 use crate::{open, run};
@@ -16,6 +16,7 @@ fn the_store_keeps_the_contract() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     run(packages_contract(&store, &store));
+    run(layer_packages_contract((&store, &store), &store));
 }
 
 fn keep(store: &Store, content: &str) -> Package {

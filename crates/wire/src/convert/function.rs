@@ -9,8 +9,10 @@ use domain::function::{
 use domain::names::Qualifier;
 use domain::runtime::Runtime;
 use domain::variables::Variables;
+use engine::contents::{Contents, Source};
 use engine::functions::Edit;
 use engine::invoker::runtime_version_arn;
+use engine::ports::ObjectName;
 
 use crate::generated::types;
 
@@ -19,10 +21,10 @@ const ARCHITECTURE: types::Architecture =
     if cfg!(target_arch = "aarch64") { types::Architecture::Arm64 } else { types::Architecture::X86_64 };
 
 /// What one request names that is not built yet.
-struct NotBuilt(&'static str);
+pub(super) struct NotBuilt(pub(super) &'static str);
 
 impl NotBuilt {
-    fn check(&self, parameters: &[(bool, &str)]) -> Result<(), Refusal> {
+    pub(super) fn check(&self, parameters: &[(bool, &str)]) -> Result<(), Refusal> {
         match parameters.iter().find(|(given, _)| *given) {
             None => Ok(()),
             Some((_, parameter)) => Err(Refusal::NotBuilt { what: format!("{} with {parameter}", self.0) }),
@@ -57,7 +59,6 @@ macro_rules! settings {
             environment: $asked.environment,
             dead_letter_config: $asked.dead_letter_config,
             tracing_config: $asked.tracing_config,
-            layers: $asked.layers,
             file_system_configs: $asked.file_system_configs,
             ephemeral_storage: $asked.ephemeral_storage,
             snap_start: $asked.snap_start,
@@ -66,11 +67,14 @@ macro_rules! settings {
     };
 }
 
-/// Reads CreateFunction: the function, and the zip.
+/// Reads CreateFunction: the function, and what it is made of.
 ///
 /// # Errors
 /// Something is missing, refused by Lambda, or not built yet.
-pub(crate) fn new_function(home: &Home, asked: types::CreateFunctionRequest) -> Result<(NewFunction, Bytes), Refusal> {
+pub(crate) fn new_function(
+    home: &Home,
+    asked: types::CreateFunctionRequest,
+) -> Result<(NewFunction, Contents), Refusal> {
     let target = home.read(&asked.function_name, None)?;
     if target.qualifier.is_some() {
         return Err(Refusal::MalformedFunctionName { value: asked.function_name });
@@ -87,8 +91,6 @@ pub(crate) fn new_function(home: &Home, asked: types::CreateFunctionRequest) -> 
     } = asked.code;
     NotBuilt("CreateFunction").check(&[
         (asked.package_type == Some(types::PackageType::Image) || image_uri.is_some(), "PackageType Image"),
-        (s3_bucket.is_some() || s3_key.is_some(), "code from S3"),
-        (s3_object_version.is_some(), "S3ObjectVersion"),
         (s3_object_storage_mode.is_some(), "S3ObjectStorageMode"),
         (is_given(source_kms_key_arn.as_deref()), "SourceKMSKeyArn"),
         (asked.publish_to.is_some(), "PublishTo"),
@@ -101,7 +103,7 @@ pub(crate) fn new_function(home: &Home, asked: types::CreateFunctionRequest) -> 
         (asked.runtime_config.is_some(), "RuntimeConfig"),
         (asked.accelerator_config.is_some(), "AcceleratorConfig"),
     ])?;
-    let role = Some(asked.role);
+    let (role, layers) = (Some(asked.role), asked.layers.unwrap_or_default());
     let settings = settings!(role, asked);
     settings.check_built("CreateFunction")?;
     check_architectures(asked.architectures.as_deref())?;
@@ -110,26 +112,41 @@ pub(crate) fn new_function(home: &Home, asked: types::CreateFunctionRequest) -> 
     };
     let blank = Configuration::new(Runtime::parse(runtime)?, handler.clone(), String::new());
     let configuration = settings.over(&blank)?;
-    let zip = zip_file.ok_or(Refusal::CodeMissing)?.0;
+    let code = code(zip_file.map(|zip| zip.0), (s3_bucket, s3_key, s3_object_version))?;
     let tags = asked.tags.unwrap_or_default().into_iter().collect();
-    Ok((NewFunction { arn: target.arn, configuration, tags }, zip))
+    Ok((NewFunction { arn: target.arn, configuration, tags }, Contents { code, layers }))
 }
 
-/// Reads UpdateFunctionCode: the zip.
+/// Where code comes from: the request, or bucket, key and version of an object.
 ///
 /// # Errors
-/// There is none, or it is to come from somewhere that is not built yet.
-pub(crate) fn new_code(asked: &types::UpdateFunctionCodeRequest) -> Result<Bytes, Refusal> {
+/// From nowhere, or from two places at once.
+pub(super) fn code(
+    zip: Option<Bytes>,
+    (bucket, key, version): (Option<String>, Option<String>, Option<String>),
+) -> Result<Source, Refusal> {
+    match (zip, bucket, key, version) {
+        (Some(zip), None, None, None) => Ok(Source::Zip(zip)),
+        (Some(_), ..) => Err(Refusal::CodeTwice),
+        (None, Some(bucket), Some(key), version) => Ok(Source::Object(ObjectName { bucket, key, version })),
+        (None, ..) => Err(Refusal::CodeMissing),
+    }
+}
+
+/// Reads UpdateFunctionCode: where the code comes from.
+///
+/// # Errors
+/// From nowhere, or it is to come from somewhere that is not built yet.
+pub(crate) fn new_code(asked: &types::UpdateFunctionCodeRequest) -> Result<Source, Refusal> {
     NotBuilt("UpdateFunctionCode").check(&[
         (asked.image_uri.is_some(), "ImageUri"),
-        (asked.s3_bucket.is_some() || asked.s3_key.is_some(), "code from S3"),
-        (asked.s3_object_version.is_some(), "S3ObjectVersion"),
         (asked.s3_object_storage_mode.is_some(), "S3ObjectStorageMode"),
         (is_given(asked.source_kms_key_arn.as_deref()), "SourceKMSKeyArn"),
         (asked.publish_to.is_some(), "PublishTo"),
     ])?;
     check_architectures(asked.architectures.as_deref())?;
-    asked.zip_file.clone().map(|zip| zip.0).ok_or(Refusal::CodeMissing)
+    let object = (asked.s3_bucket.clone(), asked.s3_key.clone(), asked.s3_object_version.clone());
+    code(asked.zip_file.clone().map(|zip| zip.0), object)
 }
 
 /// Reads UpdateFunctionConfiguration: what it does to a configuration.
@@ -145,10 +162,10 @@ pub(crate) fn edit(asked: types::UpdateFunctionConfigurationRequest) -> Result<E
         (asked.runtime_config.is_some(), "RuntimeConfig"),
         (asked.accelerator_config.is_some(), "AcceleratorConfig"),
     ])?;
-    let role = asked.role;
+    let (role, layers) = (asked.role, asked.layers);
     let settings = settings!(role, asked);
     settings.check_built("UpdateFunctionConfiguration")?;
-    Ok(Box::new(move |current| settings.over(current)))
+    Ok(Edit { layers, ..Edit::of_settings(move |current| settings.over(current)) })
 }
 
 /// What CreateFunction and UpdateFunctionConfiguration both may set.
@@ -163,7 +180,6 @@ struct Settings {
     environment: Option<types::Environment>,
     dead_letter_config: Option<types::DeadLetterConfig>,
     tracing_config: Option<types::TracingConfig>,
-    layers: Option<Vec<String>>,
     file_system_configs: Option<Vec<types::FileSystemConfig>>,
     ephemeral_storage: Option<types::EphemeralStorage>,
     snap_start: Option<types::SnapStart>,
@@ -176,7 +192,6 @@ impl Settings {
         let snap_start = self.snap_start.as_ref().and_then(|config| config.apply_on.as_ref());
         let file_systems = self.file_system_configs.as_deref().unwrap_or_default();
         NotBuilt(operation).check(&[
-            (self.layers.as_ref().is_some_and(|layers| !layers.is_empty()), "Layers"),
             (file_systems.iter().any(|config| config.s3_files_config.is_some()), "FileSystemConfigs.S3FilesConfig"),
             (snap_start == Some(&types::SnapStartApplyOn::PublishedVersions), "SnapStart"),
         ])
@@ -427,7 +442,7 @@ mod tests {
     #[track_caller]
     fn update_configuration(request: Value) -> Result<(), Refusal> {
         let current = Configuration::new(Runtime::parse("python3.12").unwrap(), "h".to_owned(), "r".to_owned());
-        edit(serde_json::from_value(request).unwrap())?(&current).map(drop)
+        (edit(serde_json::from_value(request).unwrap())?.settings)(&current).map(drop)
     }
 
     fn creation() -> Value {
@@ -447,9 +462,6 @@ mod tests {
         let code = json!({ "FunctionName": "fn", "ZipFile": "UEs=" });
         assert_eq!(update_code(code.clone()), Ok(()));
         for (member, value, named) in [
-            ("S3Bucket", "bucket", "code from S3"),
-            ("S3Key", "key", "code from S3"),
-            ("S3ObjectVersion", "1", "S3ObjectVersion"),
             ("S3ObjectStorageMode", "REFERENCE", "S3ObjectStorageMode"),
             ("SourceKMSKeyArn", "arn:aws:kms:us-east-1:000000000000:key/k", "SourceKMSKeyArn"),
         ] {
@@ -460,6 +472,29 @@ mod tests {
         }
         let listing = serde_json::from_value(json!({ "MasterRegion": "ALL", "FunctionVersion": "ALL" })).unwrap();
         assert_eq!(check_listing(&listing), not_built("ListFunctions with MasterRegion"));
+    }
+
+    #[test]
+    fn code_comes_from_one_place() {
+        let source = |code: Value| {
+            let home = Home { partition: "aws".into(), region: "us-east-1".into(), account: "000000000000".into() };
+            let request = with(&creation(), "Code", code.clone());
+            let created = new_function(&home, serde_json::from_value(request).unwrap()).map(|(_, made)| made.code);
+            let updated = new_code(&serde_json::from_value(with(&code, "FunctionName", "fn".into())).unwrap());
+            assert_eq!(created, updated, "{code}");
+            created
+        };
+        let object = |version: Option<&str>| {
+            let (bucket, key) = ("b".to_owned(), "k".to_owned());
+            Ok(Source::Object(ObjectName { bucket, key, version: version.map(str::to_owned) }))
+        };
+        assert_eq!(source(json!({ "ZipFile": "UEs=" })), Ok(Source::Zip("PK".into())));
+        assert_eq!(source(json!({ "S3Bucket": "b", "S3Key": "k" })), object(None));
+        assert_eq!(source(json!({ "S3Bucket": "b", "S3Key": "k", "S3ObjectVersion": "v" })), object(Some("v")));
+        assert_eq!(source(json!({ "ZipFile": "UEs=", "S3Key": "k" })), Err(Refusal::CodeTwice));
+        for half in [json!({}), json!({ "S3Bucket": "b" }), json!({ "S3Key": "k", "S3ObjectVersion": "v" })] {
+            assert_eq!(source(half), Err(Refusal::CodeMissing));
+        }
     }
 
     #[test]

@@ -21,6 +21,7 @@ use domain::names::RequestId;
 use engine::access::Caller;
 use engine::functions::Functions;
 use engine::invoker::Invoker;
+use engine::layers::Layers;
 use engine::ports::{Clock, Dice};
 use engine::tasks;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version, header};
@@ -67,11 +68,11 @@ impl Api {
     /// The API over an engine.
     pub fn new(
         home: Home,
-        (functions, invoker): (Arc<Functions>, Arc<Invoker>),
+        (functions, layers, invoker): (Arc<Functions>, Arc<Layers>, Arc<Invoker>),
         (clock, dice): (Arc<dyn Clock>, Arc<dyn Dice>),
     ) -> Arc<Self> {
         Arc::new(Self {
-            operations: Operations { home, functions, invoker },
+            operations: Operations { home, functions, layers, invoker },
             clock,
             dice,
             connections: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
@@ -171,10 +172,13 @@ impl Api {
         self.operations.answer(route.operation, call).await
     }
 
-    /// What is ours on this listener: health, and the code behind GetFunction's link.
+    /// What is ours on this listener: health, and the zips behind the links of GetFunction and GetLayerVersion.
     async fn own(&self, path: &str) -> Result<Response<Bytes>, Told> {
         if path == "lambd/health" || path == "localstack/health" {
             return Ok(health());
+        }
+        if let Some(content) = path.strip_prefix("lambd/layers/") {
+            return self.operations.layer_content(content, &Caller::Anyone).await;
         }
         match path.strip_prefix("lambd/code/") {
             Some(code) => self.operations.code(code, &Caller::Anyone).await,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::arn::Home;
-use domain::function::Digest;
+use domain::function::{Digest, Package};
 use domain::{Error, Fault};
 use engine::ports::{Kept, Packages, Removal, Wait};
 use testkit::dice::LoadedDice;
@@ -21,6 +21,14 @@ struct Broken;
 impl Packages for Broken {
     fn keep(&self, _: Bytes) -> Wait<'_, Result<Kept, Error>> {
         Box::pin(async { panic!("a bug") })
+    }
+
+    fn hold(&self, _: Package) -> Wait<'_, Result<Option<Kept>, Fault>> {
+        panic!("a bug")
+    }
+
+    fn unpacked_bytes(&self, _: Digest) -> Wait<'_, Result<u64, Fault>> {
+        panic!("a bug")
     }
 
     fn zip(&self, _: Digest) -> Wait<'_, Result<Option<Bytes>, Fault>> {
@@ -41,7 +49,11 @@ async fn a_panic_is_answered_as_a_failure_of_ours_and_the_connection_goes_on() {
     let house = House::over(Arc::new(MemoryRecords::new()), Arc::new(Broken), Bounds::default());
     let home = Home { partition: "aws".into(), region: "us-east-1".into(), account: "000000000000".into() };
     let dice = Arc::new(LoadedDice::default());
-    let api = Api::new(home, (house.functions.clone(), house.invoker.clone()), (house.clock.clone(), dice));
+    let api = Api::new(
+        home,
+        (house.functions.clone(), house.layers.clone(), house.invoker.clone()),
+        (house.clock.clone(), dice),
+    );
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     engine::tasks::spawn("the API", api.serve(listener, std::future::pending())).detach();

@@ -21,7 +21,11 @@ async fn served() -> (SocketAddr, Arc<HandClock>) {
     let house = House::over(records, packages, Bounds::default());
     let home = Home { partition: "aws".into(), region: "us-east-1".into(), account: "000000000000".into() };
     let dice = Arc::new(LoadedDice::default());
-    let api = Api::new(home, (house.functions.clone(), house.invoker.clone()), (house.clock.clone(), dice));
+    let api = Api::new(
+        home,
+        (house.functions.clone(), house.layers.clone(), house.invoker.clone()),
+        (house.clock.clone(), dice),
+    );
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     engine::tasks::spawn("the API", api.serve(listener, std::future::pending())).detach();

@@ -79,11 +79,12 @@ def _set_up_path(environ):
     task_root = environ.get("LAMBDA_TASK_ROOT", "/var/task")
     runtime_dir = environ.get("LAMBDA_RUNTIME_DIR", sys.path[0])
     layers = []
-    if environ.get("PYTHONPATH", runtime_dir) == runtime_dir:
-        environ["PYTHONPATH"] = runtime_dir
+    # Unless the user has set another; behind the runtime's folder may stand packages of this machine.
+    if environ.setdefault("PYTHONPATH", runtime_dir).split(":")[0] == runtime_dir:
+        opt = environ.get("LAMBD_OPT", "/opt")
         layers = [
-            "/opt/python/lib/python{}.{}/site-packages".format(*sys.version_info[:2]),
-            "/opt/python",
+            "{}/python/lib/python{}.{}/site-packages".format(opt, *sys.version_info[:2]),
+            opt + "/python",
         ]
     sys.path[0:0] = [task_root] + layers
     import site

@@ -36,7 +36,7 @@ impl Operations {
                 unreserved_concurrent_executions: number(account.saturating_sub(usage.reserved)),
             }),
             account_usage: Some(types::AccountUsage {
-                total_code_size: number(usage.code_bytes),
+                total_code_size: number(usage.code_bytes + self.layers.code_bytes()),
                 function_count: number(usage.functions),
             }),
         })

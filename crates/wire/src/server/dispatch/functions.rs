@@ -17,8 +17,8 @@ impl Operations {
     pub(super) async fn create_function(&self, call: &Call<'_>) -> Answer {
         let asked = call.read_body::<op::CreateFunction>().await?;
         let publish = asked.publish == Some(true);
-        let (new, zip) = function::new_function(&self.home, asked)?;
-        let created = self.functions.create_function(&call.caller, new, zip, publish).await?;
+        let (new, contents) = function::new_function(&self.home, asked)?;
+        let created = self.functions.create_function(&call.caller, new, contents, publish).await?;
         write::<op::CreateFunction>(&function::configuration(&self.home, &created, None, Detail::Whole))
     }
 
@@ -85,10 +85,10 @@ impl Operations {
     pub(super) async fn update_function_code(&self, call: &Call<'_>) -> Answer {
         let asked = call.read_body::<op::UpdateFunctionCode>().await?;
         let target = self.home.read(&asked.function_name, None)?;
-        let zip = function::new_code(&asked)?;
+        let code = function::new_code(&asked)?;
         let how = CodeUpdate { dry_run: asked.dry_run == Some(true), publish: asked.publish == Some(true) };
         let expected = asked.revision_id.as_deref();
-        let updated = self.functions.update_function_code(&call.caller, &target, expected, how, zip).await?;
+        let updated = self.functions.update_function_code(&call.caller, &target, expected, how, code).await?;
         // A version that was published of it is named (recorded: test_publish_version_on_create).
         let qualifier = Some(updated.version).filter(|version| *version != Version::Latest).map(Into::into);
         let shown = function::configuration(&self.home, &updated, qualifier.as_ref(), Detail::Whole);

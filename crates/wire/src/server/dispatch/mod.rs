@@ -5,6 +5,7 @@
 mod account;
 mod event_invoke_configs;
 mod functions;
+mod layers;
 mod policies;
 mod tags;
 mod versions;
@@ -15,6 +16,7 @@ use domain::{Refusal, limits};
 use engine::access::Caller;
 use engine::functions::Functions;
 use engine::invoker::Invoker;
+use engine::layers::Layers;
 use engine::tasks;
 use http::Response;
 
@@ -30,6 +32,7 @@ use crate::model::ApiOperation;
 pub(super) struct Operations {
     pub(super) home: domain::arn::Home,
     pub(super) functions: std::sync::Arc<Functions>,
+    pub(super) layers: std::sync::Arc<Layers>,
     pub(super) invoker: std::sync::Arc<Invoker>,
 }
 
@@ -138,8 +141,16 @@ impl Operations {
             Operation::DeleteFunctionCodeSigningConfig => self.delete_function_code_signing_config(&call),
             Operation::GetRuntimeManagementConfig => self.get_runtime_management_config(&call),
             Operation::PutRuntimeManagementConfig => self.put_runtime_management_config(&call),
-            Operation::AddLayerVersionPermission
-            | Operation::CheckpointDurableExecution
+            Operation::PublishLayerVersion => self.publish_layer_version(&call).await,
+            Operation::GetLayerVersion => self.get_layer_version(&call),
+            Operation::GetLayerVersionByArn => self.get_layer_version_by_arn(&call),
+            Operation::ListLayers => self.list_layers(&call),
+            Operation::ListLayerVersions => self.list_layer_versions(&call),
+            Operation::DeleteLayerVersion => self.delete_layer_version(&call).await,
+            Operation::AddLayerVersionPermission => self.add_layer_version_permission(&call).await,
+            Operation::RemoveLayerVersionPermission => self.remove_layer_version_permission(&call).await,
+            Operation::GetLayerVersionPolicy => self.get_layer_version_policy(&call),
+            Operation::CheckpointDurableExecution
             | Operation::CreateCapacityProvider
             | Operation::CreateCodeSigningConfig
             | Operation::CreateEventSourceMapping
@@ -150,7 +161,6 @@ impl Operations {
             | Operation::DeleteEventSourceMapping
             | Operation::DeleteFunctionConcurrency
             | Operation::DeleteFunctionUrlConfig
-            | Operation::DeleteLayerVersion
             | Operation::DeleteProvisionedConcurrencyConfig
             | Operation::DeleteResourcePolicy
             | Operation::GetCapacityProvider
@@ -162,9 +172,6 @@ impl Operations {
             | Operation::GetFunctionConcurrency
             | Operation::GetFunctionScalingConfig
             | Operation::GetFunctionUrlConfig
-            | Operation::GetLayerVersion
-            | Operation::GetLayerVersionByArn
-            | Operation::GetLayerVersionPolicy
             | Operation::GetProvisionedConcurrencyConfig
             | Operation::GetResourcePolicy
             | Operation::InvokeAsync
@@ -176,17 +183,13 @@ impl Operations {
             | Operation::ListFunctionUrlConfigs
             | Operation::ListFunctionVersionsByCapacityProvider
             | Operation::ListFunctionsByCodeSigningConfig
-            | Operation::ListLayerVersions
-            | Operation::ListLayers
             | Operation::ListProvisionedConcurrencyConfigs
             | Operation::PauseDurableExecution
-            | Operation::PublishLayerVersion
             | Operation::PutFunctionCodeSigningConfig
             | Operation::PutFunctionConcurrency
             | Operation::PutFunctionScalingConfig
             | Operation::PutProvisionedConcurrencyConfig
             | Operation::PutResourcePolicy
-            | Operation::RemoveLayerVersionPermission
             | Operation::ResumeDurableExecution
             | Operation::SendDurableExecutionCallbackFailure
             | Operation::SendDurableExecutionCallbackHeartbeat
