@@ -332,6 +332,57 @@ pub enum Refusal {
     },
     /// More tags than a function may have.
     TooManyTags,
+    /// TagResource without a tag.
+    NoTags,
+    /// Tags of a version or an alias.
+    TagsOfQualifier,
+    /// No such resource of another kind than functions.
+    ResourceNotFound {
+        /// As the text names it: `Event source mapping`.
+        kind: &'static str,
+        /// Its ARN, as given.
+        arn: String,
+    },
+    /// A policy of `$LATEST`, which cannot have one.
+    PolicyOfLatest,
+    /// A principal that nobody can be.
+    InvalidPrincipal,
+    /// `FunctionUrlAuthType` with another action than that of URLs.
+    UrlAuthTypeOfOtherAction,
+    /// AddPermission of a resource without policy: the caller's `RevisionId` is not the current one.
+    PolicyRevisionMismatch,
+    /// GetPolicy where there is none, or nothing that could have one.
+    NoSuchResource,
+    /// RemovePermission of a function that does not exist.
+    NoPolicyFound {
+        /// The function's ARN.
+        arn: String,
+    },
+    /// No such function, version or alias, where the text does not name it.
+    FunctionDoesNotExist,
+    /// An EventInvokeConfig that says nothing.
+    NothingToConfigure,
+    /// There is no EventInvokeConfig.
+    NoEventInvokeConfig {
+        /// The function's ARN, qualified.
+        arn: String,
+    },
+    /// A destination that does not exist.
+    DestinationNotFound {
+        /// Its ARN.
+        arn: String,
+    },
+    /// A function as a destination of its own.
+    DestinationIsItself,
+    /// A destination of a service that cannot be one.
+    InvalidDestinations {
+        /// Both destinations, as the text lists them.
+        on_success: Option<String>,
+        /// See there.
+        on_failure: Option<String>,
+    },
+    /// The function was passed too often by one chain of invocations.
+    RecursiveInvocation,
     /// A value beyond what Lambda allows although the model would let it pass.
     OutOfRange {
         /// As given.

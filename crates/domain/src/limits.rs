@@ -56,6 +56,14 @@ pub const STORAGE_MB_DEFAULT: u32 = 512;
 /// See [`STORAGE_MB_DEFAULT`].
 pub const STORAGE_MB_MAX: u32 = 10_240;
 
+/// How often a chain of invocations passes one function before it is stopped (AWS developer guide,
+/// invocation-recursion: "approximately 16 times").
+pub const LOOP_PASSES: u32 = 16;
+/// How many functions a lineage counts. AWS publishes no number; this bounds the trace header.
+pub const LINEAGE_FUNCTIONS: usize = 128;
+/// Bytes of all code packages of an account in a region: 75 GiB.
+pub const CODE_STORAGE_BYTES: u64 = 80_530_636_800;
+
 /// Concurrent executions of an account in a region.
 pub const ACCOUNT_CONCURRENCY: u32 = 1_000;
 /// Of them, those that no function can reserve (AWS developer guide, configuration-concurrency).

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use crate::arn::FunctionArn;
+use crate::error::Refusal;
 use crate::names::{Qualifier, VersionNumber};
 
 /// See the module.
@@ -86,6 +88,44 @@ pub struct EventInvokeConfig {
     pub modified_at: Timestamp,
 }
 
+impl EventInvokeConfig {
+    /// Whether its destinations are such that an event can have: of a service that takes them, and no function's own.
+    /// Whether they exist is not judged here.
+    ///
+    /// # Errors
+    /// They are not.
+    pub fn check_destinations(&self, function: &FunctionArn) -> Result<(), Refusal> {
+        let fits = |arn: &Option<String>| arn.as_deref().is_none_or(|arn| service(arn).is_some_and(can_be_destination));
+        if !fits(&self.on_success) || !fits(&self.on_failure) {
+            let (on_success, on_failure) = (self.on_success.clone(), self.on_failure.clone());
+            return Err(Refusal::InvalidDestinations { on_success, on_failure });
+        }
+        let own = function.to_string();
+        let is_own = |arn: &str| arn.strip_prefix(&own).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'));
+        if self.destinations().any(is_own) { Err(Refusal::DestinationIsItself) } else { Ok(()) }
+    }
+
+    /// The destinations that are given.
+    pub fn destinations(&self) -> impl Iterator<Item = &str> {
+        [&self.on_success, &self.on_failure].into_iter().filter_map(|arn| arn.as_deref())
+    }
+
+    /// Those that are functions.
+    pub fn functions(&self) -> impl Iterator<Item = &str> {
+        self.destinations().filter(|arn| service(arn) == Some("lambda"))
+    }
+}
+
+/// The service in an ARN.
+fn service(arn: &str) -> Option<&str> {
+    arn.strip_prefix("arn:")?.split(':').nth(1)
+}
+
+/// AWS developer guide, invocation-async-retain-records.
+fn can_be_destination(service: &str) -> bool {
+    matches!(service, "lambda" | "sqs" | "sns" | "events" | "s3")
+}
+
 /// How many environments are kept initialised.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Provisioned {
@@ -93,4 +133,35 @@ pub struct Provisioned {
     pub requested: u32,
     /// When.
     pub modified_at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arn::Home;
+
+    #[test]
+    fn destinations_are_judged_by_their_service_and_by_whose_they_are() {
+        // Recorded: test_lambda_eventinvokeconfig_exceptions; AWS developer guide, invocation-async-retain-records.
+        let home = Home { partition: "aws".into(), region: "us-east-1".into(), account: "111111111111".into() };
+        let function = home.read("fn", None).unwrap().arn;
+        let arn = |service: &str, rest: &str| format!("arn:aws:{service}:us-east-1:111111111111:{rest}");
+        let check = |on_success: Option<&str>, on_failure: Option<&str>| {
+            let (on_success, on_failure) = (on_success.map(str::to_owned), on_failure.map(str::to_owned));
+            let modified_at = Timestamp::UNIX_EPOCH;
+            let config =
+                EventInvokeConfig { retries_max: None, age_seconds_max: None, on_success, on_failure, modified_at };
+            config.check_destinations(&function)
+        };
+        for target in [arn("sqs", "q"), arn("sns", "t"), arn("events", "event-bus/b"), arn("lambda", "function:fn2")] {
+            assert_eq!(check(Some(&target), Some(&target)), Ok(()), "{target}");
+        }
+        for own in [arn("lambda", "function:fn"), arn("lambda", "function:fn:live")] {
+            assert_eq!(check(None, Some(&own)), Err(Refusal::DestinationIsItself), "{own}");
+        }
+        for other in [arn("iam", "function:fn"), "kafka://topic".to_owned()] {
+            let refusal = Refusal::InvalidDestinations { on_success: Some(other.clone()), on_failure: None };
+            assert_eq!(check(Some(&other), None), Err(refusal), "{other}");
+        }
+    }
 }

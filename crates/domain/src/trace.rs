@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::function::Tracing;
+use crate::lineage::Lineage;
 use crate::names::FunctionName;
 
 /// A trace header. Fields that nobody here understands (`Lineage`, `Self`) are kept as they came.
@@ -55,6 +56,16 @@ impl TraceHeader {
     #[must_use]
     pub fn with_parent(mut self, segment: u64) -> Self {
         self.parent = Some(format!("{segment:016x}"));
+        self
+    }
+
+    /// The header with this lineage in place of its own.
+    #[must_use]
+    pub fn with_lineage(mut self, lineage: &Lineage) -> Self {
+        let is_lineage =
+            |field: &String| field.split('=').next().is_some_and(|key| key.eq_ignore_ascii_case("lineage"));
+        self.rest.retain(|field| !is_lineage(field));
+        self.rest.push(format!("Lineage={lineage}"));
         self
     }
 
@@ -132,6 +143,13 @@ mod tests {
         assert_eq!(TraceHeader::parse("root=1-a-b;sampled=0").unwrap().to_string(), "Root=1-a-b;Sampled=0");
         assert_eq!(TraceHeader::parse("Sampled=1"), None);
         assert_eq!(TraceHeader::parse("Root=1-a\r\nX: y"), None);
+    }
+
+    #[test]
+    fn a_lineage_takes_the_place_of_the_callers() {
+        let header = TraceHeader::parse("Root=1-a-b;lineage=1:38a5ab94:0;Self=1-c-d;Sampled=0").unwrap();
+        let lineage = Lineage::of_header(Some("Lineage=1:38a5ab94:1"));
+        assert_eq!(header.with_lineage(&lineage).to_string(), "Root=1-a-b;Sampled=0;Self=1-c-d;Lineage=1:38a5ab94:1");
     }
 
     #[test]

@@ -61,6 +61,42 @@ pub enum Action {
     DeleteProvisionedConcurrencyConfig,
     /// `lambda:ListProvisionedConcurrencyConfigs`
     ListProvisionedConcurrencyConfigs,
+    /// `lambda:TagResource`
+    TagResource,
+    /// `lambda:UntagResource`
+    UntagResource,
+    /// `lambda:ListTags`
+    ListTags,
+    /// `lambda:AddPermission`
+    AddPermission,
+    /// `lambda:RemovePermission`
+    RemovePermission,
+    /// `lambda:GetPolicy`
+    GetPolicy,
+    /// `lambda:PutFunctionEventInvokeConfig`
+    PutFunctionEventInvokeConfig,
+    /// `lambda:UpdateFunctionEventInvokeConfig`
+    UpdateFunctionEventInvokeConfig,
+    /// `lambda:GetFunctionEventInvokeConfig`
+    GetFunctionEventInvokeConfig,
+    /// `lambda:DeleteFunctionEventInvokeConfig`
+    DeleteFunctionEventInvokeConfig,
+    /// `lambda:ListFunctionEventInvokeConfigs`
+    ListFunctionEventInvokeConfigs,
+    /// `lambda:PutFunctionRecursionConfig`
+    PutFunctionRecursionConfig,
+    /// `lambda:GetFunctionRecursionConfig`
+    GetFunctionRecursionConfig,
+    /// `lambda:GetAccountSettings`
+    GetAccountSettings,
+    /// `lambda:GetFunctionCodeSigningConfig`
+    GetFunctionCodeSigningConfig,
+    /// `lambda:DeleteFunctionCodeSigningConfig`
+    DeleteFunctionCodeSigningConfig,
+    /// `lambda:GetRuntimeManagementConfig`
+    GetRuntimeManagementConfig,
+    /// `lambda:PutRuntimeManagementConfig`
+    PutRuntimeManagementConfig,
     /// `lambda:PublishLayerVersion`
     PublishLayerVersion,
     /// `lambda:GetLayerVersion`

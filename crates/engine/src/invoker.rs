@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::arn::{Home, Target};
+use domain::concurrency::Limits;
 use domain::environment::{Failure, InitEnd, Readiness};
 use domain::function::Function;
 use domain::invocation::{self, Outcome};
+use domain::lineage::Lineage;
 use domain::log::{InitPhase, InitStart, Initialization, Record, Report, RuntimeDone, Span, Status};
 use domain::names::{RequestId, Version};
 use domain::trace::{Sampling, TraceHeader};
@@ -142,7 +144,9 @@ impl Invoker {
             tasks::off_thread("checking a payload", move || payload::check(&payload)).await??;
         }
         let client_context = ask.client_context.as_deref().map(invocation::client_context).transpose()?;
-        Ok(Judged { entry, version, payload, client_context })
+        let arn = &version.function.arn;
+        let lineage = Lineage::of_header(ask.trace.as_deref()).pass(arn, entry.settings.recursion)?;
+        Ok(Judged { entry, version, payload, client_context, lineage })
     }
 
     /// Judges an invocation as [`Invoker::invoke`] does and runs nothing.
@@ -177,8 +181,8 @@ impl Invoker {
         ask: Ask,
         tell_as: fn(oneshot::Sender<Result<T, Error>>) -> Tell,
     ) -> Result<T, Error> {
-        let Judged { entry, version, payload, client_context } = self.judge(caller, &ask).await?;
-        let trace = self.trace(ask.trace.as_deref(), &version.function);
+        let Judged { entry, version, payload, client_context, lineage } = self.judge(caller, &ask).await?;
+        let trace = self.trace(ask.trace.as_deref(), &version.function).with_lineage(&lineage);
         let serving = version.serving;
         let lease = self.admission.lease(&entry, serving.function.version, &*self.clock).await.map_err(|reason| {
             self.telemetry.count(Metric::Throttles(reason), &serving.function.arn.name);
@@ -210,6 +214,11 @@ impl Invoker {
         }
     }
 
+    /// What concurrency is judged by.
+    pub fn limits(&self) -> Limits {
+        self.admission.limits()
+    }
+
     /// The trace header of an invocation: the caller's where there is one, with a segment of its own.
     fn trace(&self, given: Option<&str>, function: &Function) -> TraceHeader {
         let trace = given.and_then(TraceHeader::parse);
@@ -238,6 +247,8 @@ struct Judged {
     version: Deployed,
     payload: Bytes,
     client_context: Option<String>,
+    /// As the function sees it.
+    lineage: Lineage,
 }
 
 /// Who waits for the answer, and how it is taken. Nobody listening any more is fine: the caller has left.

@@ -185,6 +185,12 @@ impl Layers {
         Ok(Page::of(found.cloned(), items_max, |last| last.layer.name.clone()))
     }
 
+    /// Bytes of all layer versions, zipped (recorded: `test_account_settings_total_code_size`).
+    pub fn code_bytes(&self) -> u64 {
+        let layers = self.by_name.load();
+        layers.values().flat_map(|layer| layer.versions.values()).map(|version| version.package.zip_bytes).sum()
+    }
+
     /// ListLayerVersions: newest first; of a layer that does not exist none (LocalStack: `test_layer_exceptions`).
     ///
     /// # Errors

@@ -247,6 +247,57 @@ impl From<Refusal> for Told {
                 keys.join(", ")
             )),
             Refusal::TooManyTags => invalid("Number of tags exceeds resource tag limit.".to_owned()),
+            Refusal::NoTags => invalid("An error occurred and the request cannot be processed.".to_owned()),
+            Refusal::TagsOfQualifier => invalid(
+                "Tags on function aliases and versions are not supported. Please specify a function ARN.".to_owned(),
+            ),
+            Refusal::ResourceNotFound { kind, arn } => {
+                Self::new(ErrorCode::ResourceNotFound, format!("{kind} not found: {arn}"))
+            }
+            Refusal::PolicyOfLatest => invalid("We currently do not support adding policies for $LATEST.".to_owned()),
+            Refusal::InvalidPrincipal => invalid(
+                "The provided principal was invalid. Please check the principal and try again.".to_owned(),
+            ),
+            Refusal::UrlAuthTypeOfOtherAction => {
+                invalid("FunctionUrlAuthType is only supported for lambda:InvokeFunctionUrl action".to_owned())
+            }
+            Refusal::PolicyRevisionMismatch => Self::new(
+                ErrorCode::PreconditionFailed,
+                "The Revision Id provided does not match the latest Revision Id. Call the GetPolicy API to retrieve the latest Revision Id",
+            ),
+            Refusal::NoSuchResource => {
+                Self::new(ErrorCode::ResourceNotFound, "The resource you requested does not exist.")
+            }
+            Refusal::NoPolicyFound { arn } => {
+                Self::new(ErrorCode::ResourceNotFound, format!("No policy found for: {arn}"))
+            }
+            Refusal::FunctionDoesNotExist => {
+                Self::new(ErrorCode::ResourceNotFound, "The function doesn't exist.")
+            }
+            Refusal::NothingToConfigure => {
+                invalid("You must specify at least one of error handling or destination setting.".to_owned())
+            }
+            Refusal::NoEventInvokeConfig { arn } => {
+                Self::new(ErrorCode::ResourceNotFound, format!("The function {arn} doesn't have an EventInvokeConfig"))
+            }
+            Refusal::DestinationNotFound { arn } => invalid(format!("The destination ARN {arn} is invalid.")),
+            Refusal::DestinationIsItself => {
+                invalid("You can't specify the function as a destination for itself.".to_owned())
+            }
+            Refusal::InvalidDestinations { on_success, on_failure } => {
+                let shown = |name: &str, arn: Option<String>| {
+                    arn.map_or_else(|| "null".to_owned(), |arn| format!("{name}(destination={arn})"))
+                };
+                invalid(format!(
+                    "The provided destination config DestinationConfig(onSuccess={}, onFailure={}) is invalid.",
+                    shown("OnSuccess", on_success),
+                    shown("OnFailure", on_failure)
+                ))
+            }
+            Refusal::RecursiveInvocation => Self::new(
+                ErrorCode::RecursiveInvocation,
+                "Lambda has detected your function being invoked in a recursive loop with other Amazon Web Services resources and stopped your function's invocation.",
+            ),
             Refusal::OutOfRange { value: _, at, constraint } => {
                 invalid(format!("'{at}' value failed to satisfy constraint: {constraint}"))
             }

@@ -8,6 +8,7 @@ mod concurrency;
 mod contract;
 mod durability;
 mod engine_process;
+mod function_settings;
 mod functions;
 mod fuzzed_requests;
 mod gate;

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
 
 use crate::engine_process::{Answer, Engine, Request, encoded, zip_of};
 
@@ -123,6 +124,10 @@ impl<'c> Values<'c> {
         if let Some((_, value)) = self.fixed.iter().find(|(name, _)| *name == placeholder) {
             return (*value).to_owned();
         }
+        if placeholder == "<code-sha256:1>" {
+            let digest = Sha256::digest(archive("<zip>").unwrap());
+            return data_encoding::BASE64.encode(&digest);
+        }
         if let Some(value) = self.given.get(placeholder) {
             return self.fill(value);
         }
@@ -176,6 +181,10 @@ fn number_in(text: &str, before: &str, after: &str) -> Option<usize> {
 
 /// The base64 of a zip, where the text asks for one.
 fn zip(text: &str) -> Option<String> {
+    archive(text).map(|bytes| data_encoding::BASE64.encode(&bytes))
+}
+
+fn archive(text: &str) -> Option<Vec<u8>> {
     let bootstrap = ("bootstrap", 0o755, b"#!/bin/sh\n".as_slice());
     let bytes = if text == "<zip>" {
         zip_of(&[bootstrap])
@@ -191,7 +200,7 @@ fn zip(text: &str) -> Option<String> {
         let bytes = number_in(text, "<zip that unpacks to ", " bytes>")?;
         zip_of(&[("bootstrap", 0o755, &vec![0; bytes])])
     };
-    Some(data_encoding::BASE64.encode(&bytes))
+    Some(bytes)
 }
 
 /// How our answer differs from the recorded one; nothing where it does not.

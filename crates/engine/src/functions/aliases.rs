@@ -44,7 +44,7 @@ fn alias_arn(arn: &FunctionArn, name: &AliasName) -> String {
     arn.qualified(&Qualifier::Alias(name.clone()))
 }
 
-fn with_aliases(entry: &Entry, edit: impl FnOnce(&mut Aliases)) -> Entry {
+pub(super) fn with_aliases(entry: &Entry, edit: impl FnOnce(&mut Aliases)) -> Entry {
     let mut aliases = Aliases::clone(&entry.aliases);
     edit(&mut aliases);
     Entry { aliases: Arc::new(aliases), ..entry.clone() }

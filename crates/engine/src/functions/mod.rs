@@ -2,8 +2,12 @@
 //!
 //! Never here: a rule that could be a pure function of the domain.
 
+mod account;
 mod aliases;
 mod concurrency;
+mod event_invoke_configs;
+mod policies;
+mod tags;
 mod versions;
 
 use std::future::Future;
@@ -25,8 +29,10 @@ use crate::layers::Layers;
 use crate::ports::{Clock, Dice, Packages, Record, Records, Sandbox};
 use crate::{resolve, tasks};
 
+pub use self::account::Usage;
 pub use self::aliases::{AliasEdit, NewAlias};
 pub use self::concurrency::ProvisionedConcurrency;
+pub use self::event_invoke_configs::{Destinations, EventInvokeEdit};
 pub use self::versions::Publication;
 
 /// How long a failed activation waits before it is tried again, at first and at most.
@@ -487,6 +493,11 @@ impl Functions {
     fn new_revision(&self) -> RevisionId {
         RevisionId(self.dice.uuid())
     }
+}
+
+/// The function with other settings.
+fn with_settings(entry: &Entry, settings: Settings) -> Entry {
+    Entry { settings: Arc::new(settings), ..entry.clone() }
 }
 
 /// What a function is made of: its code and its layers.

@@ -200,9 +200,9 @@ async fn a_trace_keeps_its_root_and_gets_a_segment() {
     ask.trace = Some("Root=1-6750eb4b-235335bc1a1bfcac4eeb4430;Parent=0988e1e6ebd26ab8;Sampled=1".to_owned());
     let trace = house.invoke(ask).await.unwrap().trace;
     assert!(trace.starts_with("Root=1-6750eb4b-235335bc1a1bfcac4eeb4430;Parent="), "{trace}");
-    assert!(trace.ends_with(";Sampled=1") && !trace.contains("0988e1e6ebd26ab8"), "{trace}");
+    assert!(trace.contains(";Sampled=1;Lineage=1:") && !trace.contains("0988e1e6ebd26ab8"), "{trace}");
     let made = house.invoke(house.ask("fn", "{}")).await.unwrap().trace;
-    assert!(made.starts_with("Root=1-") && made.ends_with(";Sampled=0"), "{made}");
+    assert!(made.starts_with("Root=1-") && made.contains(";Sampled=0;Lineage=1:") && made.ends_with(":0"), "{made}");
 }
 
 #[tokio::test]

@@ -7,5 +7,6 @@ mod functions;
 mod invoker;
 mod layers;
 mod log;
+mod settings;
 mod streaming;
 mod versions;

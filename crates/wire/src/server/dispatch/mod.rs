@@ -2,9 +2,13 @@
 //!
 //! Never here: a second statement of logic.
 
+mod account;
 mod concurrency;
+mod event_invoke_configs;
 mod functions;
 mod layers;
+mod policies;
+mod tags;
 mod versions;
 
 use bytes::Bytes;
@@ -130,6 +134,24 @@ impl Operations {
             Operation::GetProvisionedConcurrencyConfig => self.get_provisioned_concurrency(&call),
             Operation::DeleteProvisionedConcurrencyConfig => self.delete_provisioned_concurrency(&call).await,
             Operation::ListProvisionedConcurrencyConfigs => self.list_provisioned_concurrency(&call),
+            Operation::AddPermission => self.add_permission(&call).await,
+            Operation::RemovePermission => self.remove_permission(&call).await,
+            Operation::GetPolicy => self.get_policy(&call),
+            Operation::TagResource => self.tag_resource(&call).await,
+            Operation::UntagResource => self.untag_resource(&call).await,
+            Operation::ListTags => self.list_tags(&call),
+            Operation::PutFunctionEventInvokeConfig => self.put_event_invoke_config(&call).await,
+            Operation::UpdateFunctionEventInvokeConfig => self.update_event_invoke_config(&call).await,
+            Operation::GetFunctionEventInvokeConfig => self.get_event_invoke_config(&call),
+            Operation::DeleteFunctionEventInvokeConfig => self.delete_event_invoke_config(&call).await,
+            Operation::ListFunctionEventInvokeConfigs => self.list_event_invoke_configs(&call),
+            Operation::GetAccountSettings => self.get_account_settings(&call),
+            Operation::PutFunctionRecursionConfig => self.put_recursion_config(&call).await,
+            Operation::GetFunctionRecursionConfig => self.get_recursion_config(&call),
+            Operation::GetFunctionCodeSigningConfig => self.get_function_code_signing_config(&call),
+            Operation::DeleteFunctionCodeSigningConfig => self.delete_function_code_signing_config(&call),
+            Operation::GetRuntimeManagementConfig => self.get_runtime_management_config(&call),
+            Operation::PutRuntimeManagementConfig => self.put_runtime_management_config(&call),
             Operation::PublishLayerVersion => self.publish_layer_version(&call).await,
             Operation::GetLayerVersion => self.get_layer_version(&call),
             Operation::GetLayerVersionByArn => self.get_layer_version_by_arn(&call),
@@ -139,8 +161,7 @@ impl Operations {
             Operation::AddLayerVersionPermission => self.add_layer_version_permission(&call).await,
             Operation::RemoveLayerVersionPermission => self.remove_layer_version_permission(&call).await,
             Operation::GetLayerVersionPolicy => self.get_layer_version_policy(&call),
-            Operation::AddPermission
-            | Operation::CheckpointDurableExecution
+            Operation::CheckpointDurableExecution
             | Operation::CreateCapacityProvider
             | Operation::CreateCodeSigningConfig
             | Operation::CreateEventSourceMapping
@@ -149,54 +170,37 @@ impl Operations {
             | Operation::DeleteCodeSigningConfig
             | Operation::DeleteDurableExecution
             | Operation::DeleteEventSourceMapping
-            | Operation::DeleteFunctionCodeSigningConfig
-            | Operation::DeleteFunctionEventInvokeConfig
             | Operation::DeleteFunctionUrlConfig
             | Operation::DeleteResourcePolicy
-            | Operation::GetAccountSettings
             | Operation::GetCapacityProvider
             | Operation::GetCodeSigningConfig
             | Operation::GetDurableExecution
             | Operation::GetDurableExecutionHistory
             | Operation::GetDurableExecutionState
             | Operation::GetEventSourceMapping
-            | Operation::GetFunctionCodeSigningConfig
-            | Operation::GetFunctionEventInvokeConfig
-            | Operation::GetFunctionRecursionConfig
             | Operation::GetFunctionScalingConfig
             | Operation::GetFunctionUrlConfig
-            | Operation::GetPolicy
             | Operation::GetResourcePolicy
-            | Operation::GetRuntimeManagementConfig
             | Operation::InvokeAsync
             | Operation::ListCapacityProviders
             | Operation::ListCodeSigningConfigs
             | Operation::ListDurableExecutionsByFunction
             | Operation::ListEventSourceMappings
-            | Operation::ListFunctionEventInvokeConfigs
             | Operation::ListFunctionUrlConfigs
             | Operation::ListFunctionVersionsByCapacityProvider
             | Operation::ListFunctionsByCodeSigningConfig
-            | Operation::ListTags
             | Operation::PauseDurableExecution
             | Operation::PutFunctionCodeSigningConfig
-            | Operation::PutFunctionEventInvokeConfig
-            | Operation::PutFunctionRecursionConfig
             | Operation::PutFunctionScalingConfig
             | Operation::PutResourcePolicy
-            | Operation::PutRuntimeManagementConfig
-            | Operation::RemovePermission
             | Operation::ResumeDurableExecution
             | Operation::SendDurableExecutionCallbackFailure
             | Operation::SendDurableExecutionCallbackHeartbeat
             | Operation::SendDurableExecutionCallbackSuccess
             | Operation::StopDurableExecution
-            | Operation::TagResource
-            | Operation::UntagResource
             | Operation::UpdateCapacityProvider
             | Operation::UpdateCodeSigningConfig
             | Operation::UpdateEventSourceMapping
-            | Operation::UpdateFunctionEventInvokeConfig
             | Operation::UpdateFunctionUrlConfig => {
                 // Judged like any other request first, so that a client sees its own mistakes.
                 call.off_thread_if_large(move |parts| request::document(operation, parts)).await?;

@@ -1,0 +1,84 @@
+//! Tags of functions.
+
+use std::sync::Arc;
+
+use domain::arn::Target;
+use domain::settings::Settings;
+use domain::{Error, Refusal, limits};
+
+use super::{Functions, with_settings};
+use crate::access::{self, Action, Caller};
+
+/// Tags belong to the function as a whole.
+fn check_unqualified(target: &Target) -> Result<(), Refusal> {
+    if target.qualifier.is_some() { Err(Refusal::TagsOfQualifier) } else { Ok(()) }
+}
+
+fn absent(target: &Target) -> Refusal {
+    Refusal::FunctionNotFound { arn: target.arn.to_string() }
+}
+
+impl Functions {
+    /// TagResource: adds tags and replaces those of the same key.
+    ///
+    /// # Errors
+    /// There is no such function, a part of it is meant, no tag is given, or it would have too many.
+    pub async fn tag_resource(
+        self: &Arc<Self>,
+        caller: &Caller,
+        target: &Target,
+        tags: Vec<(String, String)>,
+    ) -> Result<(), Error> {
+        access::check(&self.home, caller, Action::TagResource, &target.arn)?;
+        check_unqualified(target)?;
+        // Recorded: test_tag_exceptions, tag_empty_tags.
+        if tags.is_empty() {
+            return Err(Refusal::NoTags.into());
+        }
+        self.change(&target.arn.name, absent(target), move |_, entry| {
+            let mut next = Settings::clone(&entry.settings);
+            for (key, value) in tags {
+                match next.tags.iter_mut().find(|(known, _)| *known == key) {
+                    Some((_, old)) => *old = value,
+                    None => next.tags.push((key, value)),
+                }
+            }
+            if next.tags.len() > limits::TAGS {
+                return Err(Refusal::TooManyTags);
+            }
+            Ok((Some(with_settings(entry, next)), ()))
+        })
+        .await
+    }
+
+    /// UntagResource. A tag that is not there is as good as removed (recorded: `test_tag_exceptions`, `untag_nomatch`).
+    ///
+    /// # Errors
+    /// There is no such function, or a part of it is meant.
+    pub async fn untag_resource(
+        self: &Arc<Self>,
+        caller: &Caller,
+        target: &Target,
+        keys: Vec<String>,
+    ) -> Result<(), Error> {
+        access::check(&self.home, caller, Action::UntagResource, &target.arn)?;
+        check_unqualified(target)?;
+        self.change(&target.arn.name, absent(target), move |_, entry| {
+            let mut next = Settings::clone(&entry.settings);
+            next.tags.retain(|(key, _)| !keys.contains(key));
+            Ok((Some(with_settings(entry, next)), ()))
+        })
+        .await
+    }
+
+    /// ListTags.
+    ///
+    /// # Errors
+    /// There is no such function, or a part of it is meant.
+    pub fn list_tags(&self, caller: &Caller, target: &Target) -> Result<Vec<(String, String)>, Error> {
+        access::check(&self.home, caller, Action::ListTags, &target.arn)?;
+        check_unqualified(target)?;
+        let entry = self.catalog.get(&target.arn.name).ok_or_else(|| absent(target))?;
+        Ok(entry.settings.tags.clone())
+    }
+}
