@@ -176,7 +176,7 @@ impl From<Refusal> for Told {
                 "Error occurred while GetObject. S3 Error Code: {code}. S3 Error Message: {message}"
             )),
             Refusal::ObjectStoreUnreachable { why } => invalid(format!("Error occurred while GetObject. {why}")),
-            Refusal::LayerVersionUnknown => {
+            Refusal::LayerVersionUnknown | Refusal::NoSuchResource => {
                 Self::new(ErrorCode::ResourceNotFound, "The resource you requested does not exist.")
             }
             Refusal::LayerVersionNotFound { arn, is_for_function } => {
@@ -265,9 +265,6 @@ impl From<Refusal> for Told {
                 ErrorCode::PreconditionFailed,
                 "The Revision Id provided does not match the latest Revision Id. Call the GetPolicy API to retrieve the latest Revision Id",
             ),
-            Refusal::NoSuchResource => {
-                Self::new(ErrorCode::ResourceNotFound, "The resource you requested does not exist.")
-            }
             Refusal::NoPolicyFound { arn } => {
                 Self::new(ErrorCode::ResourceNotFound, format!("No policy found for: {arn}"))
             }
