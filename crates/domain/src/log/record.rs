@@ -340,7 +340,9 @@ impl Record {
                 return None;
             }
             Self::InitReport { phase, status, duration, .. } => {
-                let (phase, status) = (phase.as_str(), status.as_text());
+                // Here a success is told as well: it is written where initialisations are not on demand.
+                let status = if *status == Status::Success { "Status: success".to_owned() } else { status.as_text() };
+                let phase = phase.as_str();
                 format!("INIT_REPORT Init Duration: {} ms\tPhase: {phase}\t{status}\n", Hundredths(*duration))
             }
             Self::Start { request_id, version, .. } => format!("START RequestId: {request_id} Version: {version}\n"),
@@ -490,7 +492,7 @@ mod tests {
             (init_report(OnDemand, InitPhase::Init, Status::Success), None),
             (
                 init_report(ProvisionedConcurrency, InitPhase::Init, Status::Success),
-                Some("INIT_REPORT Init Duration: 9999.47 ms\tPhase: init\t\n"),
+                Some("INIT_REPORT Init Duration: 9999.47 ms\tPhase: init\tStatus: success\n"),
             ),
             (runtime_done(Status::Success), None),
             (
