@@ -106,15 +106,12 @@ pub fn admit(
     if counts.provisioned_here < shares.provisioned_here && provisioned_here.begin(now, shares.provisioned_here) {
         return Ok(Unit::Provisioned);
     }
-    let (unit, running, may_run, paced_by) = match shares.reserved {
-        Some(reserved) => {
-            let left = reserved.saturating_sub(shares.provisioned);
-            (Unit::Reserved, counts.on_demand, left, left)
-        }
-        None => {
-            let left = limits.account.saturating_sub(shares.set_aside);
-            (Unit::Unreserved, counts.unreserved, left, limits.account)
-        }
+    let (unit, running, may_run, paced_by) = if let Some(reserved) = shares.reserved {
+        let left = reserved.saturating_sub(shares.provisioned);
+        (Unit::Reserved, counts.on_demand, left, left)
+    } else {
+        let left = limits.account.saturating_sub(shares.set_aside);
+        (Unit::Unreserved, counts.unreserved, left, limits.account)
     };
     if running >= may_run {
         Err(full)
@@ -561,7 +558,7 @@ mod tests {
                     prop_assert_eq!(before, rate, "what is refused costs nothing");
                 }
             }
-            let allowed = (now - start).as_secs_f64().mul_add(f64::from(units) * 10.0, f64::from(units) * 10.0);
+            let allowed = now.saturating_sub(start).as_secs_f64().mul_add(f64::from(units) * 10.0, f64::from(units) * 10.0);
             #[expect(clippy::cast_precision_loss, reason = "small numbers")]
             let begun = begun as f64;
             prop_assert!(begun <= allowed + 1e-6, "{begun} of {allowed}");

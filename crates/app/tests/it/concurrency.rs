@@ -70,7 +70,9 @@ fn exactly_so_many_run(engine: &Engine, name: &str, may_run: usize, reason: &str
         let seen: usize = String::from_utf8_lossy(&ran.body).trim().parse().unwrap();
         assert!(seen <= may_run, "{seen} ran at once");
     }
-    refused.iter().for_each(|answer| assert_throttled(answer, reason));
+    for answer in &refused {
+        assert_throttled(answer, reason);
+    }
     // One after the other, each with the answer of the one before in hand: as many as may in a second.
     for _ in 0..may_run {
         assert_eq!(engine.send(&Request::invoke(name, "{}")).status, 200);
