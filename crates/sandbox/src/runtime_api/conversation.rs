@@ -225,7 +225,6 @@ impl Conversation {
     }
 
     fn finish_upload(&self, outcome: Answer) {
-        self.output.drain();
         let mut state = self.state();
         let outcome = state.doom.clone().map_or(outcome, Answer::Failed);
         state.phase = match std::mem::replace(&mut state.phase, Phase::Started) {
