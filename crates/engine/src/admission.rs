@@ -17,7 +17,7 @@ use crate::ports::Clock;
 /// How long a call that would be refused waits for an invocation whose answer is out already to come to its end. A
 /// caller who has read the answer may well call again before the runtime has asked for its next event; that time is
 /// the caller's on AWS as well, but no client there is so near.
-const SETTLING_WAIT: Duration = Duration::from_millis(100);
+const SETTLING_WAIT: Duration = Duration::from_secs(1);
 
 /// Hands out leases, and knows the account's figures.
 #[derive(Debug)]
@@ -127,7 +127,8 @@ impl Admission {
             let freed = self.freed.notified();
             match self.try_lease(entry, version, clock.elapsed()) {
                 Ok(lease) => return Ok(lease),
-                Err(reason) if clock.elapsed() >= until => return Err(reason),
+                // What is too fast does not become slower by an end.
+                Err(reason) if reason != refused || clock.elapsed() >= until => return Err(reason),
                 Err(_) => {}
             }
             tokio::select! {
