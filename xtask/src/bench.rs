@@ -93,7 +93,7 @@ pub(crate) fn run_bench(arguments: &[String]) -> Result<()> {
         }
     }
     let (size, many) = if short { (&SHORT, &many::SHORT) } else { (&FULL, &many::FULL) };
-    let bench = Bench::prepare()?;
+    let bench = Bench::prepare(!many_only)?;
     let mut figures = Vec::new();
     if !many_only {
         for measured in MEASURED {
@@ -147,10 +147,15 @@ fn visible(path: &Path) -> Result<()> {
 }
 
 impl Bench {
-    fn prepare() -> Result<Self> {
-        visible(&process::target())?;
+    /// With `runs_python` a function is measured whose interpreter is among the tools.
+    fn prepare(runs_python: bool) -> Result<Self> {
+        if runs_python {
+            visible(&process::target())?;
+        }
         let python = test_tools::python_for_bench()?;
-        visible(&python)?;
+        if runs_python {
+            visible(&python)?;
+        }
         run(cargo().args(["build", "--release", "--package", "app"]))?;
         let programs = process::target().join("bench");
         run(cargo()

@@ -10,7 +10,7 @@ use std::time::Duration;
 use engine::ports::Clock;
 use engine::tasks;
 
-use crate::launcher::client::Init;
+use crate::launcher::client::{Init, Said};
 use crate::launcher::protocol::Deed;
 
 /// How often idle environments are looked at; one that is still idle at the second look is stopped, so after one to two
@@ -125,12 +125,16 @@ impl Rest {
         state.seen = state.times;
         match state.mode {
             Mode::Idle if !is_same => {}
-            Mode::Idle if self.init.quietly_now(Deed::Freeze) => {
-                state.mode = Mode::Frozen;
-                state.is_watched = false;
-            }
-            // Its socket is full: another time.
-            Mode::Idle => {}
+            Mode::Idle => match self.init.quietly_now(Deed::Freeze) {
+                Said::Now => {
+                    state.mode = Mode::Frozen;
+                    state.is_watched = false;
+                }
+                // Another time.
+                Said::NotYet => {}
+                // It ended while it was idle: nobody needs to look at it, and nothing may keep its descriptors.
+                Said::ToNobody => state.is_watched = false,
+            },
             Mode::Busy | Mode::Frozen => state.is_watched = false,
         }
         state.is_watched

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 pub(super) struct Held {
     /// Proportional set size of all its processes.
     pub(super) pss_kib: u64,
-    /// Open descriptors of all its processes.
+    /// Open descriptors of all its processes, but for files of kept logs.
     pub(super) descriptors: u64,
     /// The engine, its descendants, and whoever else has something of its data directory open.
     pub(super) processes: u64,
@@ -21,7 +21,10 @@ pub(super) struct Held {
     pub(super) environments: u64,
     /// Entries of `packages` and `code`, at any depth.
     pub(super) packages: u64,
-    /// All other entries of the data directory.
+    /// Files of kept logs that are open: so many are not opened again for each line.
+    pub(super) log_files: u64,
+    /// All other entries of the data directory. Kept logs are none of them: they stay when their function goes, as log
+    /// groups do on AWS.
     pub(super) others: u64,
     /// What the database takes on disk, with its log.
     pub(super) database_kib: u64,
@@ -43,8 +46,12 @@ impl Held {
                 rollup.lines().find_map(|line| line.strip_prefix("Pss:")?.split_whitespace().next()?.parse().ok());
             held.pss_kib += pss.unwrap_or(0);
             for descriptor in fs::read_dir(process.join("fd")).into_iter().flatten().flatten() {
-                held.descriptors += 1;
                 let to = fs::read_link(descriptor.path()).unwrap_or_default();
+                if to.starts_with(data.join("logs")) {
+                    held.log_files += 1;
+                    continue;
+                }
+                held.descriptors += 1;
                 let number = descriptor.file_name();
                 held.names.insert(format!("descriptor {} of {pid}: {}", number.display(), to.display()));
             }
@@ -73,6 +80,7 @@ impl Held {
                     self.database_kib += entry.metadata().map_or(0, |metadata| metadata.len()) / 1024;
                     continue;
                 }
+                "logs" => continue,
                 _ => self.others += count,
             }
             self.names.extend(entries.iter().map(|path| format!("entry {}", path.display())));

@@ -66,7 +66,9 @@ fn judge(
         let tests = named.get(row.as_str()).map_or(0, Vec::len) + usize::from(answered.contains(row));
         match (tests, unproven.contains(row.as_str())) {
             (0, false) => findings
-                .push(format!("{PROOFS}: {row:?} of {ROWS} is built and has no test there that would fail without it")),
+                .push(format!(
+                "{row:?} of {ROWS} is built and nothing would fail without it: it needs a step in {CONTRACT} that is answered, or a test in {PROOFS}"
+            )),
             (1.., true) => findings.push(format!("{UNPROVEN}: {row:?} has a test by now: take it out")),
             _ => {}
         }

@@ -216,6 +216,17 @@ impl Drop for KillOnDrop {
     }
 }
 
+/// What became of something that was to be said at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Said {
+    /// It was said.
+    Now,
+    /// Its socket is full.
+    NotYet,
+    /// It is gone.
+    ToNobody,
+}
+
 /// The init of one environment. Dropping it ends the environment, unobserved.
 #[derive(Debug)]
 pub(crate) struct Init {
@@ -232,13 +243,17 @@ impl Init {
     }
 
     /// Has it do something, if that can be said at once.
-    pub(crate) fn quietly_now(&self, deed: Deed) -> bool {
-        packets::send(self.socket.socket.get_ref(), &Order::Quietly(deed).encode(), &[]).is_ok()
+    pub(crate) fn quietly_now(&self, deed: Deed) -> Said {
+        match packets::send(self.socket.socket.get_ref(), &Order::Quietly(deed).encode(), &[]) {
+            Ok(_) => Said::Now,
+            Err(Errno::AGAIN | Errno::INTR | Errno::NOBUFS) => Said::NotYet,
+            Err(_) => Said::ToNobody,
+        }
     }
 
     /// Has it do something. One that is gone does nothing, of which others tell.
     pub(crate) async fn quietly(&self, deed: Deed) {
-        if !self.quietly_now(deed) {
+        if self.quietly_now(deed) == Said::NotYet {
             let _ = self.order(&Order::Quietly(deed), &[]).await;
         }
     }

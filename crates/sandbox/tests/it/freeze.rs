@@ -135,3 +135,25 @@ async fn extensions_stand_still_too_and_hear_of_the_end() {
     })
     .await;
 }
+
+/// Found by the soak: each such environment kept its descriptors, and a timer ran on for it.
+#[tokio::test]
+async fn what_ends_while_it_is_idle_is_forgotten() {
+    on_each_kind(|host, _| async move {
+        let function = host.ready().await;
+        call(&function, json!("pid")).await;
+        let watching = host.clock.sleepers();
+        assert!(watching > 0, "it is idle, and somebody looks at it");
+        in_time(function.environment.stop()).await;
+        in_time(async {
+            while host.clock.sleepers() > 0 {
+                host.clock.advance(Duration::from_millis(25));
+                for _ in 0..100 {
+                    tokio::task::yield_now().await;
+                }
+            }
+        })
+        .await;
+    })
+    .await;
+}

@@ -8,7 +8,8 @@ use aws_sdk_lambda::config::retry::RetryConfig;
 use aws_sdk_lambda::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_lambda::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::{AliasRoutingConfiguration, Environment, FunctionCode};
+use aws_sdk_lambda::types::InvokeWithResponseStreamResponseEvent as Event;
+use aws_sdk_lambda::types::{AliasRoutingConfiguration, Environment, FunctionCode, LayerVersionContentInput};
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
@@ -58,7 +59,13 @@ macro_rules! taken {
 taken! {
     String: value => value.as_str().unwrap().to_owned();
     i32: value => i32::try_from(value.as_i64().unwrap()).unwrap();
+    i64: value => value.as_i64().unwrap();
     bool: value => value.as_bool().unwrap();
+    LayerVersionContentInput: value => {
+        LayerVersionContentInput::builder().zip_file(Blob::taken(&value["ZipFile"])).build()
+    };
+    aws_sdk_lambda::types::Architecture: value => value.as_str().unwrap().into();
+    aws_sdk_lambda::types::ResponseStreamingInvocationType: value => value.as_str().unwrap().into();
     Blob: value => Blob::new(data_encoding::BASE64.decode(value["base64"].as_str().unwrap().as_bytes()).unwrap());
     FunctionCode: value => FunctionCode::builder().zip_file(Blob::taken(&value["ZipFile"])).build();
     Environment: value => Environment::builder().set_variables(Some(HashMap::taken(&value["Variables"]))).build();
@@ -74,6 +81,12 @@ taken! {
     aws_sdk_lambda::types::InvocationType: value => value.as_str().unwrap().into();
     aws_sdk_lambda::types::LogType: value => value.as_str().unwrap().into();
     aws_sdk_lambda::types::FunctionVersion: value => value.as_str().unwrap().into();
+}
+
+impl<T: Taken> Taken for Vec<T> {
+    fn taken(value: &Value) -> Self {
+        value.as_array().unwrap().iter().map(T::taken).collect()
+    }
 }
 
 /// What a client can see of a member of an answer.
@@ -109,6 +122,14 @@ shown! {
     });
     aws_sdk_lambda::types::FunctionConfiguration: value => configuration!(value);
     HashMap<String, String>: value => json!(value);
+    aws_sdk_lambda::types::Architecture: value => value.as_str().into();
+    aws_sdk_lambda::types::LayersListItem: value => members!(value, {
+        "LayerName" => layer_name, "LayerArn" => layer_arn, "LatestMatchingVersion" => latest_matching_version,
+    });
+    aws_sdk_lambda::types::LayerVersionsListItem: value => layer!(value, {});
+    aws_sdk_lambda::types::LayerVersionContentOutput: value => members!(value, {
+        "Location" => location, "CodeSha256" => code_sha256, "CodeSize" => code_size,
+    });
     aws_sdk_lambda::types::AliasConfiguration: value => alias!(value);
     aws_sdk_lambda::types::AliasRoutingConfiguration: value => {
         json!({"AdditionalVersionWeights": value.additional_version_weights()})
@@ -159,6 +180,18 @@ macro_rules! alias {
     };
 }
 use alias;
+
+/// A version of a layer, with what not all answers have.
+macro_rules! layer {
+    ($from:expr, { $($name:literal => $accessor:ident),* }) => {
+        members!($from, {
+            "LayerVersionArn" => layer_version_arn, "Version" => version, "Description" => description,
+            "CreatedDate" => created_date, "CompatibleArchitectures" => compatible_architectures,
+            "CompatibleRuntimes" => compatible_runtimes, "LicenseInfo" => license_info, $($name => $accessor),*
+        })
+    };
+}
+use layer;
 
 /// Calls an operation with the members of the input that its setters take; a member that none takes is a mistake here.
 macro_rules! call {
@@ -255,6 +288,60 @@ impl Client for Sdk {
                 "FunctionName" => set_function_name, "FunctionVersion" => set_function_version,
                 "Marker" => set_marker, "MaxItems" => set_max_items,
             }, answer => members!(answer, { "Aliases" => aliases, "NextMarker" => next_marker })),
+            "PublishLayerVersion" => call!(self.publish_layer_version(input) {
+                "LayerName" => set_layer_name, "Description" => set_description, "Content" => set_content,
+                "CompatibleArchitectures" => set_compatible_architectures,
+                "CompatibleRuntimes" => set_compatible_runtimes, "LicenseInfo" => set_license_info,
+            }, answer => layer!(answer, { "LayerArn" => layer_arn, "Content" => content })),
+            "GetLayerVersion" => call!(self.get_layer_version(input) {
+                "LayerName" => set_layer_name, "VersionNumber" => set_version_number,
+            }, answer => layer!(answer, { "LayerArn" => layer_arn, "Content" => content })),
+            "GetLayerVersionByArn" => call!(self.get_layer_version_by_arn(input) {
+                "Arn" => set_arn,
+            }, answer => layer!(answer, { "LayerArn" => layer_arn, "Content" => content })),
+            "ListLayerVersions" => call!(self.list_layer_versions(input) {
+                "LayerName" => set_layer_name, "Marker" => set_marker, "MaxItems" => set_max_items,
+            }, answer => members!(answer, { "LayerVersions" => layer_versions, "NextMarker" => next_marker })),
+            "ListLayers" => call!(self.list_layers(input) {
+                "Marker" => set_marker, "MaxItems" => set_max_items,
+            }, answer => members!(answer, { "Layers" => layers, "NextMarker" => next_marker })),
+            "AddLayerVersionPermission" => call!(self.add_layer_version_permission(input) {
+                "LayerName" => set_layer_name, "VersionNumber" => set_version_number,
+                "StatementId" => set_statement_id, "Action" => set_action, "Principal" => set_principal,
+            }, answer => members!(answer, { "Statement" => statement, "RevisionId" => revision_id })),
+            "GetLayerVersionPolicy" => call!(self.get_layer_version_policy(input) {
+                "LayerName" => set_layer_name, "VersionNumber" => set_version_number,
+            }, answer => members!(answer, { "Policy" => policy, "RevisionId" => revision_id })),
+            "RemoveLayerVersionPermission" => call!(self.remove_layer_version_permission(input) {
+                "LayerName" => set_layer_name, "VersionNumber" => set_version_number,
+                "StatementId" => set_statement_id, "RevisionId" => set_revision_id,
+            }, _answer => json!({})),
+            "DeleteLayerVersion" => call!(self.delete_layer_version(input) {
+                "LayerName" => set_layer_name, "VersionNumber" => set_version_number,
+            }, _answer => json!({})),
+            "InvokeWithResponseStream" => call!(self.invoke_with_response_stream(input) {
+                "FunctionName" => set_function_name, "InvocationType" => set_invocation_type,
+                "LogType" => set_log_type, "ClientContext" => set_client_context, "Payload" => set_payload,
+                "Qualifier" => set_qualifier,
+            }, answer => {
+                let mut answer = answer;
+                let mut shown = members!(answer, {
+                    "StatusCode" => status_code, "ExecutedVersion" => executed_version,
+                    "ResponseStreamContentType" => response_stream_content_type,
+                });
+                let mut events = Vec::new();
+                while let Some(event) = self.runtime.block_on(answer.event_stream.recv()).unwrap() {
+                    events.push(match event {
+                        Event::PayloadChunk(chunk) => json!({"PayloadChunk": members!(chunk, { "Payload" => payload })}),
+                        Event::InvokeComplete(end) => json!({"InvokeComplete": members!(end, {
+                            "ErrorCode" => error_code, "ErrorDetails" => error_details, "LogResult" => log_result,
+                        })}),
+                        other => panic!("the SDK does not know {other:?}"),
+                    });
+                }
+                shown["EventStream"] = events.into();
+                shown
+            }),
             "ListTags" => call!(self.list_tags(input) {
                 "Resource" => set_resource,
             }, answer => members!(answer, { "Tags" => tags })),
