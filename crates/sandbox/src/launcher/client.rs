@@ -245,7 +245,7 @@ impl Init {
     /// Has it do something, if that can be said at once.
     pub(crate) fn quietly_now(&self, deed: Deed) -> Said {
         match packets::send(self.socket.socket.get_ref(), &Order::Quietly(deed).encode(), &[]) {
-            Ok(_) => Said::Now,
+            Ok(()) => Said::Now,
             Err(Errno::AGAIN | Errno::INTR | Errno::NOBUFS) => Said::NotYet,
             Err(_) => Said::ToNobody,
         }
