@@ -14,10 +14,6 @@ use std::process::ExitCode;
 
 use cli::Advised;
 
-/// An invocation makes some hundred small allocations; with this allocator they cost a third.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     // Before anything else: a spawner may not have a second thread, nor anything of ours open.
     if std::env::args_os().nth(1).is_some_and(|argument| argument == serve::SPAWNER) {

@@ -228,7 +228,7 @@ fn a_sampled_invocation_says_so_in_its_report() {
         assert!(tail.ends_with(&line), "{runtime}: {tail}");
         let plain = ask("Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Sampled=0");
         assert!(!plain.log().contains("XRAY"), "{runtime}: {}", plain.log());
-        assert!(plain.json()["trace"].as_str().unwrap().ends_with(";Sampled=0"), "{runtime}");
+        assert!(plain.json()["trace"].as_str().unwrap().contains(";Sampled=0"), "{runtime}");
 
         let active = Deployed::create_asked(&engine, runtime, "-active", &json!({"TracingConfig": {"Mode": "Active"}}));
         assert!(
