@@ -54,7 +54,12 @@ class Runtime {
     this.logError = logError;
     this.handler = undefined;
     this.requestId = undefined;
-    this.scheduleNext = () => setImmediate(() => this.serve());
+    // How many events have come; ids tell them not apart, since an event that is tried again keeps its own.
+    this.turn = 0;
+    this.scheduleNext = () => {
+      const after = this.turn;
+      setImmediate(() => this.serve(after));
+    };
   }
 
   // Tells the error that ends the process: of the invocation if there was one, else of init.
@@ -71,9 +76,10 @@ class Runtime {
     }
   }
 
-  async serve() {
+  // Serves the event that follows the one of that turn.
+  async serve(after) {
     // An event that was answered twice is followed by one poll.
-    if (this.client.isPolling) {
+    if (this.client.isPolling || after !== this.turn) {
       return;
     }
     let event;
@@ -84,6 +90,7 @@ class Runtime {
       this.end(error, EXIT_UNCAUGHT);
       return;
     }
+    this.turn += 1;
     const id = event.headers['lambda-runtime-aws-request-id'];
     global[REQUEST_ID] = this.requestId = id;
     global[TENANT_ID] = event.headers['lambda-runtime-aws-tenant-id'] || undefined;
@@ -161,6 +168,7 @@ class Invocation {
   constructor(runtime, id) {
     this.runtime = runtime;
     this.id = id;
+    this.turn = runtime.turn;
     this.isAnswered = false;
     let isDone = false;
     const once =
@@ -217,6 +225,10 @@ class Invocation {
 
   fail(error) {
     this.runtime.logError('Invoke Error', error);
+    if (this.runtime.turn !== this.turn) {
+      // Answered long ago: the next event is being worked on.
+      return;
+    }
     this.runtime.client.postError(
       this.id,
       stringify(errors.posted(error)),

@@ -220,8 +220,8 @@ mod tests {
         for _ in 0..5_000 {
             queue.push(Bytes::from_static(b"{}"));
         }
-        assert_eq!((queue.state().events.len(), queue.state().dropped), (4_000, 1_000));
-        assert_eq!(queue.state().dropped_bytes, 2_000);
+        let state = queue.state();
+        assert_eq!((state.events.len(), state.dropped, state.dropped_bytes), (4_000, 1_000, 2_000));
     }
 
     #[test]

@@ -272,7 +272,9 @@ fn register(name: &str, event: &str) -> Value {
 #[track_caller]
 fn check_refused(answer: &Value, error_type: &str, message: &str) {
     assert!(answer["head"].as_str().unwrap().starts_with("HTTP/1.1 403 Forbidden"), "{answer}");
-    let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+    // An extension that was told of this invocation has asked for the next one already, or not yet.
+    let body = answer["body"].as_str().unwrap().replace("from Running to", "from Ready to");
+    let body: Value = serde_json::from_str(&body).unwrap();
     assert_eq!(body, json!({"errorMessage": message, "errorType": error_type}));
 }
 
