@@ -55,18 +55,8 @@ impl<'a> Client<'a> {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(&self.program);
-        command
-            .env_clear()
-            .env("HOME", self.folder.path())
-            .env("PATH", "/usr/bin:/bin")
-            .env("LANG", "C.UTF-8")
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("AWS_ACCESS_KEY_ID", "test")
-            .env("AWS_SECRET_ACCESS_KEY", "test")
-            .env("AWS_DEFAULT_REGION", "us-east-1")
-            .env("AWS_PAGER", "")
-            .current_dir(self.folder.path());
+        let mut command = tools::alone(&self.program, self.folder.path());
+        command.env("AWS_PAGER", "");
         command
     }
 

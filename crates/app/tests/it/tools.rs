@@ -116,3 +116,19 @@ impl Interpreters {
         self.settings.path().to_str().unwrap()
     }
 }
+
+/// An AWS client that sees nothing of this machine's settings: its home and working folder are `folder`.
+pub(crate) fn alone(program: &Path, folder: &Path) -> Command {
+    let mut command = Command::new(program);
+    command
+        .env_clear()
+        .env("HOME", folder)
+        .env("PATH", "/usr/bin:/bin")
+        .env("LANG", "C.UTF-8")
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .env("AWS_DEFAULT_REGION", "us-east-1")
+        .current_dir(folder);
+    command
+}

@@ -317,59 +317,8 @@ struct DroppedJson<'a> {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
-    use crate::log::InitStart;
-    use crate::names::RequestId;
-
-    const ID: &str = "00000000-0000-0000-0000-000000000000";
-    const TRACE: &str = "Root=1-6352a70e-1e2c502e358361800241fd45;Parent=35465b3a9e2f7c6a;Sampled=1";
-
-    fn id() -> RequestId {
-        RequestId(Uuid::nil())
-    }
-
-    fn report() -> Report {
-        Report {
-            request_id: id(),
-            duration: Duration::from_micros(3_010),
-            init: None,
-            memory_mb: 128,
-            memory_used_bytes: 36 * limits::MIB - 5,
-            trace: None,
-            status: Status::Success,
-        }
-    }
-
-    fn init_start() -> Record {
-        Record::InitStart(InitStart {
-            initialization: Initialization::OnDemand,
-            phase: InitPhase::Init,
-            runtime_version: "python:3.12.v38".into(),
-            runtime_version_arn: "arn:aws:lambda:eu-west-3::runtime:b475".into(),
-            function: "fn".into(),
-            version: "$LATEST".into(),
-            instance: "2024/05/20/[$LATEST]aa01".into(),
-            memory_mb: 128,
-        })
-    }
-
-    fn init_report(initialization: Initialization, phase: InitPhase, status: Status) -> Record {
-        Record::InitReport { initialization, phase, status, duration: Duration::from_micros(9_999_470) }
-    }
-
-    fn runtime_done(status: Status) -> Record {
-        let start: Timestamp = "2024-05-20T16:29:45.008Z".parse().unwrap();
-        Record::RuntimeDone(RuntimeDone {
-            request_id: id(),
-            status,
-            trace: None,
-            spans: vec![Span { name: "responseLatency", start, duration: Duration::from_nanos(2_215_499) }],
-            duration: Duration::from_micros(11_185),
-            produced_bytes: Some(40),
-        })
-    }
+    use crate::log::record::tests::{ID, TRACE, id, init_report, init_start, report, runtime_done};
 
     #[track_caller]
     fn check_json(record: &Record, expected: &str) {

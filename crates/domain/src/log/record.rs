@@ -382,19 +382,19 @@ impl fmt::Display for Hundredths {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use uuid::Uuid;
 
     use super::*;
 
-    const ID: &str = "00000000-0000-0000-0000-000000000000";
-    const TRACE: &str = "Root=1-6352a70e-1e2c502e358361800241fd45;Parent=35465b3a9e2f7c6a;Sampled=1";
+    pub(in crate::log) const ID: &str = "00000000-0000-0000-0000-000000000000";
+    pub(in crate::log) const TRACE: &str = "Root=1-6352a70e-1e2c502e358361800241fd45;Parent=35465b3a9e2f7c6a;Sampled=1";
 
-    fn id() -> RequestId {
+    pub(in crate::log) fn id() -> RequestId {
         RequestId(Uuid::nil())
     }
 
-    fn report() -> Report {
+    pub(in crate::log) fn report() -> Report {
         Report {
             request_id: id(),
             duration: Duration::from_micros(3_010),
@@ -406,7 +406,7 @@ mod tests {
         }
     }
 
-    fn init_start() -> Record {
+    pub(in crate::log) fn init_start() -> Record {
         Record::InitStart(InitStart {
             initialization: Initialization::OnDemand,
             phase: InitPhase::Init,
@@ -419,11 +419,11 @@ mod tests {
         })
     }
 
-    fn init_report(initialization: Initialization, phase: InitPhase, status: Status) -> Record {
+    pub(in crate::log) fn init_report(initialization: Initialization, phase: InitPhase, status: Status) -> Record {
         Record::InitReport { initialization, phase, status, duration: Duration::from_micros(9_999_470) }
     }
 
-    fn runtime_done(status: Status) -> Record {
+    pub(in crate::log) fn runtime_done(status: Status) -> Record {
         let start: Timestamp = "2024-05-20T16:29:45.008Z".parse().unwrap();
         Record::RuntimeDone(RuntimeDone {
             request_id: id(),

@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
 
 use serde_json::{Map, Value};
 use tempfile::TempDir;
 
 use super::{Client, Refused, Told};
 use crate::engine_process::Engine;
+use crate::tools;
 
 pub(super) struct Cli {
     program: PathBuf,
@@ -33,18 +33,9 @@ impl Client for Cli {
 
     fn call(&mut self, operation: &str, input: &Map<String, Value>) -> Told {
         let mut input = input.clone();
-        let mut command = Command::new(&self.program);
+        let mut command = tools::alone(&self.program, self.folder.path());
         command
-            .env_clear()
-            .env("HOME", self.folder.path())
-            .env("PATH", "/usr/bin:/bin")
-            .env("LANG", "C.UTF-8")
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("AWS_ACCESS_KEY_ID", "test")
-            .env("AWS_SECRET_ACCESS_KEY", "test")
-            .env("AWS_DEFAULT_REGION", "us-east-1")
             .env("AWS_MAX_ATTEMPTS", "1")
-            .current_dir(self.folder.path())
             .args(["--endpoint-url", &self.endpoint, "--output", "json", "--no-paginate", "lambda"])
             .arg(option_name(operation));
         if let Some(zip) = taken(&mut input, "ZipFile") {
