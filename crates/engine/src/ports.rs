@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::alias::Alias;
+use domain::destination::Parcel;
 use domain::environment::{Failure, InitEnd};
 use domain::error::ThrottleReason;
 use domain::function::{Digest, Function, LogFormat, Package};
@@ -320,4 +321,20 @@ pub enum Metric {
     ColdStarts,
     /// Invocations refused because the machine, not the account, was full.
     MachineFull,
+}
+
+/// What carries deliveries to services elsewhere.
+pub trait Courier: Send + Sync {
+    /// Sends it; the target has taken it when this returns. The same may be sent again after a crash.
+    ///
+    /// # Errors
+    /// It was not taken, or nobody knows; the text says why and what to do about it.
+    fn send(&self, parcel: Parcel) -> Wait<'_, Result<(), Undelivered>>;
+}
+
+/// Why a delivery did not arrive. It is tried again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undelivered {
+    /// For people: the service's own words, or who did not answer.
+    pub why: String,
 }
