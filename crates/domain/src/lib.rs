@@ -10,6 +10,7 @@ pub mod destination;
 pub mod environment;
 pub mod error;
 pub mod event;
+pub mod fault;
 pub mod function;
 pub mod invocation;
 pub mod layer;
