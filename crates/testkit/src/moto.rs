@@ -32,13 +32,13 @@ impl Moto {
             crate::skip::test(test, "LAMBD_TEST_TOOLS names no folder with moto (`cargo xtask test` sets it up)");
             return None;
         };
-        let program = tools.join("venv/bin/moto_server");
-        if !program.exists() {
-            crate::skip::test(test, &format!("{} is missing", program.display()));
+        let python = tools.join("venv/bin/python");
+        if !tools.join("venv/bin/moto_server").exists() {
+            crate::skip::test(test, &format!("there is no moto in {}", tools.display()));
             return None;
         }
-        let mut process = Command::new(program)
-            .args(["-H", "127.0.0.1", "-p", "0"])
+        let mut process = Command::new(python)
+            .args(["-m", "moto.server", "-H", "127.0.0.1", "-p", "0"])
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
             .stdout(Stdio::null())

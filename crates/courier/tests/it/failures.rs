@@ -40,7 +40,7 @@ async fn a_target_that_is_missing() {
     for (key, spoken, parcel) in parcels() {
         let text = match key {
             "sqs" => "AWS.SimpleQueueService.NonExistentQueue: The specified queue does not exist.",
-            "sns" => "NotFound: Topic does not exist.",
+            "sns" => "NotFound: Endpoint does not exist.",
             "eventbridge" => "ResourceNotFoundException: Event bus none does not exist.",
             "s3" => "NoSuchBucket: The specified bucket does not exist.",
             _ => "ResourceNotFoundException: Function not found: arn:aws:lambda:us-east-1:123456789012:function:none.",

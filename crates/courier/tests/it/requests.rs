@@ -31,7 +31,7 @@ async fn a_function_elsewhere_gets_an_event() {
         assert_eq!(request.header("x-amzn-trace-id"), "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Lineage=a87bd80c:1");
         assert_eq!(request.body, r#"{"version":"1.0"}"#);
         let signature = request.header("authorization");
-        assert!(signature.contains("/us-west-2/lambda/") && signature.contains("x-amzn-trace-id"), "{signature}");
+        assert!(signature.contains("/us-west-2/lambda/"), "{signature}");
     }
 }
 
