@@ -125,9 +125,9 @@ impl Events {
         let count = redriven.len() as u64;
         for Redriven { function, targets, .. } in redriven {
             if let Some(function) = function {
-                self.inbox.lanes.due(&function, now, now);
+                self.inbox.lanes.due_again(&function, now, now);
             }
-            targets.into_iter().for_each(|target| self.deliveries.due(target, now));
+            targets.iter().for_each(|target| self.deliveries.redriven(target, now));
         }
         Ok(count)
     }
