@@ -1,5 +1,7 @@
 //! What every implementation of a port promises. A fake that keeps them is as honest as the real one.
 
+pub mod events;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

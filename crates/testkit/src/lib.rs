@@ -4,12 +4,16 @@
 
 pub mod clock;
 pub mod contracts;
+pub mod courier;
 pub mod dice;
+pub mod events;
+pub mod faulty;
 pub mod house;
 pub mod layers;
 pub mod moto;
 pub mod objects;
 pub mod packages;
+pub mod pauses;
 pub mod records;
 pub mod sandbox;
 pub mod skip;
