@@ -13,14 +13,19 @@ use domain::{Error, limits};
 use engine::access::{Action, Caller};
 use engine::admission::Admission;
 use engine::catalog::Catalog;
+use engine::deliveries::Deliveries;
 use engine::environments::{Environments, Settings};
+use engine::events::{self, Events, Inbox};
 use engine::functions::Functions;
 use engine::invoker::{Answered, Ask, Invoker, Streaming};
 use engine::layers::Layers;
 use engine::ports::{Clock, Dice, LayerRecords, Packages, Records, Sandbox, Telemetry};
 
 use crate::clock::HandClock;
+use crate::courier::FakeCourier;
 use crate::dice::LoadedDice;
+use crate::events::MemoryEvents;
+use crate::faulty::Faulty;
 use crate::layers::MemoryLayers;
 use crate::objects::MemoryObjects;
 use crate::sandbox::FakeSandbox;
@@ -38,6 +43,35 @@ pub struct Bounds {
 impl Default for Bounds {
     fn default() -> Self {
         Self { account_concurrency: limits::ACCOUNT_CONCURRENCY, environments_max: 100 }
+    }
+}
+
+/// What outlives an engine: a second one over the same finds all of it.
+#[derive(Clone)]
+pub struct Outside {
+    /// The functions on disk.
+    pub records: Arc<dyn Records>,
+    /// Their code.
+    pub packages: Arc<dyn Packages>,
+    /// The layers on disk.
+    pub layers: Arc<dyn LayerRecords>,
+    /// The events on disk.
+    pub kept: Arc<Faulty>,
+    /// Where deliveries go.
+    pub courier: Arc<FakeCourier>,
+    /// The clock.
+    pub clock: Arc<HandClock>,
+    /// The dice.
+    pub dice: Arc<LoadedDice>,
+}
+
+impl Outside {
+    /// Nothing yet but what is given; events in memory.
+    pub fn new(records: Arc<dyn Records>, packages: Arc<dyn Packages>, layers: Arc<dyn LayerRecords>) -> Self {
+        let clock = Arc::new(HandClock::default());
+        let kept = Faulty::over(Arc::new(MemoryEvents::default()));
+        let courier = FakeCourier::new(clock.clone());
+        Self { records, packages, layers, kept, courier, clock, dice: Arc::default() }
     }
 }
 
@@ -59,6 +93,12 @@ pub struct House {
     pub environments: Arc<Environments>,
     /// Their invocations.
     pub invoker: Arc<Invoker>,
+    /// The events; [`House::start_events`] makes them run.
+    pub events: Arc<Events>,
+    /// Where they are kept.
+    pub kept: Arc<Faulty>,
+    /// Where deliveries go.
+    pub courier: Arc<FakeCourier>,
     home: Home,
     dice: Arc<LoadedDice>,
 }
@@ -74,11 +114,16 @@ impl House {
         (records, packages, layers): (Arc<dyn Records>, Arc<dyn Packages>, Arc<dyn LayerRecords>),
         bounds: Bounds,
     ) -> Self {
+        Self::within(&Outside::new(records, packages, layers), bounds, events::Settings::default())
+    }
+
+    /// Builds it over everything that outlives it.
+    pub fn within(outside: &Outside, bounds: Bounds, of_events: events::Settings) -> Self {
         let home = Home { partition: "aws".into(), region: "us-east-1".into(), account: "000000000000".into() };
-        let clock = Arc::new(HandClock::default());
+        let (records, packages, layers) = (outside.records.clone(), outside.packages.clone(), outside.layers.clone());
+        let (clock, dice) = (outside.clock.clone(), outside.dice.clone());
         let sandbox = FakeSandbox::new(clock.clone());
         let telemetry = Arc::new(Remembered::default());
-        let dice = Arc::new(LoadedDice::default());
         let (time, chance): (Arc<dyn Clock>, Arc<dyn Dice>) = (clock.clone(), dice.clone());
         let (box_, told): (Arc<dyn Sandbox>, Arc<dyn Telemetry>) = (sandbox.clone(), telemetry.clone());
         let admission = Arc::new(Admission::new(Limits { account: bounds.account_concurrency }));
@@ -105,9 +150,62 @@ impl House {
             (time.clone(), chance.clone()),
         );
         engine::tasks::spawn("keeping provisioned environments", environments.clone().keep_provisioned()).detach();
-        let invoker =
-            Invoker::new(home.clone(), (catalog, admission, environments.clone()), (box_, told), (time, chance));
-        Self { clock, sandbox, telemetry, objects, layers, functions, environments, invoker, home, dice }
+        let invoker = Invoker::new(
+            home.clone(),
+            (catalog.clone(), admission, environments.clone()),
+            (box_, told.clone()),
+            (time.clone(), chance.clone()),
+        );
+        let (kept, courier) = (outside.kept.clone(), outside.courier.clone());
+        let inbox = Inbox::new(kept.clone(), told.clone(), time.clone(), of_events);
+        let deliveries = Deliveries::new(
+            home.clone(),
+            (catalog.clone(), inbox.clone()),
+            kept.clone(),
+            courier.clone(),
+            (told, time),
+        );
+        let events = Events::new(home.clone(), (catalog, invoker.clone()), (inbox, deliveries), chance);
+        Self {
+            clock,
+            sandbox,
+            telemetry,
+            objects,
+            layers,
+            functions,
+            environments,
+            invoker,
+            events,
+            kept,
+            courier,
+            home,
+            dice,
+        }
+    }
+
+    /// Finds the events that are kept and runs them, as the engine does when it starts.
+    pub async fn start_events(&self) {
+        self.events.load().await.expect("the events can be read");
+        engine::tasks::spawn("running events", self.events.clone().run()).detach();
+    }
+
+    /// Accepts an event, as Invoke does; the answer is its id.
+    ///
+    /// # Errors
+    /// It was refused, or the engine failed.
+    pub async fn send(&self, name: &str, payload: &'static str) -> Result<RequestId, Error> {
+        let ask = self.ask(name, payload);
+        let id = ask.request_id;
+        self.events.invoke(&Caller::Anyone, ask).await.map(|_| id)
+    }
+
+    /// Moves the clock on by so many seconds, one at a time, with time for everything to go on between them.
+    pub async fn pass(&self, seconds: u64) {
+        for _ in 0..seconds {
+            self.breathe().await;
+            self.clock.advance(Duration::from_secs(1));
+        }
+        self.breathe().await;
     }
 
     /// The function that a name means.

@@ -3,10 +3,13 @@
 
 mod concurrency;
 mod environments;
+mod events;
 mod functions;
 mod invoker;
 mod layers;
 mod log;
+mod outbox;
 mod settings;
+mod steering;
 mod streaming;
 mod versions;
