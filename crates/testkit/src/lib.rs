@@ -16,5 +16,6 @@ pub mod packages;
 pub mod pauses;
 pub mod records;
 pub mod sandbox;
+pub mod sim;
 pub mod skip;
 pub mod telemetry;

@@ -10,6 +10,7 @@ mod layers;
 mod log;
 mod outbox;
 mod settings;
+mod simulation;
 mod steering;
 mod streaming;
 mod versions;
