@@ -88,8 +88,10 @@ struct State<K, T: Item> {
 
 struct Lane<T: Item> {
     ready: VecDeque<T>,
-    /// Ids of all that is in hand: ready, running, or held by [`Lanes::take`].
+    /// Ids of all that is in hand: ready, running, expected, or taken.
     in_hand: HashSet<T::Id>,
+    /// What [`Lanes::take`] took.
+    taken: HashSet<T::Id>,
     running: HashSet<T::Id>,
     /// When the first that is not in hand is due, at the earliest; none where there is none.
     left_at: Option<Timestamp>,
@@ -139,6 +141,7 @@ impl<T: Item> Lane<T> {
         Self {
             ready: VecDeque::new(),
             in_hand: HashSet::new(),
+            taken: HashSet::new(),
             running: HashSet::new(),
             left_at: None,
             marks: 0,
@@ -245,8 +248,9 @@ impl<K: Clone + Ord, T: Item> Lanes<K, T> {
         self.with_lane(key, now, |lane, ready_bytes| {
             let bytes = item.bytes();
             let has_room = lane.ready.len() < READY_MAX && *ready_bytes + bytes <= READY_BYTES_MAX;
-            // Somebody may have taken it by its id, and given it back.
-            if has_room && !lane.is_behind(now) && lane.in_hand.contains(&item.id()) {
+            if lane.taken.contains(&item.id()) {
+                lane.mark(now);
+            } else if has_room && !lane.is_behind(now) && lane.in_hand.contains(&item.id()) {
                 *ready_bytes += bytes;
                 lane.ready.push_back(item);
                 lane.is_unsifted = true;
@@ -424,6 +428,7 @@ impl<K: Clone + Ord, T: Item> Lanes<K, T> {
                 stays
             });
             lane.in_hand.extend(free.iter().map(|id| (*id).clone()));
+            lane.taken.extend(free.iter().map(|id| (*id).clone()));
             free.into_iter().cloned().collect()
         })
     }
@@ -432,6 +437,7 @@ impl<K: Clone + Ord, T: Item> Lanes<K, T> {
     pub(crate) fn give_back(&self, key: &K, ids: &[T::Id], now: Timestamp) {
         self.with_lane(key, now, |lane, _| {
             for id in ids {
+                lane.taken.remove(id);
                 lane.let_go(id, now);
             }
             lane.mark(now);
@@ -806,10 +812,14 @@ mod tests {
         assert!(!lanes.expect(&"a", 1, at(0)), "the same once more");
         lanes.arrived(&"a", Piece(1), at(0));
         check(&lanes, 0, &["run a 1"], None);
-        // Somebody removed it before: it is looked for, and not run.
-        assert!(lanes.expect(&"a", 2, at(0)));
-        lanes.give_back(&"a", &lanes.take(&"a", &[2], at(0)), at(0));
+        // Somebody removes it meanwhile, or has done so: it is looked for, and not run.
+        assert!(lanes.expect(&"a", 2, at(0)) && lanes.expect(&"a", 3, at(0)));
+        let taken = lanes.take(&"a", &[2, 3], at(0));
         lanes.arrived(&"a", Piece(2), at(0));
+        check(&lanes, 0, &["load a 64 but 3"], None);
+        lanes.give_back(&"a", &taken, at(0));
+        lanes.arrived(&"a", Piece(3), at(0));
+        lanes.loaded(&"a", batch(&[2, 3], None), at(0));
         check(&lanes, 0, &["load a 64 but 1"], None);
         // Nobody knows whether it was written.
         assert!(lanes.expect(&"b", 3, at(0)));

@@ -44,8 +44,6 @@ pub(super) enum Outcome {
 enum Over {
     Gone,
     Purged,
-    /// Purged before the caller heard that it was accepted: the two go on at the same time.
-    PurgedUnheard,
     Delivering,
     Dead,
 }
@@ -155,7 +153,7 @@ impl Ledger {
             if known.unwritten.is_some() {
                 faults.push(format!("{id} runs again before its end is written"));
             }
-            if let Some(over) = known.over.filter(|over| *over != Over::PurgedUnheard) {
+            if let Some(over) = known.over {
                 faults.push(format!("{id} runs at {now} although it is over: {over:?}"));
             }
             // Kept times have milliseconds.
@@ -211,8 +209,7 @@ impl Ledger {
                 for id in ids {
                     inner.tally.purged += 1;
                     inner.purged.insert(*id);
-                    let over = if inner.heard.contains_key(&id.0) { Over::Purged } else { Over::PurgedUnheard };
-                    self.event(inner, *id).over = Some(over);
+                    self.event(inner, *id).over = Some(Over::Purged);
                     inner.owed.retain(|_, (owner, _)| owner != id);
                 }
             }
