@@ -6,6 +6,7 @@ mod ci;
 mod codegen;
 mod process;
 mod served;
+mod sim;
 mod soak;
 mod test;
 mod test_tools;
@@ -36,6 +37,11 @@ const COMMANDS: &[Command] = &[
         "soak",
         "load the engine with everything for an hour and see that nothing stays behind (--minutes N, --short: seconds)",
         soak::run_soak,
+    ),
+    (
+        "sim",
+        "play stories of failing functions, stores and engines, and see that no event is lost (--seeds N, --seed S)",
+        sim::run_sim,
     ),
 ];
 
