@@ -12,7 +12,7 @@ use domain::function::Function;
 use domain::names::{AliasName, RequestId, Version, VersionNumber};
 use domain::{Error, Refusal};
 use engine::access::Caller;
-use engine::events::{EventView, Settings};
+use engine::events::{EventView, Selection, Settings};
 use engine::functions::{AliasEdit, CodeUpdate, Destinations, EventInvokeEdit, NewAlias, Publication};
 use engine::ports::{EventFilter, Metric, Shown};
 use serde_json::{Value, json};
@@ -276,6 +276,12 @@ async fn what_gets_too_old_while_it_is_held_up_ends_at_once_all_of_it() {
     house.send("fn", "2").await.unwrap();
     settle(&house).await;
     assert_eq!(documents(&house, RECORDS).len(), 302);
+    // Nothing of them is in hand any more: redriven, they run.
+    house.functions.delete_function_concurrency(CALLER, &house.target("fn")).await.unwrap();
+    house.pass(300).await;
+    house.events.redrive(Selection::Filter(EventFilter::default())).await.unwrap();
+    settle(&house).await;
+    assert_eq!((runs(&house).len(), house.events.kept()), (303, 0));
 }
 
 /// Lets many things go on.
