@@ -25,6 +25,10 @@ impl Clock for SystemClock {
         Timestamp::now()
     }
 
+    fn system_now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
     fn elapsed(&self) -> Duration {
         self.start.elapsed()
     }

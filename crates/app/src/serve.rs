@@ -17,6 +17,7 @@ use engine::functions::Functions;
 use engine::invoker::Invoker;
 use engine::layers::Layers;
 use engine::ports::{Clock, Dice, LayerRecords, Objects, Packages, Records, Sandbox, Telemetry};
+use engine::queues::Queues;
 use engine::tasks;
 use tokio::net::TcpListener;
 use tokio::signal::unix;
@@ -74,7 +75,8 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
     let store = Arc::new(store::Store::open(&settings.data_dir, home.clone())?);
     let records: Arc<dyn Records> = store.clone();
     let packages: Arc<dyn Packages> = store.clone();
-    let layer_records: Arc<dyn LayerRecords> = store;
+    let layer_records: Arc<dyn LayerRecords> = store.clone();
+    let queues = Queues::new(home.clone(), store, (clock.clone(), dice.clone()));
     let objects: Arc<dyn Objects> =
         Arc::new(courier::ObjectStore::new(settings.endpoints.get("s3").cloned(), settings.region.clone()));
     let logs = Arc::new(store::Logs::open(&settings.data_dir, store::LogBounds::default())?);
@@ -114,6 +116,7 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
     );
     layers.load().await.map_err(|fault| anyhow::anyhow!(fault.chain()))?;
     functions.load().await.map_err(|fault| anyhow::anyhow!(fault.chain()))?;
+    queues.load().await.map_err(|fault| anyhow::anyhow!(fault.chain()))?;
 
     let api = wire::server::Api::new(home.clone(), (functions.clone(), layers, invoker.clone()), (clock.clone(), dice));
     let (stop, stopping) = watch::channel(false);
@@ -129,6 +132,7 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
     tasks::spawn("keeping provisioned environments", environments.clone().keep_provisioned()).detach();
     tasks::spawn("housekeeping", keep_house((catalog, environments, functions.clone()), (meters, logs), clock.clone()))
         .detach();
+    tasks::spawn("sweeping queues", queues.clone().keep_house()).detach();
     tasks::spawn("writing function logs", write_logs(stderr.clone(), clock.clone())).detach();
     // From here on an end is an orderly one.
     let mut signals = Signals::watch()?;
@@ -150,6 +154,7 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
             drain.as_secs()
         ),
     }
+    queues.stop();
     // Nobody listening any more means that both have ended already.
     let _ = stop.send(true);
     let ended = async {

@@ -12,6 +12,7 @@ pub mod invoker;
 pub mod layers;
 pub mod pool;
 pub mod ports;
+pub mod queues;
 pub mod resolve;
 pub mod tasks;
 pub mod telemetry;

@@ -1,4 +1,4 @@
-//! What is kept on disk: functions and layers in SQLite, packages as files named by their content, logs as segments.
+//! What is kept on disk: functions, layers and queues in SQLite, packages as files named by their content, logs as segments.
 //!
 //! Under the data folder: `state.lock`, `state.db` (with `-wal` and `-shm`), `packages/sha256/HEX.zip`,
 //! `packages/tmp/` for what is being written, `code/HEX/`, the packages unpacked, and `logs/FUNCTION/NUMBER.log`. A call
@@ -11,6 +11,7 @@ mod holds;
 mod layers;
 mod logs;
 mod packages;
+mod queues;
 mod schema;
 mod settings;
 mod unpack;
@@ -29,7 +30,7 @@ pub use crate::logs::{LogBounds, LogLine, LogPage, LogPlace, Logs};
 use crate::packages::Shelf;
 use crate::writer::Writer;
 
-/// The engine's state, in one folder that is its own. Implements `Records`, `LayerRecords` and `Packages`.
+/// The engine's state, in one folder that is its own. Implements `Records`, `LayerRecords`, `QueueRecords` and `Packages`.
 #[derive(Debug)]
 pub struct Store {
     // Before the shelf, which holds the folder's lock: the database is closed when the lock goes.

@@ -9,6 +9,7 @@ pub mod house;
 pub mod layers;
 pub mod objects;
 pub mod packages;
+pub mod queues;
 pub mod records;
 pub mod sandbox;
 pub mod skip;
