@@ -118,7 +118,12 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
     functions.load().await.map_err(|fault| anyhow::anyhow!(fault.chain()))?;
     queues.load().await.map_err(|fault| anyhow::anyhow!(fault.chain()))?;
 
-    let api = wire::server::Api::new(home.clone(), (functions.clone(), layers, invoker.clone()), (clock.clone(), dice));
+    let api = wire::server::Api::new(
+        home.clone(),
+        (functions.clone(), layers, invoker.clone()),
+        queues.clone(),
+        (clock.clone(), dice),
+    );
     let (stop, stopping) = watch::channel(false);
     let admin = tasks::spawn(
         "the admin listener",
