@@ -254,6 +254,13 @@ impl Invoker {
         self.admission.limits()
     }
 
+    /// The trace header that an event is kept with: the caller's, or a new root, which is the same in all attempts.
+    pub fn accepted_trace(&self, given: Option<&str>) -> String {
+        let given = given.filter(|given| TraceHeader::parse(given).is_some());
+        let new = || TraceHeader::new_root(self.clock.now(), self.dice.uuid().as_u128()).to_string();
+        given.map_or_else(new, str::to_owned)
+    }
+
     /// The trace header of an invocation: the caller's where there is one, with a segment of its own.
     fn trace(&self, given: Option<&str>, function: &Function) -> TraceHeader {
         let trace = given.and_then(TraceHeader::parse);

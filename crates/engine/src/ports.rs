@@ -326,6 +326,14 @@ pub enum Metric {
     ColdStarts,
     /// Invocations refused because the machine, not the account, was full.
     MachineFull,
+    /// Events accepted.
+    AsyncEventsReceived,
+    /// Events that ended without success.
+    AsyncEventsDropped,
+    /// Dead letters that did not arrive in time.
+    DeadLetterErrors,
+    /// Records that did not arrive in time.
+    DestinationDeliveryFailures,
 }
 
 /// What carries deliveries to services elsewhere.
@@ -347,6 +355,8 @@ pub struct Undelivered {
 /// Accepted events and what is owed of them, kept. Every call is one serialisable step; when one that writes returns, it
 /// is on disk.
 pub trait EventRecords: Send + Sync {
+    /// How much room the disk has for more.
+    fn free_bytes(&self) -> Result<u64, Fault>;
     /// What there is, once at start.
     fn load_events(&self) -> Wait<'_, Result<Backlog, Fault>>;
     /// Writes an event; `false` where its id is there already.

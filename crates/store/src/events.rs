@@ -26,6 +26,12 @@ use crate::Store;
 use crate::reader::ReadError;
 
 impl EventRecords for Store {
+    fn free_bytes(&self) -> Result<u64, Fault> {
+        let found = rustix::fs::statvfs(&self.database);
+        let found = found.map_err(|error| Fault::new("asking how full the disk is", error))?;
+        Ok(found.f_bavail.saturating_mul(found.f_frsize))
+    }
+
     fn load_events(&self) -> Wait<'_, Result<Backlog, Fault>> {
         Box::pin(async move {
             self.writer.check()?;
