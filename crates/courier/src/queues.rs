@@ -16,9 +16,9 @@ use aws_sdk_sqs::types::{
     MessageSystemAttributeName, QueueAttributeName,
 };
 use bytes::Bytes;
-use engine::ports::Wait;
-use engine::ports::queue_source::{
-    MessageAttribute, MessageAttributeValue, NotDone, QueueAttributes, QueueFailure, QueueMessage, QueueSource, Receive,
+use engine::ports::{
+    MessageAttribute, MessageAttributeValue, NotDone, QueueAttributes, QueueFailure, QueueMessage, QueueSource,
+    Receive, Wait,
 };
 
 use crate::arn::Arn;

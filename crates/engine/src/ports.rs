@@ -2,7 +2,7 @@
 //!
 //! Never here: a trait with one implementation and no test twin or fault to inject.
 
-pub mod queue_source;
+mod queue_source;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -26,6 +26,10 @@ use domain::{Error, Fault};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
+
+pub use queue_source::{
+    MessageAttribute, MessageAttributeValue, NotDone, QueueAttributes, QueueFailure, QueueMessage, QueueSource, Receive,
+};
 
 /// A future behind a port.
 pub type Wait<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

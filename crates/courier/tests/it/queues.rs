@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_sdk_sqs::primitives::Blob;
 use aws_sdk_sqs::types::MessageAttributeValue as Given;
 use courier::Queues;
-use engine::ports::queue_source::{
+use engine::ports::{
     MessageAttribute, MessageAttributeValue, QueueAttributes, QueueFailure, QueueMessage, QueueSource as _, Receive,
 };
 use testkit::moto::Moto;
