@@ -2,7 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::Pin;
 use std::task::Poll;
 
 use domain::Fault;
@@ -26,8 +26,7 @@ pub async fn off_thread<T: Send + 'static>(
 ///
 /// # Errors
 /// The work panicked. What it was changing has been dropped.
-pub async fn caught<T>(doing: &'static str, work: impl Future<Output = T>) -> Result<T, Fault> {
-    let mut work = pin!(work);
+pub async fn caught<T>(doing: &'static str, mut work: Pin<&mut impl Future<Output = T>>) -> Result<T, Fault> {
     poll_fn(|context| {
         // Never polled again after a panic, so nobody sees what it left half done.
         match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
@@ -36,6 +35,19 @@ pub async fn caught<T>(doing: &'static str, work: impl Future<Output = T>) -> Re
         }
     })
     .await
+}
+
+/// Lets others that can go on do so first, without looking for what has come in meanwhile.
+pub async fn give_way() {
+    let mut is_first = true;
+    poll_fn(|context| {
+        if std::mem::take(&mut is_first) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    })
+    .await;
 }
 
 /// Work that was started by [`spawn`].
