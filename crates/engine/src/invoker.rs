@@ -204,8 +204,9 @@ impl Invoker {
             serving,
             lease,
         };
-        // A task of its own: the function runs to its end even if the caller leaves.
-        let task = tasks::spawn("running an invocation", run.run(checked_out, tell_as(tell)));
+        // A task of its own: the function runs to its end even if the caller leaves. On the heap, since a task is moved
+        // about ten times on its way in and out of the runtime.
+        let task = tasks::spawn("running an invocation", Box::pin(run.run(checked_out, tell_as(tell))));
         match told.await {
             Ok(answer) => answer,
             Err(_) => match task.result().await {

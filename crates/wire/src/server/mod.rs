@@ -226,11 +226,15 @@ impl Api {
         let mut pieces = BytesMut::new();
         let mut seen = 0;
         loop {
-            let until = (self.clock.elapsed() + BODY_WAIT).min(begun + BODY_TIME);
+            // Begun where there is nothing yet, which is rare.
+            let quiet = async {
+                let until = (self.clock.elapsed() + BODY_WAIT).min(begun + BODY_TIME);
+                self.clock.wake_at(until).await;
+            };
             let frame = tokio::select! {
                 biased;
                 frame = body.frame() => frame,
-                () = self.clock.wake_at(until) => return Err(Told::new(ErrorCode::InvalidRequestContent, format!(
+                () = quiet => return Err(Told::new(ErrorCode::InvalidRequestContent, format!(
                     "The body stopped after {seen} bytes: it may be quiet for {} seconds and take {} in all.",
                     BODY_WAIT.as_secs(), BODY_TIME.as_secs()
                 ))),
