@@ -44,6 +44,7 @@ use crate::generated::operations::Operation;
 
 /// Where the zip of a function is fetched, as GetFunction tells it.
 pub(crate) const CODE_PATH: &str = "/_lambd/code/";
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 /// How long a connection may take to send the head of a request.
 const HEAD_WAIT: Duration = Duration::from_mins(1);
 /// How long a body may go without a further byte.
@@ -151,7 +152,7 @@ impl Api {
         let mut id = [0; uuid::fmt::Hyphenated::LENGTH];
         let id = HeaderValue::from_str(request_id.0.as_hyphenated().encode_lower(&mut id));
         let headers = response.headers_mut();
-        headers.insert(HeaderName::from_static("x-amzn-requestid"), id.expect("a UUID is plain ASCII"));
+        headers.insert(REQUEST_ID, id.expect("a UUID is plain ASCII"));
         if !body_read {
             // What is left of the body would be read as the next request.
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
