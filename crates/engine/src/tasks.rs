@@ -2,7 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
+use std::pin::pin;
 use std::task::Poll;
 
 use domain::Fault;
@@ -26,7 +26,8 @@ pub async fn off_thread<T: Send + 'static>(
 ///
 /// # Errors
 /// The work panicked. What it was changing has been dropped.
-pub async fn caught<T>(doing: &'static str, mut work: Pin<&mut impl Future<Output = T>>) -> Result<T, Fault> {
+pub async fn caught<T>(doing: &'static str, work: impl Future<Output = T>) -> Result<T, Fault> {
+    let mut work = pin!(work);
     poll_fn(|context| {
         // Never polled again after a panic, so nobody sees what it left half done.
         match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
