@@ -64,8 +64,8 @@ impl Deliveries {
     }
 
     /// Something is or will be due for a target.
-    pub(crate) fn due(&self, target: String, at: Timestamp) {
-        self.lanes.due(&target, at, self.clock.now());
+    pub(crate) fn due(&self, target: &str, at: Timestamp) {
+        self.lanes.due(&target.to_owned(), at, self.clock.now());
     }
 
     pub(crate) fn close(&self) {

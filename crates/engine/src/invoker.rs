@@ -154,7 +154,7 @@ impl Invoker {
     }
 
     /// The chain of invocations with this one in it.
-    fn lineage(&self, ask: &Ask, judged: &Judged) -> Result<Lineage, Refusal> {
+    fn lineage(ask: &Ask, judged: &Judged) -> Result<Lineage, Refusal> {
         let Judged { entry, version, .. } = judged;
         Lineage::of_header(ask.trace.as_deref()).pass(&version.function.arn, entry.settings.recursion)
     }
@@ -165,7 +165,7 @@ impl Invoker {
     /// As for [`Invoker::invoke`], but for concurrency.
     pub async fn dry_run(&self, caller: &Caller, ask: Ask) -> Result<(), Error> {
         let judged = self.judge(caller, &ask, limits::SYNC_REQUEST_BYTES).await?;
-        self.lineage(&ask, &judged)?;
+        Self::lineage(&ask, &judged)?;
         Ok(())
     }
 
@@ -214,7 +214,7 @@ impl Invoker {
         kind: Kind,
         tell_as: fn(oneshot::Sender<Result<T, Error>>) -> Tell,
     ) -> Result<T, Error> {
-        let lineage = self.lineage(&ask, &judged)?;
+        let lineage = Self::lineage(&ask, &judged)?;
         let Judged { entry, version, payload, client_context } = judged;
         let trace = self.trace(ask.trace.as_deref(), &version.function).with_lineage(&lineage);
         let serving = version.serving;

@@ -412,33 +412,32 @@ impl<K: Clone + Ord, T: Item> State<K, T> {
         let Some(lane) = self.lanes.get_mut(&key) else { return };
         let held_until = lane.hold.as_ref().map(|hold| hold.until).filter(|until| *until > now);
         let is_backlogged = |lane: &Lane<T>| !lane.ready.is_empty() || lane.left_at.is_some_and(|at| at <= now);
-        match held_until {
-            Some(until) => lane.look_again(until, key.clone(), &mut self.timers),
-            None => {
-                if lane.running.is_empty() && !is_backlogged(lane) {
-                    lane.window = window;
-                }
-                let stands_still = lane.running.len() >= lane.window && is_backlogged(lane);
-                if stands_still && lane.hold.is_none() && lane.moved_at + STANDSTILL <= now {
-                    lane.window = (lane.window * 2).min(WINDOW_MAX);
+        if let Some(until) = held_until {
+            lane.look_again(until, key.clone(), &mut self.timers)
+        } else {
+            if lane.running.is_empty() && !is_backlogged(lane) {
+                lane.window = window;
+            }
+            let stands_still = lane.running.len() >= lane.window && is_backlogged(lane);
+            if stands_still && lane.hold.is_none() && lane.moved_at + STANDSTILL <= now {
+                lane.window = (lane.window * 2).min(WINDOW_MAX);
+                lane.moved_at = now;
+            }
+            // One that was refused is tried with one.
+            let room = if lane.hold.is_some() { 1 } else { lane.window };
+            while lane.running.len() < room
+                && let Some(item) = lane.ready.pop_front()
+            {
+                self.ready_bytes -= item.bytes();
+                lane.running.insert(item.id());
+                self.running += 1;
+                if lane.running.len() == room {
                     lane.moved_at = now;
                 }
-                // One that was refused is tried with one.
-                let room = if lane.hold.is_some() { 1 } else { lane.window };
-                while lane.running.len() < room
-                    && let Some(item) = lane.ready.pop_front()
-                {
-                    self.ready_bytes -= item.bytes();
-                    lane.running.insert(item.id());
-                    self.running += 1;
-                    if lane.running.len() == room {
-                        lane.moved_at = now;
-                    }
-                    moves.push(Move::Run(key.clone(), item));
-                }
-                if lane.running.len() >= lane.window && is_backlogged(lane) {
-                    lane.look_again(lane.moved_at + STANDSTILL, key.clone(), &mut self.timers);
-                }
+                moves.push(Move::Run(key.clone(), item));
+            }
+            if lane.running.len() >= lane.window && is_backlogged(lane) {
+                lane.look_again(lane.moved_at + STANDSTILL, key.clone(), &mut self.timers);
             }
         }
         match lane.left_at {

@@ -195,7 +195,7 @@ impl Events {
             self.inbox.lanes.due(&function, due_at, now);
         }
         for (target, due_at) in targets {
-            self.deliveries.due(target, due_at);
+            self.deliveries.due(&target, due_at);
         }
         Ok(())
     }
