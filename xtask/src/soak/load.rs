@@ -4,6 +4,11 @@
 //! A client has functions of its own, of which it knows exactly what must be answered, and meets the others at the
 //! shared ones, where whoever comes at the wrong moment may be told so.
 
+mod concurrency;
+mod layers;
+mod settings;
+mod streams;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -69,6 +74,14 @@ const ACTIONS: &[Action] = &[
     ("update code", 5, Client::update_code),
     ("update configuration", 5, Client::update_configuration),
     ("publish and alias", 5, Client::publish),
+    ("stream", 10, Client::stream),
+    ("stream, half an answer", 2, Client::stream_broken),
+    ("use layers", 4, Client::use_layers),
+    ("reserve concurrency", 3, Client::reserve),
+    ("provision concurrency", 3, Client::provision),
+    ("tag", 4, Client::tag),
+    ("permit", 4, Client::permit),
+    ("configure events", 4, Client::configure_events),
     ("dry run", 3, Client::dry_run),
     ("read", 15, Client::read),
     ("list", 3, Client::list),
@@ -160,11 +173,14 @@ impl Client {
         }
     }
 
-    /// Removes its own functions whether or not they are there.
+    /// Removes its own functions whether or not they are there, so that the next action finds what it expects.
     fn forget(&mut self) {
         for own in &mut self.own {
             own.there = None;
             let _ = self.api.send("DELETE", &api::function(&own.name), b"");
+        }
+        for what in ["hanging", "layered", "reserved", "provisioned"] {
+            let _ = self.api.send("DELETE", &api::function(&format!("{}-{what}", self.own[0].name)), b"");
         }
     }
 
@@ -428,13 +444,13 @@ impl Client {
         expect(&answer, status)
     }
 
-    /// Removes all functions that are there.
+    /// Removes all functions and layers that are there.
     fn remove_all(&mut self) -> Result<()> {
         loop {
             let page = self.api.send("GET", api::FUNCTIONS, b"")?.json();
             let functions = page["Functions"].as_array().context("a page without functions")?;
             if functions.is_empty() {
-                return Ok(());
+                return layers::remove_all(&mut self.api);
             }
             for function in functions {
                 let name = function["FunctionName"].as_str().context("a function without a name")?;
