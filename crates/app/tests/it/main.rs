@@ -21,6 +21,7 @@ mod logs;
 mod official_clients;
 mod processes;
 mod real_clients;
+mod real_extension;
 mod recorded_errors;
 mod response_headers;
 mod runtimes;
