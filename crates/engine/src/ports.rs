@@ -264,8 +264,8 @@ pub struct Stream {
     /// What has come, in order; few pieces, so that whoever reads slowly holds the runtime up and not the memory. When
     /// nobody listens any more, the rest of the upload is thrown away.
     pub pieces: mpsc::Receiver<Bytes>,
-    /// How the upload ended, once it did; the pieces are complete then.
-    pub ended: oneshot::Receiver<Result<(), Failure>>,
+    /// How the upload ended, once it did, and the bytes of all pieces, which are complete then.
+    pub ended: oneshot::Receiver<Result<u64, Failure>>,
 }
 
 /// Time, handed in.
