@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as it says")]
 
+mod after_failures;
 mod bad_input;
 mod code_from_s3;
 mod concurrency;
