@@ -6,8 +6,11 @@
 pub mod alias;
 pub mod arn;
 pub mod concurrency;
+pub mod destination;
 pub mod environment;
 pub mod error;
+pub mod event;
+pub mod fault;
 pub mod function;
 pub mod invocation;
 pub mod layer;

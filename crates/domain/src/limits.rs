@@ -80,3 +80,12 @@ pub const PAGE_ITEMS: u32 = 50;
 
 /// Extensions of a function, external and internal (source of AWS's runtime interface emulator).
 pub const EXTENSIONS: usize = 10;
+
+/// Further attempts of a failed event by default, and at most (AWS developer guide, invocation-async-error-handling).
+pub const EVENT_RETRIES: u32 = 2;
+/// Seconds that an event may become old, by default and at most (the same).
+pub const EVENT_AGE_SECONDS_MAX: u32 = 21_600;
+/// Seconds that events of a throttled function wait at most until the next try (the same).
+pub const EVENT_BACK_OFF_SECONDS_MAX: u64 = 300;
+/// Hours that a delivery is tried. AWS gives up without a word; ours is kept as failed.
+pub const DELIVERY_HOURS: u64 = 6;

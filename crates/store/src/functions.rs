@@ -3,6 +3,8 @@
 //! The row is a type of its own, so that the disk format changes only on purpose. The ARN is not on disk: a function
 //! belongs to whatever partition, region and account the engine is started as. Never here: a rule.
 
+pub(crate) mod steps;
+
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -23,7 +25,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::writer::{Change, Row, SettingsColumns, VersionWrite};
+use self::steps::{FunctionChange, Row, SettingsColumns, VersionWrite};
 use crate::{Store, blocking, schema, settings};
 
 /// The form of [`FunctionRow`]. A change of the type needs the next number here, and a reading of the one before.
@@ -158,7 +160,7 @@ impl Records for Store {
             let (row, settings) = self.row(&record)?;
             let versions = versions.into_iter().map(VersionChange::Put).collect();
             let versions = self.version_writes(versions)?;
-            self.writer.write(Change::Insert { row, settings, versions }).await
+            self.writer.write(FunctionChange::Insert { row, settings, versions }).await
         })
     }
 
@@ -171,13 +173,13 @@ impl Records for Store {
         Box::pin(async move {
             let (row, settings) = self.row(&record)?;
             let versions = self.version_writes(versions)?;
-            self.writer.write(Change::Replace { expected: expected.to_string(), row, settings, versions }).await
+            self.writer.write(FunctionChange::Replace { expected: expected.to_string(), row, settings, versions }).await
         })
     }
 
     fn remove(&self, name: FunctionName, expected: RevisionId) -> Wait<'_, Result<bool, Fault>> {
         Box::pin(async move {
-            let change = Change::Remove { name: name.to_string(), expected: expected.to_string() };
+            let change = FunctionChange::Remove { name: name.to_string(), expected: expected.to_string() };
             self.writer.write(change).await
         })
     }

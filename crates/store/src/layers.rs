@@ -17,7 +17,7 @@ use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::writer::Change;
+use crate::writer::Step;
 use crate::{Store, blocking, schema};
 
 /// The form of [`LayerVersionRow`]. A change of the type needs the next number here, and a reading of the one before.
@@ -62,7 +62,7 @@ enum RowError {
     Field(&'static str, String),
 }
 
-/// One serialisable step on layers.
+/// One serialisable step on layers; its answer is whether its condition held.
 #[derive(Debug)]
 pub(crate) enum LayerChange {
     /// Adds a version if it is the next one of its layer.
@@ -82,17 +82,17 @@ pub(crate) struct Row {
     document: String,
 }
 
-impl LayerChange {
-    /// Bytes of its document.
-    pub(crate) fn bytes(&self) -> usize {
+impl Step for LayerChange {
+    type Answer = bool;
+
+    fn bytes(&self) -> usize {
         match self {
             Self::Insert(row) | Self::Replace(row) => row.document.len(),
             Self::Remove { name, .. } => name.len(),
         }
     }
 
-    /// Writes it; the answer is whether its condition held.
-    pub(crate) fn apply(&self, connection: &Connection) -> rusqlite::Result<bool> {
+    fn apply(&self, connection: &Connection) -> rusqlite::Result<bool> {
         match self {
             Self::Insert(Row { name, number, package, document }) => {
                 let mut count = connection.prepare_cached(
@@ -138,18 +138,18 @@ impl LayerRecords for Store {
     }
 
     fn insert_layer_version(&self, version: Arc<LayerVersion>) -> Wait<'_, Result<bool, Fault>> {
-        Box::pin(async move { self.writer.write(Change::Layer(LayerChange::Insert(self.layer_row(&version)?))).await })
+        Box::pin(async move { self.writer.write(LayerChange::Insert(self.layer_row(&version)?)).await })
     }
 
     fn replace_layer_version(&self, version: Arc<LayerVersion>) -> Wait<'_, Result<bool, Fault>> {
-        Box::pin(async move { self.writer.write(Change::Layer(LayerChange::Replace(self.layer_row(&version)?))).await })
+        Box::pin(async move { self.writer.write(LayerChange::Replace(self.layer_row(&version)?)).await })
     }
 
     fn remove_layer_version(&self, name: LayerName, number: u64) -> Wait<'_, Result<bool, Fault>> {
         Box::pin(async move {
             // Numbers beyond what the column holds were never given.
             let Ok(number) = i64::try_from(number) else { return Ok(false) };
-            self.writer.write(Change::Layer(LayerChange::Remove { name: name.to_string(), number })).await
+            self.writer.write(LayerChange::Remove { name: name.to_string(), number }).await
         })
     }
 }

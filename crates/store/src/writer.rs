@@ -9,11 +9,8 @@ use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 
 use domain::Fault;
-use domain::function::Digest;
-use rusqlite::{Connection, ErrorCode, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
-
-use crate::layers::LayerChange;
 
 /// Writes that may wait; who comes then waits to be let in.
 const WAITING_MAX: usize = 1_024;
@@ -26,68 +23,52 @@ const IDLE_CHECKPOINT_PAGES: i64 = 1_000;
 /// Pages in the WAL beyond which a checkpoint cannot wait.
 const FORCED_CHECKPOINT_PAGES: i64 = 16_000;
 
-/// A version of a function as it is written.
-#[derive(Debug)]
-pub(crate) struct Row {
-    pub(crate) name: String,
-    pub(crate) revision: String,
-    pub(crate) package: Digest,
-    pub(crate) format: u32,
-    pub(crate) document: String,
+/// One serialisable step. Each noun has its own, beside its reading.
+pub(crate) trait Step: Send + 'static {
+    /// What comes of it.
+    type Answer: Send + 'static;
+    /// About how much it writes.
+    fn bytes(&self) -> usize;
+    /// Carries it out within a transaction, which may be rolled back and never carried out again.
+    fn apply(&self, connection: &Connection) -> rusqlite::Result<Self::Answer>;
 }
 
-/// Aliases and settings of a function as they are written.
-#[derive(Debug)]
-pub(crate) struct SettingsColumns {
-    pub(crate) format: u32,
-    pub(crate) document: String,
+/// A step with somebody who waits for it.
+trait Write: Send {
+    fn bytes(&self) -> usize;
+    /// Carries it out and keeps what came of it.
+    fn apply(&mut self, connection: &Connection) -> rusqlite::Result<()>;
+    /// Tells what came of it, once it is on disk, or why it is not. Whoever asked may have gone; what was asked is done
+    /// all the same.
+    fn tell(self: Box<Self>, committed: Result<(), Fault>);
 }
 
-/// What one step does to the published versions of a function.
-#[derive(Debug)]
-pub(crate) enum VersionWrite {
-    Put(u64, Row),
-    Remove(u64),
+struct Waited<S: Step> {
+    step: S,
+    done: Option<S::Answer>,
+    answer: oneshot::Sender<Result<S::Answer, Fault>>,
 }
 
-/// One serialisable step.
-#[derive(Debug)]
-pub(crate) enum Change {
-    /// Adds a function if there is none of its name.
-    Insert { row: Row, settings: SettingsColumns, versions: Vec<VersionWrite> },
-    /// Replaces a function if it is at the revision expected.
-    Replace { expected: String, row: Row, settings: SettingsColumns, versions: Vec<VersionWrite> },
-    /// Removes a function, with its versions, if it is at the revision expected.
-    Remove { name: String, expected: String },
-    /// See there.
-    Layer(LayerChange),
-}
-
-impl Change {
+impl<S: Step> Write for Waited<S> {
     fn bytes(&self) -> usize {
-        match self {
-            Self::Insert { row, settings, versions } | Self::Replace { row, settings, versions, .. } => {
-                let of = |version: &VersionWrite| match version {
-                    VersionWrite::Put(_, row) => row.document.len(),
-                    VersionWrite::Remove(_) => 0,
-                };
-                row.document.len() + settings.document.len() + versions.iter().map(of).sum::<usize>()
-            }
-            Self::Remove { name, .. } => name.len(),
-            Self::Layer(change) => change.bytes(),
-        }
+        self.step.bytes()
     }
-}
 
-struct Write {
-    change: Change,
-    answer: oneshot::Sender<Result<bool, Fault>>,
+    fn apply(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        self.done = Some(self.step.apply(connection)?);
+        Ok(())
+    }
+
+    fn tell(self: Box<Self>, committed: Result<(), Fault>) {
+        let done = self.done.ok_or_else(|| Fault::bare("a step was committed that was not carried out"));
+        self.answer.send(committed.and(done)).ok();
+    }
 }
 
 /// The callers' side of the thread. Dropping it ends the thread when all that was let in is written.
 #[derive(Debug)]
 pub(crate) struct Writer {
-    inbox: Option<mpsc::Sender<Write>>,
+    inbox: Option<mpsc::Sender<Box<dyn Write>>>,
     thread: Option<JoinHandle<()>>,
     /// Set once, by the thread, when the database can no longer be trusted.
     failure: Arc<OnceLock<String>>,
@@ -103,12 +84,12 @@ impl Writer {
         Ok(Self { inbox: Some(inbox), thread: Some(thread), failure })
     }
 
-    /// Carries out a change; it is on disk when this returns. Whether its condition held is the answer.
-    pub(crate) async fn write(&self, change: Change) -> Result<bool, Fault> {
+    /// Carries out a step; it is on disk when this returns.
+    pub(crate) async fn write<S: Step>(&self, step: S) -> Result<S::Answer, Fault> {
         self.check()?;
         let (answer, answered) = oneshot::channel();
         let inbox = self.inbox.as_ref().expect("taken only by drop");
-        if inbox.send(Write { change, answer }).await.is_err() {
+        if inbox.send(Box::new(Waited { step, done: None, answer })).await.is_err() {
             return Err(self.ended());
         }
         answered.await.unwrap_or_else(|_| Err(self.ended()))
@@ -142,29 +123,27 @@ impl Drop for Writer {
     }
 }
 
-fn run(mut connection: Connection, mut outbox: mpsc::Receiver<Write>, failure: &OnceLock<String>) {
+fn run(mut connection: Connection, mut outbox: mpsc::Receiver<Box<dyn Write>>, failure: &OnceLock<String>) {
     while let Some(first) = outbox.blocking_recv() {
-        let (changes, answers): (Vec<_>, Vec<_>) =
-            gather(first, &mut outbox).into_iter().map(|write| (write.change, write.answer)).unzip();
-        match commit(&mut connection, &changes) {
+        let mut group = gather(first, &mut outbox);
+        match commit(&mut connection, &mut group) {
             Ok(results) => {
-                for (result, answer) in results.into_iter().zip(answers) {
-                    // Whoever asked may have gone; what was asked is done all the same.
-                    answer.send(result).ok();
+                for (write, result) in group.into_iter().zip(results) {
+                    write.tell(result);
                 }
             }
             Err(error) if is_passing(&error) && connection.is_autocommit() => {
                 tracing::warn!(%error, "a write to the store was rolled back");
-                for answer in answers {
-                    let doing = "writing to the database; nothing of it was stored";
-                    answer.send(Err(Fault::new(doing, error.to_string()))).ok();
+                let doing = "writing to the database; nothing of it was stored";
+                for write in group {
+                    write.tell(Err(Fault::new(doing, error.to_string())));
                 }
             }
             Err(error) => {
                 fail(failure, &error);
-                for answer in answers {
-                    let doing = "writing to the database; whether it was stored is known after a restart of the engine";
-                    answer.send(Err(Fault::new(doing, error.to_string()))).ok();
+                let doing = "writing to the database; whether it was stored is known after a restart of the engine";
+                for write in group {
+                    write.tell(Err(Fault::new(doing, error.to_string())));
                 }
                 return;
             }
@@ -184,28 +163,28 @@ fn fail(failure: &OnceLock<String>, error: &rusqlite::Error) {
     failure.set(error.to_string()).expect("set only here, once, before the thread ends");
 }
 
-fn gather(first: Write, outbox: &mut mpsc::Receiver<Write>) -> Vec<Write> {
-    let mut bytes = first.change.bytes();
+fn gather(first: Box<dyn Write>, outbox: &mut mpsc::Receiver<Box<dyn Write>>) -> Vec<Box<dyn Write>> {
+    let mut bytes = first.bytes();
     let mut group = vec![first];
     while group.len() < GROUP_MAX && bytes < GROUP_BYTES_MAX {
         let Ok(next) = outbox.try_recv() else { break };
-        bytes += next.change.bytes();
+        bytes += next.bytes();
         group.push(next);
     }
     group
 }
 
-/// One transaction around all changes, and a savepoint around each: one that cannot be written does not take the others
+/// One transaction around all steps, and a savepoint around each: one that cannot be written does not take the others
 /// with it.
-fn commit(connection: &mut Connection, changes: &[Change]) -> rusqlite::Result<Vec<Result<bool, Fault>>> {
+fn commit(connection: &mut Connection, group: &mut [Box<dyn Write>]) -> rusqlite::Result<Vec<Result<(), Fault>>> {
     let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut results = Vec::with_capacity(changes.len());
-    for change in changes {
+    let mut results = Vec::with_capacity(group.len());
+    for write in group {
         let savepoint = transaction.savepoint()?;
-        match apply(&savepoint, change) {
-            Ok(done) => {
+        match write.apply(&savepoint) {
+            Ok(()) => {
                 savepoint.commit()?;
-                results.push(Ok(done));
+                results.push(Ok(()));
             }
             Err(error) if is_its_own(&error) => results.push(Err(Fault::new("writing one row", error))),
             Err(error) => return Err(error),
@@ -213,74 +192,6 @@ fn commit(connection: &mut Connection, changes: &[Change]) -> rusqlite::Result<V
     }
     transaction.commit()?;
     Ok(results)
-}
-
-/// Writes one change; the answer is whether its condition held.
-fn apply(connection: &Connection, change: &Change) -> rusqlite::Result<bool> {
-    match change {
-        Change::Insert { row, settings, versions } => {
-            let mut insert = connection.prepare_cached(
-                "INSERT INTO functions (name, revision, package, format, document, settings_format, settings)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (name) DO NOTHING",
-            )?;
-            let Row { name, revision, package, format, document } = row;
-            let (package, SettingsColumns { format: settings_format, document: settings }) = (package.hex(), settings);
-            let inserted =
-                insert.execute(params![name, revision, package, format, document, settings_format, settings])? == 1;
-            if inserted {
-                apply_versions(connection, name, versions)?;
-            }
-            Ok(inserted)
-        }
-        Change::Replace { expected, row, settings, versions } => {
-            let mut replace = connection.prepare_cached(
-                "UPDATE functions
-                 SET revision = ?2, package = ?3, format = ?4, document = ?5, settings_format = ?6, settings = ?7
-                 WHERE name = ?1 AND revision = ?8",
-            )?;
-            let Row { name, revision, package, format, document } = row;
-            let (package, SettingsColumns { format: settings_format, document: settings }) = (package.hex(), settings);
-            let replaced = replace.execute(params![
-                name,
-                revision,
-                package,
-                format,
-                document,
-                settings_format,
-                settings,
-                expected
-            ])? == 1;
-            if replaced {
-                apply_versions(connection, name, versions)?;
-            }
-            Ok(replaced)
-        }
-        Change::Remove { name, expected } => {
-            let mut remove = connection.prepare_cached("DELETE FROM functions WHERE name = ?1 AND revision = ?2")?;
-            Ok(remove.execute(params![name, expected])? == 1)
-        }
-        Change::Layer(change) => change.apply(connection),
-    }
-}
-
-fn apply_versions(connection: &Connection, name: &str, versions: &[VersionWrite]) -> rusqlite::Result<()> {
-    for version in versions {
-        match version {
-            VersionWrite::Put(number, row) => {
-                let mut put = connection.prepare_cached(
-                    "INSERT OR REPLACE INTO versions (name, version, revision, package, format, document)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                )?;
-                let number = number.cast_signed();
-                put.execute(params![name, number, row.revision, row.package.hex(), row.format, row.document])?;
-            }
-            VersionWrite::Remove(number) => {
-                let mut remove = connection.prepare_cached("DELETE FROM versions WHERE name = ?1 AND version = ?2")?;
-                remove.execute(params![name, number.cast_signed()])?;
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Whether an error is about the one row and says nothing of the database.
@@ -319,12 +230,24 @@ mod tests {
     use super::*;
     use crate::schema;
 
-    fn insert(name: &str, document: String) -> Change {
-        Change::Insert {
-            row: Row { name: name.into(), revision: "r".into(), package: Digest([1; 32]), format: 1, document },
-            settings: SettingsColumns { format: 1, document: "{}".into() },
-            versions: Vec::new(),
+    /// A row with a document of that size, as a step.
+    struct Insert(&'static str, usize);
+
+    impl Step for Insert {
+        type Answer = bool;
+
+        fn bytes(&self) -> usize {
+            self.1
         }
+
+        fn apply(&self, connection: &Connection) -> rusqlite::Result<bool> {
+            let sql = "INSERT INTO functions VALUES (?1, 'r', 'p', 1, ?2, 1, '{}')";
+            Ok(connection.execute(sql, rusqlite::params![self.0, "x".repeat(self.1)])? == 1)
+        }
+    }
+
+    fn waited(step: Insert) -> Box<dyn Write> {
+        Box::new(Waited { step, done: None, answer: oneshot::channel().0 })
     }
 
     fn runtime() -> tokio::runtime::Runtime {
@@ -335,9 +258,9 @@ mod tests {
     fn the_write_ahead_log_is_folded_in_when_idle_or_when_it_is_long() {
         let dir = tempfile::tempdir().unwrap();
         let mut connection = schema::open_for_writing(&dir.path().join("state.db")).unwrap();
-        let write = |connection: &mut Connection, name: &str, pages: i64| {
-            let document = "x".repeat(usize::try_from(pages).unwrap() * 4096);
-            commit(connection, &[insert(name, document)]).unwrap();
+        let write = |connection: &mut Connection, name: &'static str, pages: i64| {
+            let bytes = usize::try_from(pages).unwrap() * 4096;
+            commit(connection, &mut [waited(Insert(name, bytes))]).unwrap();
         };
         let left = |connection: &Connection| -> i64 {
             let columns = |row: &rusqlite::Row<'_>| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?);
@@ -361,7 +284,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("state.db");
         let writer = Writer::start(schema::open_for_writing(&path).unwrap()).unwrap();
-        assert!(runtime().block_on(writer.write(insert("f", "{}".into()))).unwrap());
+        assert!(runtime().block_on(writer.write(Insert("f", 2))).unwrap());
         let wal = dir.path().join("state.db-wal");
         assert!(std::fs::metadata(&wal).unwrap().len() > 0);
         drop(writer);
@@ -377,8 +300,8 @@ mod tests {
                 "CREATE TRIGGER no BEFORE INSERT ON functions WHEN new.name = 'bad' BEGIN SELECT RAISE(ABORT, 'no'); END",
             )
             .unwrap();
-        let changes = ["a", "bad", "c"].map(|name| insert(name, "{}".into()));
-        let results = commit(&mut connection, &changes).unwrap();
+        let mut group = ["a", "bad", "c"].map(|name| waited(Insert(name, 2)));
+        let results = commit(&mut connection, &mut group).unwrap();
         assert_eq!(results.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
         let names: String =
             connection.query_row("SELECT group_concat(name ORDER BY name) FROM functions", [], |r| r.get(0)).unwrap();
@@ -401,10 +324,10 @@ mod tests {
 
         let writer = Writer::start(connection).unwrap();
         runtime().block_on(async {
-            let first = writer.write(insert("f", "{}".into())).await.unwrap_err();
+            let first = writer.write(Insert("f", 2)).await.unwrap_err();
             assert!(first.chain().contains("whether it was stored is known after a restart"), "{}", first.chain());
             for _ in 0..2 {
-                let later = writer.write(insert("g", "{}".into())).await.unwrap_err().chain();
+                let later = writer.write(Insert("g", 2)).await.unwrap_err().chain();
                 assert!(later.contains("needs a restart") && later.contains("malformed"), "{later}");
             }
         });

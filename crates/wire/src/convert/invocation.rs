@@ -5,6 +5,7 @@ use domain::Refusal;
 use domain::arn::Home;
 use domain::invocation::Outcome;
 use domain::names::{RequestId, Version};
+use engine::events::Accepted;
 use engine::invoker::{Answered, Ask, Completed};
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 
@@ -26,10 +27,9 @@ pub(crate) fn ask(
 ) -> Result<Ask, Refusal> {
     let target = home.read(&asked.function_name, asked.qualifier.as_deref())?;
     let not_built = match asked.invocation_type {
-        Some(InvocationType::Event) => Some("Invoke with InvocationType Event"),
         _ if asked.tenant_id.is_some() => Some("Invoke with TenantId"),
         _ if asked.durable_execution_name.is_some() => Some("Invoke with DurableExecutionName"),
-        Some(InvocationType::RequestResponse | InvocationType::DryRun) | None => None,
+        _ => None,
     };
     if let Some(what) = not_built {
         return Err(Refusal::NotBuilt { what: what.to_owned() });
@@ -86,6 +86,19 @@ pub(crate) fn completion(completed: Completed) -> Bytes {
 pub(crate) fn dry_run_answer() -> Response<Bytes> {
     let mut response = Response::new(Bytes::new());
     *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+/// The answer of an event that was accepted (recorded: `test_invocation_type_event`): headers as those of a call, without
+/// a version and a content type.
+pub(crate) fn accepted_answer(accepted: &Accepted) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = StatusCode::ACCEPTED;
+    let headers = response.headers_mut();
+    headers.insert(HeaderName::from_static("x-amzn-remapped-content-length"), HeaderValue::from_static("0"));
+    if let Ok(value) = HeaderValue::from_str(&accepted.trace) {
+        headers.insert(HeaderName::from_static("x-amzn-trace-id"), value);
+    }
     response
 }
 
