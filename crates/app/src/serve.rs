@@ -116,7 +116,8 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
         (sandbox.clone(), telemetry.clone()),
         (clock.clone(), dice.clone()),
     );
-    let courier: Arc<dyn Courier> = Arc::new(courier::Deliveries::new(&settings.endpoints, settings.region.clone()));
+    let queues = Arc::new(courier::Queues::new(&settings.endpoints, &settings.region));
+    let courier: Arc<dyn Courier> = Arc::new(courier::Deliveries::new(&settings.endpoints, &settings.region, queues));
     let inbox = Inbox::new(event_records.clone(), telemetry.clone(), clock.clone(), event_settings(&settings));
     let deliveries = Deliveries::new(
         home.clone(),
@@ -130,7 +131,12 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
     functions.load().await.map_err(|fault| anyhow::anyhow!(fault.chain()))?;
     events.load().await.map_err(|fault| anyhow::anyhow!(fault.chain()))?;
 
-    let api = wire::server::Api::new(home.clone(), (functions.clone(), layers), (invoker.clone(), events.clone()), (clock.clone(), dice));
+    let api = wire::server::Api::new(
+        home.clone(),
+        (functions.clone(), layers),
+        (invoker.clone(), events.clone()),
+        (clock.clone(), dice),
+    );
     let (stop, stopping) = watch::channel(false);
     let admin = tasks::spawn(
         "the admin listener",
@@ -190,7 +196,8 @@ fn event_settings(settings: &Settings) -> events::Settings {
         retry_base: Duration::from_secs(settings.retry_base_seconds),
         events_max: settings.events_max,
         disk_reserve_bytes: settings.disk_reserve,
-        faults: settings.fault,
+        // Read already: `Settings::check`.
+        faults: settings.fault.parse().unwrap_or_default(),
     }
 }
 

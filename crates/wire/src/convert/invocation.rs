@@ -9,7 +9,7 @@ use engine::events::Accepted;
 use engine::invoker::{Answered, Ask, Completed};
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 
-use crate::generated::types::{InvocationRequest, InvocationType, InvokeWithResponseStreamRequest, LogType};
+use crate::generated::types::{InvocationRequest, InvokeWithResponseStreamRequest, LogType};
 
 /// Bytes of an error in `InvokeComplete`: escaped as JSON they stay far below what clients take as one message (16 MiB).
 const ERROR_DETAILS_BYTES_MAX: usize = 1024 * 1024;
