@@ -12,6 +12,7 @@ mod streams;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use data_encoding::BASE64;
@@ -19,6 +20,7 @@ use serde_json::{Value as Json, json};
 
 use super::chance::Chance;
 use crate::api::{self, Answer, Api};
+use crate::process::now;
 
 const FUNCTION: &str = include_str!("function.sh");
 const RUNTIME: &str = "provided.al2023";
@@ -27,6 +29,9 @@ const OWN: usize = 3;
 const SHARED: usize = 3;
 /// Seconds that an invocation has: more than it takes on a machine that is busy with all the others.
 const TIMEOUT: u64 = 60;
+/// How long a function, or an environment of its own, may take to be ready, on such a machine; and how often to ask.
+const SETTLE_MAX: Duration = Duration::from_mins(1);
+const ASK_EVERY: Duration = Duration::from_millis(1);
 /// Unexpected answers that are told; all are counted.
 const TOLD: usize = 20;
 
@@ -236,16 +241,17 @@ impl Client {
     }
 
     fn settle(&mut self, name: &str) -> Result<()> {
-        const TRIES: u32 = 2000;
-        for _ in 0..TRIES {
+        let begun = now();
+        while begun.elapsed() < SETTLE_MAX {
             let answer = self.api.send("GET", &format!("{}/configuration", api::function(name)), b"")?;
             expect(&answer, 200)?;
             let shown = answer.json();
             if shown["State"] == "Active" && shown["LastUpdateStatus"] != "InProgress" {
                 return Ok(());
             }
+            std::thread::sleep(ASK_EVERY);
         }
-        bail!("{name} does not settle")
+        bail!("{name} does not settle within {} s", SETTLE_MAX.as_secs())
     }
 
     fn invoke(&mut self) -> Result<()> {

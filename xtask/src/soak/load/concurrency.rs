@@ -5,8 +5,9 @@ use std::sync::Barrier;
 use anyhow::{Result, bail, ensure};
 use serde_json::json;
 
-use super::{Client, RUNTIME, TIMEOUT, expect};
+use super::{ASK_EVERY, Client, RUNTIME, SETTLE_MAX, TIMEOUT, expect};
 use crate::api::{self, Answer, Api};
+use crate::process::now;
 
 /// Calls at once where one may run.
 const CALLS: usize = 4;
@@ -76,14 +77,15 @@ impl Client {
     }
 
     fn wait_until_provisioned(&mut self, target: &str) -> Result<()> {
-        const TRIES: u32 = 20_000;
-        for _ in 0..TRIES {
+        let begun = now();
+        while begun.elapsed() < SETTLE_MAX {
             let shown = self.api.send("GET", target, b"")?.json();
             match shown["Status"].as_str() {
                 Some("READY") => return Ok(()),
                 Some("IN_PROGRESS") => {}
                 _ => bail!("provisioning ends with {shown}"),
             }
+            std::thread::sleep(ASK_EVERY);
         }
         bail!("{target} is never ready")
     }
