@@ -22,6 +22,7 @@ pub mod payload;
 pub mod policy;
 pub mod runtime;
 pub mod settings;
+pub mod tags;
 pub mod trace;
 pub mod variables;
 
