@@ -20,6 +20,7 @@ pub mod log;
 pub mod names;
 pub mod payload;
 pub mod policy;
+pub mod queue;
 pub mod runtime;
 pub mod settings;
 pub mod tags;

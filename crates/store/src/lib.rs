@@ -1,4 +1,5 @@
-//! What is kept on disk: functions, layers and events in SQLite, packages as files named by their content, logs as segments.
+//! What is kept on disk: functions, layers, events and queues in SQLite, packages as files named by their content, logs as
+//! segments.
 //!
 //! Under the data folder: `state.lock`, `state.db` (with `-wal` and `-shm`), `packages/sha256/HEX.zip`,
 //! `packages/tmp/` for what is being written, `code/HEX/`, the packages unpacked, and `logs/FUNCTION/NUMBER.log`. A call
@@ -12,6 +13,7 @@ mod holds;
 mod layers;
 mod logs;
 mod packages;
+mod queues;
 mod reader;
 mod schema;
 mod settings;
@@ -32,8 +34,8 @@ use crate::packages::Shelf;
 use crate::reader::Reader;
 use crate::writer::Writer;
 
-/// The engine's state, in one folder that is its own. Implements `Records`, `LayerRecords`, `Packages`
-/// and `EventRecords`.
+/// The engine's state, in one folder that is its own. Implements `Records`, `LayerRecords`, `EventRecords`, `QueueRecords`
+/// and `Packages`.
 #[derive(Debug)]
 pub struct Store {
     // Before the shelf, which holds the folder's lock: the database is closed when the lock goes.

@@ -3,7 +3,7 @@
 mod bind;
 mod body;
 mod dispatch;
-mod percent;
+pub(crate) mod percent;
 pub mod request;
 pub mod response;
 pub mod router;
@@ -27,6 +27,7 @@ use engine::functions::Functions;
 use engine::invoker::Invoker;
 use engine::layers::Layers;
 use engine::ports::{Clock, Dice};
+use engine::queues::Queues;
 use engine::tasks;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version, header};
 use http_body_util::BodyExt as _;
@@ -42,6 +43,7 @@ use self::dispatch::{Call, Operations};
 use crate::error::Told;
 use crate::generated::errors::ErrorCode;
 use crate::generated::operations::Operation;
+use crate::sqs::{self, Sqs};
 
 /// Where the zip of a function is fetched, as GetFunction tells it.
 pub(crate) const CODE_PATH: &str = "/_lambd/code/";
@@ -60,9 +62,10 @@ const SMALL_BODY_BYTES: usize = 64 * 1024;
 /// How much of an oversized body is read and thrown away, so that the client gets to read the answer.
 const DISCARD_BYTES_MAX: usize = 256 * 1024 * 1024;
 
-/// The Lambda API.
+/// The Lambda API, and the queues' beside it.
 pub struct Api {
     operations: Operations,
+    sqs: Sqs,
     clock: Arc<dyn Clock>,
     dice: Arc<dyn Dice>,
     connections: Arc<Semaphore>,
@@ -75,9 +78,11 @@ impl Api {
         home: Home,
         (functions, layers): (Arc<Functions>, Arc<Layers>),
         (invoker, events): (Arc<Invoker>, Arc<Events>),
+        queues: Arc<Queues>,
         (clock, dice): (Arc<dyn Clock>, Arc<dyn Dice>),
     ) -> Arc<Self> {
         Arc::new(Self {
+            sqs: Sqs::new(home.clone(), queues),
             operations: Operations { home, functions, layers, invoker, events },
             clock,
             dice,
@@ -186,9 +191,19 @@ impl Api {
             in_hand.set(true);
             return Ok(self.own(path).await?.map(Body::from));
         }
+        if let Some(protocol) = sqs::protocol(head) {
+            let read = self.read_body(body, body_read, BodyBound::OF_QUEUES).await;
+            let (body, _room) = match read {
+                Ok((body, room)) => (Some(body), room),
+                Err(told) if told.code == ErrorCode::RequestTooLarge => (None, None),
+                Err(told) => return Err(told),
+            };
+            in_hand.set(true);
+            return Ok(self.sqs.answer(protocol, head, body, request_id).await.map(Body::from));
+        }
         let route = router::route(&head.method, head.uri.path(), head.uri.query()).map_err(request::Rejected::from)?;
         // The room is given back when the answer is made: until then the body is in memory.
-        let (body, _room) = self.read_body(body, body_read, route.operation).await?;
+        let (body, _room) = self.read_body(body, body_read, BodyBound::of(route.operation)).await?;
         in_hand.set(true);
         let parts =
             request::Parts { labels: &route.labels, query: head.uri.query(), headers: &head.headers, body: &body };
@@ -220,13 +235,8 @@ impl Api {
         &self,
         body: &mut Incoming,
         to_its_end: &mut bool,
-        operation: Operation,
+        BodyBound { bytes_max, named, copies }: BodyBound,
     ) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Told> {
-        let (bytes_max, named) = match operation {
-            Operation::Invoke => (limits::SYNC_REQUEST_BYTES, "InvokeFunction"),
-            Operation::InvokeWithResponseStream => (limits::SYNC_REQUEST_BYTES, operation.name()),
-            other => (limits::CODE_REQUEST_BYTES, other.name()),
-        };
         let too_large = || Told::from(Refusal::RequestTooLarge { bytes_max, operation: named });
         let declared = body.size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok());
         if declared.is_some_and(|bytes| bytes > DISCARD_BYTES_MAX) {
@@ -234,7 +244,7 @@ impl Api {
         }
         let mut room = None;
         if declared.is_some_and(|bytes| bytes > SMALL_BODY_BYTES && bytes <= bytes_max) {
-            room = Some(self.room(declared.unwrap_or(bytes_max), operation).await?);
+            room = Some(self.room(declared.unwrap_or(bytes_max), copies).await?);
         }
         let begun = self.clock.elapsed();
         let mut whole: Option<Bytes> = None;
@@ -258,7 +268,7 @@ impl Api {
             seen += data.len();
             if room.is_none() && seen > SMALL_BODY_BYTES && seen <= bytes_max {
                 // Its length was not declared: it may become as long as is allowed.
-                room = Some(self.room(bytes_max, operation).await?);
+                room = Some(self.room(bytes_max, copies).await?);
             }
             if seen > DISCARD_BYTES_MAX {
                 return Err(too_large());
@@ -285,10 +295,7 @@ impl Api {
     }
 
     /// Room in memory for a large body, waited for as long as for a quiet one.
-    async fn room(&self, bytes: usize, operation: Operation) -> Result<OwnedSemaphorePermit, Told> {
-        // Code comes as base64 within JSON: read, decoded and unpacked it is there up to three times.
-        let is_event = matches!(operation, Operation::Invoke | Operation::InvokeWithResponseStream);
-        let copies = if is_event { 1 } else { 3 };
+    async fn room(&self, bytes: usize, copies: usize) -> Result<OwnedSemaphorePermit, Told> {
         let kib = u32::try_from(bytes.div_ceil(1024) * copies).unwrap_or(BODIES_KIB).min(BODIES_KIB);
         tokio::select! {
             biased;
@@ -315,6 +322,30 @@ impl InHand {
     }
 }
 
+/// How much of a body is read.
+#[derive(Clone, Copy)]
+struct BodyBound {
+    bytes_max: usize,
+    /// As the refusal of more names the operation.
+    named: &'static str,
+    /// How often it is in memory until the answer is made.
+    copies: usize,
+}
+
+impl BodyBound {
+    const OF_QUEUES: Self = Self { bytes_max: limits::QUEUE_REQUEST_BYTES, named: "SendMessage", copies: 3 };
+
+    fn of(operation: Operation) -> Self {
+        let (bytes_max, named, copies) = match operation {
+            Operation::Invoke => (limits::SYNC_REQUEST_BYTES, "InvokeFunction", 1),
+            Operation::InvokeWithResponseStream => (limits::SYNC_REQUEST_BYTES, operation.name(), 1),
+            // Code comes as base64 within JSON: read, decoded and unpacked it is there up to three times.
+            other => (limits::CODE_REQUEST_BYTES, other.name(), 3),
+        };
+        Self { bytes_max, named, copies }
+    }
+}
+
 fn asks_to_close(headers: &HeaderMap) -> bool {
     let options = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
     options.flat_map(|value| value.split(',')).any(|option| option.trim().eq_ignore_ascii_case("close"))
@@ -322,8 +353,10 @@ fn asks_to_close(headers: &HeaderMap) -> bool {
 
 /// `GET /_lambd/health`, on every listener.
 pub fn health() -> Response<Bytes> {
-    let text =
-        format!(r#"{{"status":"ok","version":"{}","services":{{"lambda":"running"}}}}"#, env!("CARGO_PKG_VERSION"));
+    let text = format!(
+        r#"{{"status":"ok","version":"{}","services":{{"lambda":"running","sqs":"running"}}}}"#,
+        env!("CARGO_PKG_VERSION")
+    );
     let mut response = Response::new(Bytes::from(text));
     *response.status_mut() = StatusCode::OK;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
