@@ -46,6 +46,7 @@ const LOG_PAUSE: Duration = Duration::from_millis(100);
 /// # Errors
 /// Something that it needs cannot be had; nothing is served then.
 pub(crate) fn run(settings: Settings, folder: Option<PathBuf>) -> Result<()> {
+    sandbox::give_memory_back();
     let stderr = Stderr::start().context("starting the thread that writes standard error")?;
     log_to_stderr(&settings, &stderr)?;
     raise_file_limit();
