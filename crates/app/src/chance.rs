@@ -5,24 +5,71 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use engine::ports::{Clock, Dice, Wait};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::watch;
 use uuid::Uuid;
 
-/// The system's clocks.
+/// How long to wait on the calendar without looking at it: it may be set while one waits.
+const CALENDAR_LOOK: Duration = Duration::from_secs(30);
+
+/// The system's clocks. The calendar may be moved forward by hand; the time elapsed never is.
 #[derive(Debug)]
 pub(crate) struct SystemClock {
     start: Instant,
+    /// By how many milliseconds the calendar was moved.
+    moved: watch::Sender<i64>,
 }
 
 impl SystemClock {
     pub(crate) fn new() -> Self {
-        Self { start: Instant::now() }
+        Self { start: Instant::now(), moved: watch::Sender::new(0) }
     }
+
+    /// Moves the calendar forward and wakes whoever waited for it; the new time is the answer, none where the calendar
+    /// does not reach so far.
+    pub(crate) fn advance(&self, by: Duration) -> Option<Timestamp> {
+        let by = i64::try_from(by.as_millis()).ok()?;
+        let mut now = None;
+        self.moved.send_if_modified(|moved| {
+            let Some(sum) = moved.checked_add(by) else { return false };
+            now = moved_by(sum);
+            if now.is_some() {
+                *moved = sum;
+            }
+            now.is_some()
+        });
+        now
+    }
+}
+
+fn moved_by(millis: i64) -> Option<Timestamp> {
+    Timestamp::now().checked_add(SignedDuration::from_millis(millis)).ok()
 }
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        Timestamp::now()
+        match *self.moved.borrow() {
+            0 => Timestamp::now(),
+            moved => moved_by(moved).unwrap_or(Timestamp::MAX),
+        }
+    }
+
+    fn wake_on(&self, at: Timestamp) -> Wait<'static, ()> {
+        let mut moved = self.moved.subscribe();
+        Box::pin(async move {
+            loop {
+                let now = moved_by(*moved.borrow_and_update()).unwrap_or(Timestamp::MAX);
+                let left = Duration::try_from(at.duration_since(now)).unwrap_or_default();
+                if left.is_zero() {
+                    return;
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(left.min(CALENDAR_LOOK)) => {}
+                    // The clock is gone at the very end only.
+                    Ok(()) = moved.changed() => {}
+                }
+            }
+        })
     }
 
     fn system_now(&self) -> Timestamp {

@@ -100,6 +100,14 @@ settings! {
     environments_max, "environments-max", "LAMBD_ENVIRONMENTS_MAX", "N": usize = |_| 2_000;
     /// Seconds that an idle execution environment is kept, at most 604,800
     keep_warm_seconds, "keep-warm-seconds", "LAMBD_KEEP_WARM_SECONDS", "SECONDS": u64 = |_| 600;
+    /// Seconds after which an event that failed is tried again; the second time it is twice that
+    retry_base_seconds, "retry-base-seconds", "LAMBD_RETRY_BASE_SECONDS", "SECONDS": u64 = |_| 60;
+    /// Events that are kept at most, dead ones included; beyond that they are refused with 503
+    events_max, "events-max", "LAMBD_EVENTS_MAX", "N": u64 = |_| 10_000_000;
+    /// Bytes of the disk that stay free: with less than that, events are refused with 503
+    disk_reserve, "disk-reserve", "LAMBD_DISK_RESERVE", "BYTES": u64 = |_| 1_000_000_000;
+    /// Faults on purpose: events that come twice, are throttled, or are late, as in duplicate=0.1,throttle=0.05,delay=200ms
+    fault, "fault", "LAMBD_FAULT", "NAME=VALUE": String = |_| String::new();
     /// Seconds that running invocations get to finish after SIGTERM or Ctrl-C, at most 86,400
     drain_seconds, "drain-seconds", "LAMBD_DRAIN_SECONDS", "SECONDS": u64 = |_| 30;
     /// Print the functions' execution logs to standard error
@@ -114,6 +122,8 @@ settings! {
 const ENVIRONMENTS_MAX: u64 = 100_000;
 /// A week.
 const KEEP_WARM_SECONDS_MAX: u64 = 604_800;
+/// The age that an event may have on AWS.
+const RETRY_BASE_SECONDS_MAX: u64 = 21_600;
 /// A day.
 const DRAIN_SECONDS_MAX: u64 = 86_400;
 
@@ -235,11 +245,16 @@ impl Settings {
         for (flag, value, least, most) in [
             ("environments-max", environments_max, 1, ENVIRONMENTS_MAX),
             ("keep-warm-seconds", self.keep_warm_seconds, 0, KEEP_WARM_SECONDS_MAX),
+            ("retry-base-seconds", self.retry_base_seconds, 0, RETRY_BASE_SECONDS_MAX),
+            ("events-max", self.events_max, 1, u64::from(u32::MAX)),
             ("drain-seconds", self.drain_seconds, 0, DRAIN_SECONDS_MAX),
         ] {
             if !(least..=most).contains(&value) {
                 bail!("--{flag} takes {least} to {most}, not {value}");
             }
+        }
+        if let Err(mistake) = self.fault.parse::<domain::fault::Faults>() {
+            bail!("--fault: {mistake}");
         }
         for (service, url) in &self.endpoints {
             let fits = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';

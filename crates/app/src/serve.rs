@@ -12,11 +12,13 @@ use domain::arn::Home;
 use domain::concurrency::Limits;
 use engine::admission::Admission;
 use engine::catalog::Catalog;
+use engine::deliveries::Deliveries;
 use engine::environments::{self, Environments};
+use engine::events::{self, Events, Inbox};
 use engine::functions::Functions;
 use engine::invoker::Invoker;
 use engine::layers::Layers;
-use engine::ports::{Clock, Dice, LayerRecords, Objects, Packages, Records, Sandbox, Telemetry};
+use engine::ports::{Clock, Courier, Dice, EventRecords, LayerRecords, Objects, Packages, Records, Sandbox, Telemetry};
 use engine::queues::Queues;
 use engine::tasks;
 use tokio::net::TcpListener;
@@ -76,6 +78,7 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
     let records: Arc<dyn Records> = store.clone();
     let packages: Arc<dyn Packages> = store.clone();
     let layer_records: Arc<dyn LayerRecords> = store.clone();
+    let event_records: Arc<dyn EventRecords> = store.clone();
     let queues = Queues::new(home.clone(), store, (clock.clone(), dice.clone()));
     let objects: Arc<dyn Objects> =
         Arc::new(courier::ObjectStore::new(settings.endpoints.get("s3").cloned(), settings.region.clone()));
@@ -111,16 +114,30 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
     let invoker = Invoker::new(
         home.clone(),
         (catalog.clone(), admission, environments.clone()),
-        (sandbox.clone(), telemetry),
+        (sandbox.clone(), telemetry.clone()),
         (clock.clone(), dice.clone()),
     );
+    let queues_elsewhere = Arc::new(courier::Queues::new(&settings.endpoints, &settings.region));
+    let courier: Arc<dyn Courier> =
+        Arc::new(courier::Deliveries::new(&settings.endpoints, &settings.region, queues_elsewhere));
+    let inbox = Inbox::new(event_records.clone(), telemetry.clone(), clock.clone(), event_settings(&settings));
+    let deliveries = Deliveries::new(
+        home.clone(),
+        (catalog.clone(), inbox.clone()),
+        event_records,
+        courier,
+        (telemetry, clock.clone()),
+    );
+    let events = Events::new(home.clone(), (catalog.clone(), invoker.clone()), (inbox, deliveries), dice.clone());
     layers.load().await.map_err(|fault| anyhow::anyhow!(fault.chain()))?;
     functions.load().await.map_err(|fault| anyhow::anyhow!(fault.chain()))?;
     queues.load().await.map_err(|fault| anyhow::anyhow!(fault.chain()))?;
+    events.load().await.map_err(|fault| anyhow::anyhow!(fault.chain()))?;
 
     let api = wire::server::Api::new(
         home.clone(),
-        (functions.clone(), layers, invoker.clone()),
+        (functions.clone(), layers),
+        (invoker.clone(), events.clone()),
         queues.clone(),
         (clock.clone(), dice),
     );
@@ -139,6 +156,7 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
         .detach();
     tasks::spawn("sweeping queues", queues.clone().keep_house()).detach();
     tasks::spawn("writing function logs", write_logs(stderr.clone(), clock.clone())).detach();
+    tasks::spawn("running events", events.clone().run()).detach();
     // From here on an end is an orderly one.
     let mut signals = Signals::watch()?;
     // Whoever has read that we are ready finds in the log what was said before.
@@ -159,6 +177,7 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
             drain.as_secs()
         ),
     }
+    events.close();
     queues.stop();
     // Nobody listening any more means that both have ended already.
     let _ = stop.send(true);
@@ -167,6 +186,7 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
         let _ = admin.result().await;
         // Some run on without a connection: their callers have left, or have their answers already.
         invoker.drained().await;
+        events.drained().await;
     };
     tokio::select! {
         () = ended => {}
@@ -175,6 +195,16 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
     }
     linux.stop().await;
     Ok(())
+}
+
+fn event_settings(settings: &Settings) -> events::Settings {
+    events::Settings {
+        retry_base: Duration::from_secs(settings.retry_base_seconds),
+        events_max: settings.events_max,
+        disk_reserve_bytes: settings.disk_reserve,
+        // Read already: `Settings::check`.
+        faults: settings.fault.parse().unwrap_or_default(),
+    }
 }
 
 /// Each connection and each environment takes descriptors; what the machine allows at most is what the engine takes.

@@ -26,6 +26,10 @@ pub(crate) struct Meters {
     throttles: Family<Throttled, Counter>,
     cold_starts: Family<Function, Counter>,
     machine_full: Family<Function, Counter>,
+    events_received: Family<Function, Counter>,
+    events_dropped: Family<Function, Counter>,
+    dead_letter_errors: Family<Function, Counter>,
+    destination_failures: Family<Function, Counter>,
     /// Of which functions there are counters.
     counted: Mutex<BTreeSet<FunctionName>>,
     /// Where functions' log lines go; `None` where nobody wants them.
@@ -62,6 +66,7 @@ impl Meters {
     pub(crate) fn new(lines: Option<Stderr>) -> Self {
         let mut registry = Registry::with_prefix("lambd");
         let (invocations, errors, cold_starts, machine_full) = Default::default();
+        let (events_received, events_dropped, dead_letter_errors, destination_failures) = Default::default();
         let throttles: Family<Throttled, Counter> = Family::default();
         let help = "Invocations refused for concurrency or for their rate";
         registry.register("throttles", help, throttles.clone());
@@ -75,8 +80,25 @@ impl Meters {
         counter("errors", "Invocations that ended in a function error", &errors);
         counter("cold_starts", "Execution environments started", &cold_starts);
         counter("machine_full", "Invocations refused because the machine was full", &machine_full);
-        let counted = Mutex::default();
-        Self { registry, invocations, errors, throttles, cold_starts, machine_full, counted, lines, logs: None }
+        counter("async_events_received", "Events accepted", &events_received);
+        counter("async_events_dropped", "Events that ended without success", &events_dropped);
+        counter("dead_letter_errors", "Dead letters that did not arrive in time", &dead_letter_errors);
+        counter("destination_delivery_failures", "Records that did not arrive in time", &destination_failures);
+        Self {
+            registry,
+            invocations,
+            errors,
+            throttles,
+            cold_starts,
+            machine_full,
+            events_received,
+            events_dropped,
+            dead_letter_errors,
+            destination_failures,
+            counted: Mutex::default(),
+            lines,
+            logs: None,
+        }
     }
 
     /// From here on functions' log lines are kept there as well.
@@ -87,7 +109,16 @@ impl Meters {
 
     /// Forgets the counters of functions that are gone, so that they do not become ever more.
     pub(crate) fn forget(&self, is_gone: impl Fn(&FunctionName) -> bool) {
-        let families = [&self.invocations, &self.errors, &self.cold_starts, &self.machine_full];
+        let families = [
+            &self.invocations,
+            &self.errors,
+            &self.cold_starts,
+            &self.machine_full,
+            &self.events_received,
+            &self.events_dropped,
+            &self.dead_letter_errors,
+            &self.destination_failures,
+        ];
         self.counted.lock().unwrap_or_else(PoisonError::into_inner).retain(|function| {
             if is_gone(function) {
                 let labels = Function { function: function.to_string() };
@@ -154,6 +185,10 @@ impl Telemetry for Meters {
             }
             Metric::ColdStarts => &self.cold_starts,
             Metric::MachineFull => &self.machine_full,
+            Metric::AsyncEventsReceived => &self.events_received,
+            Metric::AsyncEventsDropped => &self.events_dropped,
+            Metric::DeadLetterErrors => &self.dead_letter_errors,
+            Metric::DestinationDeliveryFailures => &self.destination_failures,
         };
         self.count_in(family, &Function { function: name }, function);
     }
@@ -183,18 +218,27 @@ mod tests {
         let meters = Meters::new(None);
         let [stays, goes] = ["stays", "goes"].map(|name| FunctionName::parse(name).unwrap());
         let throttles = ThrottleReason::ALL.map(Metric::Throttles);
-        let others = [Metric::Invocations, Metric::Errors, Metric::ColdStarts, Metric::MachineFull];
+        let others = [
+            Metric::Invocations,
+            Metric::Errors,
+            Metric::ColdStarts,
+            Metric::MachineFull,
+            Metric::AsyncEventsReceived,
+            Metric::AsyncEventsDropped,
+            Metric::DeadLetterErrors,
+            Metric::DestinationDeliveryFailures,
+        ];
         for metric in throttles.into_iter().chain(others) {
             meters.count(metric, &stays);
             meters.count(metric, &goes);
             meters.count(metric, &goes);
         }
-        assert_eq!(meters.text().matches("{function=\"goes\"} 2\n").count(), 4, "{}", meters.text());
+        assert_eq!(meters.text().matches("{function=\"goes\"} 2\n").count(), 8, "{}", meters.text());
         assert_eq!(meters.text().matches("{function=\"goes\",reason=\"").count(), 4, "{}", meters.text());
         meters.forget(|name| *name == goes);
         let text = meters.text();
         assert!(!text.contains("goes"), "{text}");
-        assert_eq!(text.matches("{function=\"stays\"} 1\n").count(), 4, "{text}");
+        assert_eq!(text.matches("{function=\"stays\"} 1\n").count(), 8, "{text}");
         // One of the same name begins anew.
         meters.count(Metric::Invocations, &goes);
         assert!(meters.text().contains("lambd_invocations_total{function=\"goes\"} 1\n"));

@@ -7,6 +7,7 @@ mod credentials;
 mod error;
 mod http;
 pub(crate) mod objects;
+pub(crate) mod service;
 mod settings;
 
 use std::path::PathBuf;

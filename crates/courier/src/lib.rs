@@ -2,6 +2,11 @@
 //!
 //! Never here: what a document says, when to try a delivery again, and the queue that we serve ourselves.
 
+mod arn;
 pub mod client;
+mod deliveries;
+mod queues;
 
 pub use client::objects::ObjectStore;
+pub use deliveries::Deliveries;
+pub use queues::Queues;

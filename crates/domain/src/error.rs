@@ -444,6 +444,11 @@ pub enum Refusal {
         /// Which limit.
         reason: ThrottleReason,
     },
+    /// No further event can be kept.
+    QueueFull {
+        /// Which bound is reached.
+        why: String,
+    },
     /// The parameter's or operation's feature is not built yet.
     NotBuilt {
         /// What was asked for: `CreateFunction with Layers`.

@@ -9,6 +9,8 @@ pub mod concurrency;
 pub mod destination;
 pub mod environment;
 pub mod error;
+pub mod event;
+pub mod fault;
 pub mod function;
 pub mod invocation;
 pub mod layer;

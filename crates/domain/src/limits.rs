@@ -7,6 +7,8 @@ pub const MIB: u64 = 1024 * 1024;
 
 /// Characters in a function's bare name (recorded: `function_name_too_long`).
 pub const FUNCTION_NAME_CHARS: usize = 64;
+/// Bytes of a request body of the legacy InvokeAsync (AWS developer guide, gettingstarted-limits of its time).
+pub const INVOKE_ASYNC_REQUEST_BYTES: usize = 262_144;
 /// Bytes of a synchronous request body.
 pub const SYNC_REQUEST_BYTES: usize = 6_291_456;
 /// Bytes of an asynchronous request body.
@@ -80,6 +82,15 @@ pub const PAGE_ITEMS: u32 = 50;
 
 /// Extensions of a function, external and internal (source of AWS's runtime interface emulator).
 pub const EXTENSIONS: usize = 10;
+
+/// Further attempts of a failed event by default, and at most (AWS developer guide, invocation-async-error-handling).
+pub const EVENT_RETRIES: u32 = 2;
+/// Seconds that an event may become old, by default and at most (the same).
+pub const EVENT_AGE_SECONDS_MAX: u32 = 21_600;
+/// Seconds that events of a throttled function wait at most until the next try (the same).
+pub const EVENT_BACK_OFF_SECONDS_MAX: u64 = 300;
+/// Hours that a delivery is tried. AWS gives up without a word; ours is kept as failed.
+pub const DELIVERY_HOURS: u64 = 6;
 
 // Of queues: Amazon SQS developer guide, quotas-queues and quotas-messages; the last four are our own.
 

@@ -80,6 +80,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Whether an invocation counts for how fast they may begin (AWS developer guide, gettingstarted-limits: "asynchronous …
+/// unlimited").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// It does.
+    Limited,
+    /// It does not.
+    Free,
+}
+
 impl Admission {
     /// Counters at zero.
     pub fn new(limits: Limits) -> Self {
@@ -113,9 +123,10 @@ impl Admission {
         self: &Arc<Self>,
         entry: &Entry,
         version: Version,
+        pace: Pace,
         clock: &dyn Clock,
     ) -> Result<Lease, ThrottleReason> {
-        let refused = match self.try_lease(entry, version, clock.elapsed()) {
+        let refused = match self.try_lease(entry, version, pace, clock.elapsed()) {
             Ok(lease) => return Ok(lease),
             Err(reason) => reason,
         };
@@ -125,7 +136,7 @@ impl Admission {
         loop {
             // Made first: what comes back from here on wakes the wait below.
             let freed = self.freed.notified();
-            match self.try_lease(entry, version, clock.elapsed()) {
+            match self.try_lease(entry, version, pace, clock.elapsed()) {
                 Ok(lease) => return Ok(lease),
                 // What is too fast does not become slower by an end.
                 Err(reason) if reason != refused || clock.elapsed() >= until => return Err(reason),
@@ -138,7 +149,13 @@ impl Admission {
         }
     }
 
-    fn try_lease(self: &Arc<Self>, entry: &Entry, version: Version, now: Duration) -> Result<Lease, ThrottleReason> {
+    fn try_lease(
+        self: &Arc<Self>,
+        entry: &Entry,
+        version: Version,
+        pace: Pace,
+        now: Duration,
+    ) -> Result<Lease, ThrottleReason> {
         let settings = &entry.settings;
         let (provisioned, provisioned_here) = if settings.provisioned.is_empty() {
             (0, 0)
@@ -152,7 +169,7 @@ impl Admission {
         let mut account = lock(&self.account);
         let Function { running, on_demand, rate, provisioned, .. } = &mut *function;
         let at = (provisioned_here > 0).then(|| place_of(provisioned, version, now));
-        let mut none = Rate::default();
+        let (mut none, mut free) = <(Rate, Rate)>::default();
         let (running_here, rate_here) = match at.map(|at| &mut provisioned[at]) {
             Some(here) => (here.running, &mut here.rate),
             None => (0, &mut none),
@@ -164,7 +181,10 @@ impl Admission {
             on_demand: *on_demand,
             provisioned_here: running_here,
         };
-        let rates = Rates { on_demand: rate, provisioned_here: rate_here };
+        let rates = match pace {
+            Pace::Limited => Rates { on_demand: rate, provisioned_here: rate_here },
+            Pace::Free => Rates { on_demand: &mut free, provisioned_here: &mut none },
+        };
         let unit = admit(self.limits, &shares, &counts, now, rates)?;
         *running += 1;
         account.running += 1;

@@ -20,7 +20,7 @@ use domain::{Error, Fault, Refusal, limits, payload};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::access::{self, Action, Caller};
-use crate::admission::{Admission, Lease};
+use crate::admission::{Admission, Lease, Pace};
 use crate::catalog::{Catalog, Deployed, Entry, Serving};
 use crate::environments::{CheckedOut, Environments};
 use crate::pool::Member;
@@ -128,12 +128,10 @@ impl Invoker {
     }
 
     /// The checks of an invocation, in AWS's order as far as it is known.
-    async fn judge(&self, caller: &Caller, ask: &Ask) -> Result<Judged, Error> {
+    async fn judge(&self, caller: &Caller, ask: &Ask, bytes_max: usize) -> Result<Judged, Error> {
         access::check(&self.home, caller, Action::InvokeFunction, &ask.target.arn)?;
-        let (entry, version) = resolve::for_invoke(&self.catalog, &ask.target, || self.dice.bits())?;
-        version.function.check_invocable()?;
-        if ask.payload.len() > limits::SYNC_REQUEST_BYTES {
-            let bytes_max = limits::SYNC_REQUEST_BYTES;
+        let (entry, version) = self.find(&ask.target)?;
+        if ask.payload.len() > bytes_max {
             return Err(Refusal::RequestTooLarge { bytes_max, operation: "InvokeFunction" }.into());
         }
         let payload = invocation::event(ask.payload.clone());
@@ -144,9 +142,20 @@ impl Invoker {
             tasks::off_thread("checking a payload", move || payload::check(&payload)).await??;
         }
         let client_context = ask.client_context.as_deref().map(invocation::client_context).transpose()?;
-        let arn = &version.function.arn;
-        let lineage = Lineage::of_header(ask.trace.as_deref()).pass(arn, entry.settings.recursion)?;
-        Ok(Judged { entry, version, payload, client_context, lineage })
+        Ok(Judged { entry, version, payload, client_context })
+    }
+
+    /// The version that a call means, in a state to run.
+    fn find(&self, target: &Target) -> Result<(Arc<Entry>, Deployed), Refusal> {
+        let (entry, version) = resolve::for_invoke(&self.catalog, target, || self.dice.bits())?;
+        version.function.check_invocable()?;
+        Ok((entry, version))
+    }
+
+    /// The chain of invocations with this one in it.
+    fn lineage(&self, ask: &Ask, judged: &Judged) -> Result<Lineage, Refusal> {
+        let Judged { entry, version, .. } = judged;
+        Lineage::of_header(ask.trace.as_deref()).pass(&version.function.arn, entry.settings.recursion)
     }
 
     /// Judges an invocation as [`Invoker::invoke`] does and runs nothing.
@@ -154,7 +163,27 @@ impl Invoker {
     /// # Errors
     /// As for [`Invoker::invoke`], but for concurrency.
     pub async fn dry_run(&self, caller: &Caller, ask: Ask) -> Result<(), Error> {
-        self.judge(caller, &ask).await.map(drop)
+        let judged = self.judge(caller, &ask, limits::SYNC_REQUEST_BYTES).await?;
+        self.lineage(&ask, &judged)?;
+        Ok(())
+    }
+
+    /// Judges an event before it is accepted, of so many bytes at most; the answer is what the function will get.
+    ///
+    /// # Errors
+    /// As for [`Invoker::invoke`], but for concurrency and for loops: these are judged when it runs.
+    pub async fn judge_event(&self, caller: &Caller, ask: &Ask, bytes_max: usize) -> Result<Bytes, Error> {
+        Ok(self.judge(caller, ask, bytes_max).await?.payload)
+    }
+
+    /// Runs an event that was accepted, with what the function is by now.
+    ///
+    /// # Errors
+    /// The function cannot run: it is gone, it loops, or there is no room for it now.
+    pub async fn run_event(self: &Arc<Self>, ask: Ask) -> Result<Answered, Error> {
+        let (entry, version) = self.find(&ask.target)?;
+        let judged = Judged { entry, version, payload: ask.payload.clone(), client_context: None };
+        self.begin(judged, ask, Kind::Event, Tell::Answer).await
     }
 
     /// Runs a function and waits for its answer.
@@ -163,7 +192,8 @@ impl Invoker {
     /// The function could not run: permission, name, state, size, payload, concurrency. A function that ran and
     /// failed is no error.
     pub async fn invoke(self: &Arc<Self>, caller: &Caller, ask: Ask) -> Result<Answered, Error> {
-        self.begin(caller, ask, Tell::Answer).await
+        let judged = self.judge(caller, &ask, limits::SYNC_REQUEST_BYTES).await?;
+        self.begin(judged, ask, Kind::Answered, Tell::Answer).await
     }
 
     /// Runs a function and waits for the beginning of its answer.
@@ -171,20 +201,24 @@ impl Invoker {
     /// # Errors
     /// As [`Invoker::invoke`].
     pub async fn invoke_with_response_stream(self: &Arc<Self>, caller: &Caller, ask: Ask) -> Result<Streaming, Error> {
-        self.begin(caller, ask, Tell::Stream).await
+        let judged = self.judge(caller, &ask, limits::SYNC_REQUEST_BYTES).await?;
+        self.begin(judged, ask, Kind::Answered, Tell::Stream).await
     }
 
     /// The one way to run one: `tell_as` says how the caller takes the answer.
     async fn begin<T>(
         self: &Arc<Self>,
-        caller: &Caller,
+        judged: Judged,
         ask: Ask,
+        kind: Kind,
         tell_as: fn(oneshot::Sender<Result<T, Error>>) -> Tell,
     ) -> Result<T, Error> {
-        let Judged { entry, version, payload, client_context, lineage } = self.judge(caller, &ask).await?;
+        let lineage = self.lineage(&ask, &judged)?;
+        let Judged { entry, version, payload, client_context } = judged;
         let trace = self.trace(ask.trace.as_deref(), &version.function).with_lineage(&lineage);
         let serving = version.serving;
-        let lease = self.admission.lease(&entry, serving.function.version, &*self.clock).await.map_err(|reason| {
+        let lease = self.admission.lease(&entry, serving.function.version, kind.pace(), &*self.clock).await;
+        let lease = lease.map_err(|reason| {
             self.telemetry.count(Metric::Throttles(reason), &serving.function.arn.name);
             Refusal::Throttled { reason }
         })?;
@@ -219,6 +253,13 @@ impl Invoker {
         self.admission.limits()
     }
 
+    /// The trace header that an event is kept with: the caller's, or a new root, which is the same in all attempts.
+    pub fn accepted_trace(&self, given: Option<&str>) -> String {
+        let given = given.filter(|given| TraceHeader::parse(given).is_some());
+        let new = || TraceHeader::new_root(self.clock.now(), self.dice.uuid().as_u128()).to_string();
+        given.map_or_else(new, str::to_owned)
+    }
+
     /// The trace header of an invocation: the caller's where there is one, with a segment of its own.
     fn trace(&self, given: Option<&str>, function: &Function) -> TraceHeader {
         let trace = given.and_then(TraceHeader::parse);
@@ -247,8 +288,22 @@ struct Judged {
     version: Deployed,
     payload: Bytes,
     client_context: Option<String>,
-    /// As the function sees it.
-    lineage: Lineage,
+}
+
+/// Whether somebody waits for the answer of an invocation.
+#[derive(Clone, Copy)]
+enum Kind {
+    Answered,
+    Event,
+}
+
+impl Kind {
+    fn pace(self) -> Pace {
+        match self {
+            Self::Answered => Pace::Limited,
+            Self::Event => Pace::Free,
+        }
+    }
 }
 
 /// Who waits for the answer, and how it is taken. Nobody listening any more is fine: the caller has left.

@@ -1,10 +1,12 @@
-//! What is kept on disk: functions, layers and queues in SQLite, packages as files named by their content, logs as segments.
+//! What is kept on disk: functions, layers, events and queues in SQLite, packages as files named by their content, logs as
+//! segments.
 //!
 //! Under the data folder: `state.lock`, `state.db` (with `-wal` and `-shm`), `packages/sha256/HEX.zip`,
 //! `packages/tmp/` for what is being written, `code/HEX/`, the packages unpacked, and `logs/FUNCTION/NUMBER.log`. A call
 //! that returned is on disk, but for logs: neither `kill -9` nor a power cut takes it back. Never here: a rule; what the time is.
 
 mod error;
+mod events;
 mod folder;
 mod functions;
 mod holds;
@@ -12,6 +14,7 @@ mod layers;
 mod logs;
 mod packages;
 mod queues;
+mod reader;
 mod schema;
 mod settings;
 mod unpack;
@@ -28,13 +31,16 @@ use crate::folder::Folder;
 use crate::holds::Holds;
 pub use crate::logs::{LogBounds, LogLine, LogPage, LogPlace, Logs};
 use crate::packages::Shelf;
+use crate::reader::Reader;
 use crate::writer::Writer;
 
-/// The engine's state, in one folder that is its own. Implements `Records`, `LayerRecords`, `QueueRecords` and `Packages`.
+/// The engine's state, in one folder that is its own. Implements `Records`, `LayerRecords`, `EventRecords`, `QueueRecords`
+/// and `Packages`.
 #[derive(Debug)]
 pub struct Store {
     // Before the shelf, which holds the folder's lock: the database is closed when the lock goes.
     writer: Writer,
+    reader: Reader,
     shelf: Arc<Shelf>,
     database: PathBuf,
     home: Home,
@@ -54,7 +60,8 @@ impl Store {
         let holds = Arc::<Holds>::default();
         let shelf = Shelf::open(folder, holds)?;
         let writer = Writer::start(connection).map_err(StoreError::Thread)?;
-        Ok(Self { writer, shelf: Arc::new(shelf), database, home })
+        let reader = Reader::new(database.clone());
+        Ok(Self { writer, reader, shelf: Arc::new(shelf), database, home })
     }
 }
 

@@ -84,4 +84,8 @@ impl Clock for HandClock {
             }
         })
     }
+
+    fn wake_on(&self, at: Timestamp) -> Wait<'static, ()> {
+        self.wake_at(Duration::try_from(at.duration_since(self.start_at)).unwrap_or_default())
+    }
 }

@@ -34,9 +34,10 @@ const BUILT: &[(Operation, Support)] = &[
             "SnapStart, KMSKeyArn, ImageConfig, CapacityProviderConfig, DurableConfig, RuntimeConfig, AcceleratorConfig",
         ),
     ),
-    (Operation::Invoke, Support::Partly("InvocationType Event, TenantId, DurableExecutionName")),
+    (Operation::Invoke, Support::Partly("TenantId, DurableExecutionName")),
     (Operation::InvokeWithResponseStream, Support::Partly("TenantId")),
     (Operation::GetFunction, Support::Works),
+    (Operation::InvokeAsync, Support::Works),
     (Operation::GetFunctionConfiguration, Support::Works),
     (Operation::DeleteFunction, Support::Works),
     (Operation::PublishVersion, Support::Partly("PublishTo")),
@@ -93,7 +94,7 @@ const FEATURES: &[(&str, Support)] = &[
     ("versions and aliases, weighted routing, qualifiers", Support::Works),
     ("`RequestResponse`: the connection is held until the function answers or times out", Support::Works),
     ("payloads up to 6,291,456 bytes, answers up to 6,291,556", Support::Works),
-    ("`Event`: queue, retries, dead-letter queue, destinations", Support::NotYet),
+    ("`Event`: queue, retries, dead-letter queue, destinations", Support::Works),
     (
         "queues: an SQS-compatible endpoint on the same listener, AWS JSON and query protocol",
         Support::Partly(

@@ -362,6 +362,10 @@ impl From<Refusal> for Told {
                 reason: Some(reason.as_str()),
                 type_shown: TypeShown::ByTable,
             },
+            // AWS has no such bound, and no such error in the model; its front doors answer so when they are overrun.
+            Refusal::QueueFull { why } => {
+                Self::new(ErrorCode::ServiceUnavailable, format!("The event was not accepted: {why}."))
+            }
             Refusal::NotBuilt { what } => Self::new(
                 ErrorCode::NotImplemented,
                 format!(

@@ -1,55 +1,31 @@
 //! Code and layers from S3, as moto serves it; and what a user reads where there is none.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
+use testkit::moto::Moto;
 
 use crate::engine_process::{Answer, Engine, Request, zip_of};
 use crate::functions::ROLE;
-use crate::tools;
 
-/// A running moto, which ends with the test.
-struct S3 {
-    process: Child,
-    at: String,
-}
-
-impl Drop for S3 {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
+/// Its S3.
+struct S3(Moto);
 
 impl S3 {
     fn start(test: &str) -> Option<Self> {
-        let python = tools::tool(test, "venv/bin/moto_server")?;
-        let mut process = Command::new(python)
-            .args(["-H", "127.0.0.1", "-p", "0"])
-            .env_clear()
-            .env("PATH", "/usr/bin:/bin")
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
-        let at = lines.find_map(|line| Some(line.unwrap().split_once("Running on http://")?.1.trim().to_owned()));
-        // Read on, so that it is never held up by its own log.
-        std::thread::spawn(move || lines.for_each(drop));
-        Some(Self { process, at: at.unwrap() })
+        Moto::start(test).map(Self)
     }
 
     /// Puts something; the version that it became.
     fn put(&self, path: &str, body: &[u8]) -> Option<String> {
-        let mut stream = TcpStream::connect(&self.at).unwrap();
+        let mut stream = TcpStream::connect(&self.0.at).unwrap();
         // moto asks for a signature, and does not look at it.
         let head = format!(
             "PUT {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nAuthorization: AWS4-HMAC-SHA256 \
              Credential=test/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0\r\n\
              Content-Length: {}\r\n\r\n",
-            self.at,
+            self.0.at,
             body.len()
         );
         stream.write_all(&[head.as_bytes(), body].concat()).unwrap();
@@ -88,7 +64,7 @@ fn digest(zip: &[u8]) -> String {
 #[test]
 fn code_and_layers_come_from_a_bucket() {
     let Some(s3) = S3::start("code_from_s3::code_and_layers_come_from_a_bucket") else { return };
-    let engine = Engine::start_with(&["--endpoint", &format!("s3=http://{}", s3.at)]);
+    let engine = Engine::start_with(&["--endpoint", &format!("s3={}", s3.0.url())]);
     let zip = |text: &str| zip_of(&[("bootstrap", 0o755, text.as_bytes())]);
     let (old, new) = (zip("#!/bin/sh\n# old\n"), zip("#!/bin/sh\n# new\n"));
     s3.put("/bucket", b"");

@@ -5,10 +5,11 @@ use domain::Refusal;
 use domain::arn::Home;
 use domain::invocation::Outcome;
 use domain::names::{RequestId, Version};
+use engine::events::Accepted;
 use engine::invoker::{Answered, Ask, Completed};
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 
-use crate::generated::types::{InvocationRequest, InvocationType, InvokeWithResponseStreamRequest, LogType};
+use crate::generated::types::{InvocationRequest, InvokeAsyncRequest, InvokeWithResponseStreamRequest, LogType};
 
 /// Bytes of an error in `InvokeComplete`: escaped as JSON they stay far below what clients take as one message (16 MiB).
 const ERROR_DETAILS_BYTES_MAX: usize = 1024 * 1024;
@@ -26,16 +27,29 @@ pub(crate) fn ask(
 ) -> Result<Ask, Refusal> {
     let target = home.read(&asked.function_name, asked.qualifier.as_deref())?;
     let not_built = match asked.invocation_type {
-        Some(InvocationType::Event) => Some("Invoke with InvocationType Event"),
         _ if asked.tenant_id.is_some() => Some("Invoke with TenantId"),
         _ if asked.durable_execution_name.is_some() => Some("Invoke with DurableExecutionName"),
-        Some(InvocationType::RequestResponse | InvocationType::DryRun) | None => None,
+        _ => None,
     };
     if let Some(what) = not_built {
         return Err(Refusal::NotBuilt { what: what.to_owned() });
     }
     let tail = asked.log_type == Some(LogType::Tail);
     Ok(Ask { target, request_id, payload, client_context: asked.client_context, trace, tail })
+}
+
+/// Reads InvokeAsync, which passes no trace on (API reference, InvokeAsync).
+///
+/// # Errors
+/// The name is refused.
+pub(crate) fn ask_async(
+    home: &Home,
+    asked: &InvokeAsyncRequest,
+    request_id: RequestId,
+    payload: Bytes,
+) -> Result<Ask, Refusal> {
+    let target = home.read(&asked.function_name, None)?;
+    Ok(Ask { target, request_id, payload, client_context: None, trace: None, tail: false })
 }
 
 /// Reads InvokeWithResponseStream.
@@ -86,6 +100,19 @@ pub(crate) fn completion(completed: Completed) -> Bytes {
 pub(crate) fn dry_run_answer() -> Response<Bytes> {
     let mut response = Response::new(Bytes::new());
     *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+/// The answer of an event that was accepted (recorded: `test_invocation_type_event`): headers as those of a call, without
+/// a version and a content type.
+pub(crate) fn accepted_answer(accepted: &Accepted) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = StatusCode::ACCEPTED;
+    let headers = response.headers_mut();
+    headers.insert(HeaderName::from_static("x-amzn-remapped-content-length"), HeaderValue::from_static("0"));
+    if let Ok(value) = HeaderValue::from_str(&accepted.trace) {
+        headers.insert(HeaderName::from_static("x-amzn-trace-id"), value);
+    }
     response
 }
 

@@ -66,6 +66,7 @@ pub enum ErrorCode {
     SerializedRequestEntityTooLarge,
     Service,
     ServiceQuotaExceeded,
+    ServiceUnavailable,
     SnapStart,
     SnapStartNotReady,
     SnapStartRegenerationFailure,
@@ -80,7 +81,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// All of them, by name.
-    pub const ALL: [ErrorCode; 70] = [
+    pub const ALL: [ErrorCode; 71] = [
         ErrorCode::AccessDenied,
         ErrorCode::AliasLimitExceeded,
         ErrorCode::CallbackTimeout,
@@ -141,6 +142,7 @@ impl ErrorCode {
         ErrorCode::SerializedRequestEntityTooLarge,
         ErrorCode::Service,
         ErrorCode::ServiceQuotaExceeded,
+        ErrorCode::ServiceUnavailable,
         ErrorCode::SnapStart,
         ErrorCode::SnapStartNotReady,
         ErrorCode::SnapStartRegenerationFailure,
@@ -163,7 +165,7 @@ const fn error(name: &'static str, status: u16, message_key: &'static str, fault
     ErrorShape { name, status, message_key, fault }
 }
 
-const ERRORS: [ErrorShape; 70] = [
+const ERRORS: [ErrorShape; 71] = [
     error("AccessDeniedException", 403, "Message", None),
     error("AliasLimitExceededException", 400, "message", Some("User")),
     error("CallbackTimeoutException", 400, "Message", Some("User")),
@@ -224,6 +226,7 @@ const ERRORS: [ErrorShape; 70] = [
     error("SerializedRequestEntityTooLargeException", 413, "message", Some("User")),
     error("ServiceException", 500, "Message", Some("Service")),
     error("ServiceQuotaExceededException", 402, "Message", Some("User")),
+    error("ServiceUnavailableException", 503, "message", None),
     error("SnapStartException", 400, "Message", Some("User")),
     error("SnapStartNotReadyException", 409, "Message", Some("User")),
     error("SnapStartRegenerationFailureException", 409, "Message", Some("User")),

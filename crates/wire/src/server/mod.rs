@@ -21,6 +21,7 @@ use domain::error::Refusal;
 use domain::limits;
 use domain::names::RequestId;
 use engine::access::Caller;
+use engine::events::Events;
 use engine::functions::Functions;
 use engine::invoker::Invoker;
 use engine::layers::Layers;
@@ -74,13 +75,14 @@ impl Api {
     /// The API over an engine.
     pub fn new(
         home: Home,
-        (functions, layers, invoker): (Arc<Functions>, Arc<Layers>, Arc<Invoker>),
+        (functions, layers): (Arc<Functions>, Arc<Layers>),
+        (invoker, events): (Arc<Invoker>, Arc<Events>),
         queues: Arc<Queues>,
         (clock, dice): (Arc<dyn Clock>, Arc<dyn Dice>),
     ) -> Arc<Self> {
         Arc::new(Self {
             sqs: Sqs::new(home.clone(), queues),
-            operations: Operations { home, functions, layers, invoker },
+            operations: Operations { home, functions, layers, invoker, events },
             clock,
             dice,
             connections: Arc::new(Semaphore::new(CONNECTIONS_MAX)),

@@ -15,6 +15,7 @@ use bytes::Bytes;
 use domain::names::RequestId;
 use domain::{Refusal, limits};
 use engine::access::Caller;
+use engine::events::Events;
 use engine::functions::Functions;
 use engine::invoker::Invoker;
 use engine::layers::Layers;
@@ -37,6 +38,7 @@ pub(super) struct Operations {
     pub(super) functions: std::sync::Arc<Functions>,
     pub(super) layers: std::sync::Arc<Layers>,
     pub(super) invoker: std::sync::Arc<Invoker>,
+    pub(super) events: std::sync::Arc<Events>,
 }
 
 /// One request, read and routed.
@@ -113,6 +115,7 @@ impl Operations {
         let whole = match operation {
             Operation::InvokeWithResponseStream => return self.invoke_with_response_stream(call).await,
             Operation::Invoke => self.invoke(call).await,
+            Operation::InvokeAsync => self.invoke_async(call).await,
             Operation::CreateFunction => self.create_function(&call).await,
             Operation::GetFunction => self.get_function(&call),
             Operation::GetFunctionConfiguration => self.get_function_configuration(&call),
@@ -181,7 +184,6 @@ impl Operations {
             | Operation::GetFunctionScalingConfig
             | Operation::GetFunctionUrlConfig
             | Operation::GetResourcePolicy
-            | Operation::InvokeAsync
             | Operation::ListCapacityProviders
             | Operation::ListCodeSigningConfigs
             | Operation::ListDurableExecutionsByFunction
@@ -213,14 +215,29 @@ impl Operations {
     async fn invoke(&self, call: Call<'_>) -> Answer {
         let asked = call.read::<op::Invoke>()?;
         let trace = call.parts.headers.get("x-amzn-trace-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let is_dry_run = asked.invocation_type == Some(types::InvocationType::DryRun);
+        let invocation_type = asked.invocation_type;
         let ask = invocation::ask(&self.home, asked, call.request_id, trace, call.body)?;
-        if is_dry_run {
-            self.invoker.dry_run(&call.caller, ask).await?;
-            return Ok(invocation::dry_run_answer());
+        match invocation_type {
+            Some(types::InvocationType::DryRun) => {
+                self.invoker.dry_run(&call.caller, ask).await?;
+                Ok(invocation::dry_run_answer())
+            }
+            Some(types::InvocationType::Event) => {
+                let accepted = self.events.invoke(&call.caller, ask).await?;
+                Ok(invocation::accepted_answer(&accepted))
+            }
+            Some(types::InvocationType::RequestResponse) | None => {
+                let answered = self.invoker.invoke(&call.caller, ask).await?;
+                Ok(invocation::answer(answered))
+            }
         }
-        let answered = self.invoker.invoke(&call.caller, ask).await?;
-        Ok(invocation::answer(answered))
+    }
+
+    async fn invoke_async(&self, call: Call<'_>) -> Answer {
+        let asked = call.read::<op::InvokeAsync>()?;
+        let ask = invocation::ask_async(&self.home, &asked, call.request_id, call.body)?;
+        self.events.invoke_async(&call.caller, ask).await?;
+        write::<op::InvokeAsync>(&types::InvokeAsyncResponse::default())
     }
 
     async fn invoke_with_response_stream(&self, call: Call<'_>) -> Result<Response<Body>, Told> {

@@ -1,0 +1,278 @@
+//! Asynchronous invocation: an event is on disk before it is accepted, and runs later, until it is done.
+//!
+//! Claim, decide, settle: nothing is removed before its successor is written, so that a crash repeats a step and never
+//! loses one. Never here: when an event is tried again, which is [`domain::event`]; another way to run one than
+//! [`crate::invoker`].
+
+mod pump;
+mod steer;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use domain::arn::{Home, Target};
+use domain::event::{Event, Progress};
+use domain::fault::Faults;
+use domain::names::FunctionName;
+use domain::names::RequestId;
+use domain::{Error, Refusal, limits};
+
+pub use self::steer::{EventPage, EventView, Selection, Steered};
+use crate::access::Caller;
+use crate::catalog::Catalog;
+use crate::deliveries::Deliveries;
+use crate::invoker::{Ask, Invoker};
+use crate::lanes::{Item, Lanes};
+use crate::ports::{Backlog, Clock, Dice, EventRecords, Metric, Telemetry};
+use crate::tasks;
+
+/// Events of one function that run at a time, to begin with: enough to keep a machine busy, few enough not to fill it.
+const WINDOW: usize = 16;
+/// The share of the bound from which on it is said that the queue gets full.
+const NEARLY_FULL_PERCENT: u64 = 80;
+
+/// What an operator may choose.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// The wait after the first failed attempt.
+    pub retry_base: Duration,
+    /// Events that are kept at most, dead ones included.
+    pub events_max: u64,
+    /// Bytes of the disk that events leave free.
+    pub disk_reserve_bytes: u64,
+    /// Faults on purpose, for all functions.
+    pub faults: Faults,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            retry_base: Duration::from_mins(1),
+            events_max: 10_000_000,
+            disk_reserve_bytes: 1_000_000_000,
+            faults: Faults::default(),
+        }
+    }
+}
+
+/// An event that was accepted.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    /// Its trace header.
+    pub trace: String,
+}
+
+/// An event in hand.
+pub(crate) struct InHand {
+    event: Arc<Event>,
+    /// How often it still runs this time; nothing has been decided before its first try.
+    runs_left: Option<u32>,
+}
+
+impl Item for InHand {
+    type Id = RequestId;
+
+    fn id(&self) -> RequestId {
+        self.event.request_id
+    }
+
+    fn bytes(&self) -> usize {
+        self.event.payload.len() + 512
+    }
+}
+
+pub(crate) type EventLanes = Lanes<FunctionName, InHand>;
+
+/// Where events are put: on disk, and then in the lane of their function.
+pub struct Inbox {
+    records: Arc<dyn EventRecords>,
+    lanes: EventLanes,
+    telemetry: Arc<dyn Telemetry>,
+    clock: Arc<dyn Clock>,
+    settings: Settings,
+    /// How many are kept.
+    kept: AtomicU64,
+}
+
+impl Inbox {
+    /// Nothing in it that is known of yet.
+    pub fn new(
+        records: Arc<dyn EventRecords>,
+        telemetry: Arc<dyn Telemetry>,
+        clock: Arc<dyn Clock>,
+        settings: Settings,
+    ) -> Arc<Self> {
+        Arc::new(Self { records, lanes: Lanes::new(WINDOW), telemetry, clock, settings, kept: AtomicU64::new(0) })
+    }
+
+    /// Keeps an event; it is on disk when this returns. The same id again is the same event.
+    ///
+    /// # Errors
+    /// There is no room for it, or the disk failed. Nobody has accepted it then.
+    pub async fn put(self: &Arc<Self>, event: Event) -> Result<(), Error> {
+        self.check_room()?;
+        let inbox = self.clone();
+        // A task of its own: the caller may leave, and what is written has to come into its lane.
+        let kept = tasks::spawn("keeping an event", async move {
+            let event = Arc::new(event);
+            if inbox.records.insert_event(event.clone()).await? {
+                inbox.telemetry.count(Metric::AsyncEventsReceived, &event.function);
+                inbox.count_one();
+                let function = event.function.clone();
+                inbox.lanes.arrived(&function, InHand { event, runs_left: None }, inbox.clock.now());
+            }
+            Ok::<(), domain::Fault>(())
+        });
+        Ok(kept.result().await??)
+    }
+
+    fn check_room(&self) -> Result<(), Error> {
+        if self.kept.load(Ordering::Relaxed) >= self.settings.events_max {
+            let why = format!("{} events are kept already (--events-max)", self.settings.events_max);
+            return Err(Refusal::QueueFull { why }.into());
+        }
+        let reserve = self.settings.disk_reserve_bytes;
+        if self.records.free_bytes()? < reserve {
+            let why = format!("the disk has less than {reserve} bytes left (--disk-reserve)");
+            return Err(Refusal::QueueFull { why }.into());
+        }
+        Ok(())
+    }
+
+    fn count_one(&self) {
+        let kept = self.kept.fetch_add(1, Ordering::Relaxed) + 1;
+        // Once on the way up, not with every event.
+        if kept == self.settings.events_max / 100 * NEARLY_FULL_PERCENT {
+            tracing::warn!(
+                "{kept} events are kept, {NEARLY_FULL_PERCENT} % of --events-max; beyond that events are refused with \
+                 503. `lambd events list --state dead` shows those that will not run again"
+            );
+        }
+    }
+
+    pub(crate) fn discount(&self, events: u64) {
+        self.kept.fetch_sub(events, Ordering::Relaxed);
+    }
+
+    /// How many events are kept, in whatever state.
+    pub fn kept(&self) -> u64 {
+        self.kept.load(Ordering::Relaxed)
+    }
+}
+
+/// The asynchronous half of Invoke.
+pub struct Events {
+    home: Home,
+    catalog: Arc<Catalog>,
+    invoker: Arc<Invoker>,
+    inbox: Arc<Inbox>,
+    deliveries: Arc<Deliveries>,
+    dice: Arc<dyn Dice>,
+}
+
+impl Events {
+    /// Wires it up; [`Events::load`] and [`Events::run`] follow.
+    pub fn new(
+        home: Home,
+        (catalog, invoker): (Arc<Catalog>, Arc<Invoker>),
+        (inbox, deliveries): (Arc<Inbox>, Arc<Deliveries>),
+        dice: Arc<dyn Dice>,
+    ) -> Arc<Self> {
+        Arc::new(Self { home, catalog, invoker, inbox, deliveries, dice })
+    }
+
+    /// Finds what was left when the engine ended.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub async fn load(&self) -> Result<(), domain::Fault> {
+        let Backlog { events, functions, targets } = self.inbox.records.load_events().await?;
+        self.inbox.kept.store(events, Ordering::Relaxed);
+        let now = self.inbox.clock.now();
+        for (function, due_at) in functions {
+            self.inbox.lanes.due(&function, due_at, now);
+        }
+        for (target, due_at) in targets {
+            self.deliveries.due(target, due_at);
+        }
+        Ok(())
+    }
+
+    /// Accepts an event; it is on disk when this returns.
+    ///
+    /// # Errors
+    /// It is refused as a call is, but for concurrency; or there is no room for it.
+    pub async fn invoke(&self, caller: &Caller, ask: Ask) -> Result<Accepted, Error> {
+        self.accept(caller, ask, limits::ASYNC_REQUEST_BYTES).await
+    }
+
+    /// InvokeAsync, the legacy form of the same.
+    ///
+    /// # Errors
+    /// As [`Events::invoke`].
+    pub async fn invoke_async(&self, caller: &Caller, ask: Ask) -> Result<(), Error> {
+        self.accept(caller, ask, limits::INVOKE_ASYNC_REQUEST_BYTES).await.map(drop)
+    }
+
+    async fn accept(&self, caller: &Caller, ask: Ask, bytes_max: usize) -> Result<Accepted, Error> {
+        let payload = self.invoker.judge_event(caller, &ask, bytes_max).await?;
+        let Ask { target: Target { arn, qualifier }, request_id, trace, .. } = ask;
+        let header = self.invoker.accepted_trace(trace.as_deref());
+        // One root for all attempts.
+        let accepted_at = self.now();
+        let progress = Progress::new(accepted_at);
+        let (function, trace) = (arn.name, Some(header.clone()));
+        self.inbox.put(Event { request_id, function, qualifier, payload, trace, accepted_at, progress }).await?;
+        Ok(Accepted { trace: header })
+    }
+
+    /// Now, as precisely as it is kept.
+    fn now(&self) -> jiff::Timestamp {
+        let millis = self.inbox.clock.now().as_millisecond();
+        jiff::Timestamp::from_millisecond(millis).unwrap_or_else(|_| self.inbox.clock.now())
+    }
+
+    /// How many events are kept, in whatever state.
+    pub fn kept(&self) -> u64 {
+        self.inbox.kept()
+    }
+
+    /// How many run.
+    pub fn running(&self) -> usize {
+        self.inbox.lanes.running().len()
+    }
+
+    /// Begins nothing any more; what waits stays on disk.
+    pub fn close(&self) {
+        self.inbox.lanes.close();
+        self.deliveries.close();
+    }
+
+    /// Waits until what was begun is settled.
+    pub async fn drained(&self) {
+        self.inbox.lanes.drained().await;
+        self.deliveries.drained().await;
+    }
+
+    /// Waits until everything that is due has been begun, as far as there is room for it: what `--test-clock` promises.
+    pub async fn caught_up(&self) {
+        let now = self.inbox.clock.now();
+        self.inbox.lanes.caught_up(now).await;
+        self.deliveries.caught_up(now).await;
+    }
+}
+
+/// The event of somebody's own making, such as a record for another function.
+pub(crate) fn made(
+    request_id: RequestId,
+    target: Target,
+    payload: Bytes,
+    trace: Option<String>,
+    accepted_at: jiff::Timestamp,
+) -> Event {
+    let Target { arn, qualifier } = target;
+    let progress = Progress::new(accepted_at);
+    Event { request_id, function: arn.name, qualifier, payload, trace, accepted_at, progress }
+}

@@ -1,0 +1,618 @@
+//! Work that waits on disk, in one lane for each function or target, so that one that is held up holds up no other.
+//!
+//! A lane takes a little of its work in hand at a time, whatever waits behind; what is in hand is nobody else's. The one
+//! that is refused holds its whole lane: a hundred thousand throttled events cost what one costs. Never here: what the
+//! work is, and what becomes of it.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::hash::Hash;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use domain::event::back_off;
+use jiff::Timestamp;
+use tokio::sync::Notify;
+
+use crate::ports::{Batch, Due};
+
+/// Items of one lane that are in hand and wait for their turn.
+const READY_MAX: usize = 64;
+/// From here on down, more are taken in hand.
+const READY_LOW: usize = 16;
+/// Bytes that one reading takes in hand.
+const LOAD_BYTES: usize = 1024 * 1024;
+/// Bytes in hand of all lanes together, beyond which lanes that are held up take nothing more in hand.
+const READY_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// Readings at a time.
+const LOADING_MAX: usize = 4;
+/// A lane in which everything runs and nothing ends for so long gets more room.
+const STANDSTILL: Duration = Duration::from_secs(1);
+/// The most room that a lane gets.
+const WINDOW_MAX: usize = 1_000;
+
+/// A piece of work.
+pub(crate) trait Item {
+    /// What it is known by.
+    type Id: Clone + Eq + Hash;
+    /// Its id.
+    fn id(&self) -> Self::Id;
+    /// How much memory it takes, about.
+    fn bytes(&self) -> usize;
+}
+
+/// What is to be done next.
+pub(crate) enum Move<K, T: Item> {
+    /// Runs this; [`Lanes::ended`] or [`Lanes::put_back`] follows.
+    Run(K, T),
+    /// Reads what is due; [`Lanes::loaded`] follows.
+    Load(K, Due<T::Id>),
+}
+
+/// See the module.
+pub(crate) struct Lanes<K, T: Item> {
+    state: Mutex<State<K, T>>,
+    /// Woken whenever there may be a next move.
+    stirred: Notify,
+    /// Woken whenever something has come to an end.
+    ended: Notify,
+    /// How much of one lane runs at a time, to begin with.
+    window: usize,
+}
+
+struct State<K, T: Item> {
+    lanes: BTreeMap<K, Lane<T>>,
+    /// Lanes with a next move, perhaps.
+    stirred: BTreeSet<K>,
+    /// When to look at a lane again.
+    timers: BTreeSet<(Timestamp, K)>,
+    loading: usize,
+    running: usize,
+    ready_bytes: usize,
+    is_closed: bool,
+}
+
+struct Lane<T: Item> {
+    ready: VecDeque<T>,
+    /// Ids of all that is in hand: ready, running, or held by [`Lanes::take`].
+    in_hand: HashSet<T::Id>,
+    running: HashSet<T::Id>,
+    /// When the first that is not in hand is due, at the earliest; none where there is none.
+    left_at: Option<Timestamp>,
+    /// Counts how often `left_at` was set: a reading that began before knows nothing of it.
+    marks: u64,
+    /// The marks when the reading under way began.
+    loading: Option<u64>,
+    hold: Option<Hold>,
+    window: usize,
+    /// When something ended last, or everything began to run.
+    moved_at: Timestamp,
+    /// When it is looked at again.
+    timer: Option<Timestamp>,
+}
+
+/// Why a lane waits.
+struct Hold {
+    until: Timestamp,
+    /// How often in a row it was refused.
+    step: u32,
+    why: String,
+}
+
+impl<T: Item> Lane<T> {
+    fn new(window: usize, now: Timestamp) -> Self {
+        Self {
+            ready: VecDeque::new(),
+            in_hand: HashSet::new(),
+            running: HashSet::new(),
+            left_at: None,
+            marks: 0,
+            loading: None,
+            hold: None,
+            window,
+            moved_at: now,
+            timer: None,
+        }
+    }
+
+    /// It is looked at again then, or before.
+    fn look_again<K: Ord>(&mut self, at: Timestamp, key: K, timers: &mut BTreeSet<(Timestamp, K)>) {
+        match self.timer {
+            Some(before) if before <= at => {}
+            later => {
+                let mut timer = (later.unwrap_or(at), key);
+                timers.remove(&timer);
+                timer.0 = at;
+                timers.insert(timer);
+                self.timer = Some(at);
+            }
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.in_hand.is_empty() && self.left_at.is_none() && self.loading.is_none()
+    }
+
+    fn mark(&mut self, at: Timestamp) {
+        self.left_at = Some(self.left_at.map_or(at, |left| left.min(at)));
+        self.marks += 1;
+    }
+}
+
+impl<K: Clone + Ord, T: Item> Lanes<K, T> {
+    /// No work yet. At first, `window` items of each lane run at a time.
+    pub(crate) fn new(window: usize) -> Self {
+        let state = State {
+            lanes: BTreeMap::new(),
+            stirred: BTreeSet::new(),
+            timers: BTreeSet::new(),
+            loading: 0,
+            running: 0,
+            ready_bytes: 0,
+            is_closed: false,
+        };
+        Self { state: Mutex::new(state), stirred: Notify::new(), ended: Notify::new(), window }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<K, T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn with_lane<R>(&self, key: &K, now: Timestamp, change: impl FnOnce(&mut Lane<T>, &mut usize) -> R) -> R {
+        let mut state = self.lock();
+        let State { lanes, stirred, ready_bytes, .. } = &mut *state;
+        let lane = lanes.entry(key.clone()).or_insert_with(|| Lane::new(self.window, now));
+        let result = change(lane, ready_bytes);
+        stirred.insert(key.clone());
+        drop(state);
+        self.stirred.notify_one();
+        result
+    }
+
+    /// Something new is there, and due: it is taken in hand if there is room, and found on disk later if not.
+    pub(crate) fn arrived(&self, key: &K, item: T, now: Timestamp) {
+        self.with_lane(key, now, |lane, ready_bytes| {
+            let bytes = item.bytes();
+            if lane.ready.len() < READY_MAX && *ready_bytes + bytes <= READY_BYTES_MAX {
+                *ready_bytes += bytes;
+                lane.in_hand.insert(item.id());
+                lane.ready.push_back(item);
+            } else {
+                lane.mark(now);
+            }
+        });
+    }
+
+    /// Something on disk will be due.
+    pub(crate) fn due(&self, key: &K, at: Timestamp, now: Timestamp) {
+        self.with_lane(key, now, |lane, _| lane.mark(at));
+    }
+
+    /// What to do next, and when to ask again at the latest.
+    pub(crate) fn next_moves(&self, now: Timestamp) -> (Vec<Move<K, T>>, Option<Timestamp>) {
+        let mut state = self.lock();
+        let mut moves = Vec::new();
+        if state.is_closed {
+            return (moves, None);
+        }
+        while let Some((at, _)) = state.timers.first()
+            && *at <= now
+        {
+            let (_, key) = state.timers.pop_first().expect("it is there");
+            if let Some(lane) = state.lanes.get_mut(&key) {
+                lane.timer = None;
+            }
+            state.stirred.insert(key);
+        }
+        for key in std::mem::take(&mut state.stirred) {
+            state.look_at(key, now, self.window, &mut moves);
+        }
+        (moves, state.timers.first().map(|(at, _)| *at))
+    }
+
+    /// Waits until there may be a next move.
+    pub(crate) async fn stirred(&self) {
+        self.stirred.notified().await;
+    }
+
+    /// A reading is done; none where it failed, which is tried again.
+    pub(crate) fn loaded(&self, key: &K, batch: Option<Batch<T>>, now: Timestamp) {
+        let mut state = self.lock();
+        state.loading -= 1;
+        drop(state);
+        self.with_lane(key, now, |lane, ready_bytes| {
+            let marks = lane.loading.take();
+            let Some(Batch { items, next_at }) = batch else {
+                lane.mark(now + back_off(1));
+                return;
+            };
+            // What was marked since the reading began may not have been seen by it.
+            if marks == Some(lane.marks) {
+                lane.left_at = next_at;
+            } else if let Some(next_at) = next_at {
+                lane.mark(next_at);
+            }
+            for item in items {
+                if lane.in_hand.insert(item.id()) {
+                    *ready_bytes += item.bytes();
+                    lane.ready.push_back(item);
+                }
+            }
+        });
+        self.ended.notify_waiters();
+    }
+
+    /// Something that ran is settled; if it is still there, it is due `again_at`. The lane goes on.
+    pub(crate) fn ended(&self, key: &K, id: &T::Id, again_at: Option<Timestamp>, now: Timestamp) {
+        self.let_go(key, id, again_at, now, |lane| lane.hold = None);
+    }
+
+    /// As [`Lanes::ended`], of something that found no room: the lane stays held.
+    pub(crate) fn gave_up(&self, key: &K, id: &T::Id, again_at: Option<Timestamp>, now: Timestamp) {
+        self.let_go(key, id, again_at, now, |_| ());
+    }
+
+    fn let_go(
+        &self,
+        key: &K,
+        id: &T::Id,
+        again_at: Option<Timestamp>,
+        now: Timestamp,
+        also: impl FnOnce(&mut Lane<T>),
+    ) {
+        let ran = self.with_lane(key, now, |lane, _| {
+            lane.in_hand.remove(id);
+            lane.moved_at = now;
+            also(lane);
+            if let Some(at) = again_at {
+                lane.mark(at);
+            }
+            lane.running.remove(id)
+        });
+        self.lock().running -= usize::from(ran);
+        self.ended.notify_waiters();
+    }
+
+    /// Holds a lane that was refused, longer each time in a row; tells until when. A lane that is held already stays so.
+    pub(crate) fn hold(&self, key: &K, why: &str, now: Timestamp) -> Timestamp {
+        self.with_lane(key, now, |lane, _| {
+            let step = match &lane.hold {
+                Some(hold) if hold.until > now => return hold.until,
+                Some(hold) => hold.step + 1,
+                None => 1,
+            };
+            let until = now + back_off(step);
+            lane.hold = Some(Hold { until, step, why: why.to_owned() });
+            until
+        })
+    }
+
+    /// Something that was to run did not: it is next when the lane goes on.
+    pub(crate) fn put_back(&self, key: &K, item: T, now: Timestamp) {
+        self.with_lane(key, now, |lane, ready_bytes| {
+            let id = item.id();
+            lane.running.remove(&id);
+            let bytes = item.bytes();
+            if *ready_bytes + bytes <= READY_BYTES_MAX {
+                *ready_bytes += bytes;
+                lane.ready.push_front(item);
+            } else {
+                lane.in_hand.remove(&id);
+                lane.mark(now);
+            }
+        });
+        self.lock().running -= 1;
+        self.ended.notify_waiters();
+    }
+
+    /// Takes out of what is ready in a lane, and still in hand, what `is_over`; [`Lanes::gave_up`] follows for each.
+    pub(crate) fn take_out(&self, key: &K, now: Timestamp, mut is_over: impl FnMut(&T) -> bool) -> Vec<T> {
+        self.with_lane(key, now, |lane, ready_bytes| {
+            let (over, ready): (VecDeque<T>, VecDeque<T>) =
+                std::mem::take(&mut lane.ready).into_iter().partition(|item| is_over(item));
+            lane.ready = ready;
+            *ready_bytes -= over.iter().map(Item::bytes).sum::<usize>();
+            over.into()
+        })
+    }
+
+    /// Takes items in hand by their ids, so that nothing runs them; those that run stay out of it and are not in the
+    /// answer. [`Lanes::give_back`] follows for the others.
+    pub(crate) fn take(&self, key: &K, ids: &[T::Id], now: Timestamp) -> Vec<T::Id> {
+        self.with_lane(key, now, |lane, ready_bytes| {
+            let free: HashSet<&T::Id> = ids.iter().filter(|id| !lane.running.contains(id)).collect();
+            lane.ready.retain(|item| {
+                let stays = !free.contains(&item.id());
+                if !stays {
+                    *ready_bytes -= item.bytes();
+                }
+                stays
+            });
+            lane.in_hand.extend(free.iter().map(|id| (*id).clone()));
+            free.into_iter().cloned().collect()
+        })
+    }
+
+    /// Gives items back that [`Lanes::take`] took; what is still there of them is found on disk.
+    pub(crate) fn give_back(&self, key: &K, ids: &[T::Id], now: Timestamp) {
+        self.with_lane(key, now, |lane, _| {
+            for id in ids {
+                lane.in_hand.remove(id);
+            }
+            lane.mark(now);
+        });
+    }
+
+    /// What runs, with its lane.
+    pub(crate) fn running(&self) -> Vec<(K, T::Id)> {
+        let state = self.lock();
+        let of = |(key, lane): (&K, &Lane<T>)| {
+            let key = key.clone();
+            lane.running.iter().map(move |id| (key.clone(), id.clone())).collect::<Vec<_>>()
+        };
+        state.lanes.iter().flat_map(of).collect()
+    }
+
+    /// Until when a lane is held, and why.
+    pub(crate) fn held(&self, key: &K, now: Timestamp) -> Option<(Timestamp, String)> {
+        let state = self.lock();
+        let hold = state.lanes.get(key)?.hold.as_ref()?;
+        (hold.until > now).then(|| (hold.until, hold.why.clone()))
+    }
+
+    /// Nothing is begun any more.
+    pub(crate) fn close(&self) {
+        self.lock().is_closed = true;
+        self.stirred.notify_one();
+        self.ended.notify_waiters();
+    }
+
+    /// Whether nothing is begun any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().is_closed
+    }
+
+    /// Waits until nothing runs.
+    pub(crate) async fn drained(&self) {
+        self.when(|state| state.running == 0).await;
+    }
+
+    /// Waits until everything that was due at some moment is in hand or waits for room.
+    pub(crate) async fn caught_up(&self, now: Timestamp) {
+        self.when(|state| {
+            let is_behind = |lane: &Lane<T>| {
+                let has_room =
+                    lane.hold.as_ref().is_none_or(|hold| hold.until <= now) && lane.running.len() < lane.window;
+                lane.loading.is_some()
+                    || (has_room && (!lane.ready.is_empty() || lane.left_at.is_some_and(|at| at <= now)))
+            };
+            state.is_closed || (state.stirred.is_empty() && !state.lanes.values().any(is_behind))
+        })
+        .await;
+    }
+
+    async fn when(&self, mut holds: impl FnMut(&State<K, T>) -> bool) {
+        loop {
+            // Made first: what ends from here on wakes the wait below.
+            let ended = self.ended.notified();
+            if holds(&self.lock()) {
+                return;
+            }
+            ended.await;
+        }
+    }
+
+    /// Says that a round of moves is done, to those who wait for [`Lanes::caught_up`].
+    pub(crate) fn looked(&self) {
+        self.ended.notify_waiters();
+    }
+}
+
+impl<K: Clone + Ord, T: Item> State<K, T> {
+    fn look_at(&mut self, key: K, now: Timestamp, window: usize, moves: &mut Vec<Move<K, T>>) {
+        let Some(lane) = self.lanes.get_mut(&key) else { return };
+        let held_until = lane.hold.as_ref().map(|hold| hold.until).filter(|until| *until > now);
+        let is_backlogged = |lane: &Lane<T>| !lane.ready.is_empty() || lane.left_at.is_some_and(|at| at <= now);
+        match held_until {
+            Some(until) => lane.look_again(until, key.clone(), &mut self.timers),
+            None => {
+                if lane.running.is_empty() && !is_backlogged(lane) {
+                    lane.window = window;
+                }
+                let stands_still = lane.running.len() >= lane.window && is_backlogged(lane);
+                if stands_still && lane.hold.is_none() && lane.moved_at + STANDSTILL <= now {
+                    lane.window = (lane.window * 2).min(WINDOW_MAX);
+                    lane.moved_at = now;
+                }
+                // One that was refused is tried with one.
+                let room = if lane.hold.is_some() { 1 } else { lane.window };
+                while lane.running.len() < room
+                    && let Some(item) = lane.ready.pop_front()
+                {
+                    self.ready_bytes -= item.bytes();
+                    lane.running.insert(item.id());
+                    self.running += 1;
+                    if lane.running.len() == room {
+                        lane.moved_at = now;
+                    }
+                    moves.push(Move::Run(key.clone(), item));
+                }
+                if lane.running.len() >= lane.window && is_backlogged(lane) {
+                    lane.look_again(lane.moved_at + STANDSTILL, key.clone(), &mut self.timers);
+                }
+            }
+        }
+        match lane.left_at {
+            Some(at) if at > now => lane.look_again(at, key.clone(), &mut self.timers),
+            Some(_) if lane.loading.is_none() && lane.ready.len() <= READY_LOW => {
+                if self.loading >= LOADING_MAX {
+                    // Looked at again when a reading is done.
+                    self.stirred.insert(key.clone());
+                } else if self.ready_bytes <= READY_BYTES_MAX || lane.ready.is_empty() {
+                    self.loading += 1;
+                    lane.loading = Some(lane.marks);
+                    moves.push(Move::Load(
+                        key.clone(),
+                        Due {
+                            now,
+                            skip: lane.in_hand.iter().cloned().collect(),
+                            items_max: READY_MAX - lane.ready.len(),
+                            bytes_max: LOAD_BYTES,
+                        },
+                    ));
+                }
+            }
+            _ => {}
+        }
+        if lane.is_idle() {
+            if let Some(at) = lane.timer {
+                self.timers.remove(&(at, key.clone()));
+            }
+            self.lanes.remove(&key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Piece(u32);
+
+    impl Item for Piece {
+        type Id = u32;
+
+        fn id(&self) -> u32 {
+            self.0
+        }
+
+        fn bytes(&self) -> usize {
+            10
+        }
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(seconds).unwrap()
+    }
+
+    type Few = Lanes<&'static str, Piece>;
+
+    /// What the next moves are, as `run LANE ID` and `load LANE COUNT but SKIPPED`.
+    fn check(lanes: &Few, now: i64, expected: &[&str], wake: Option<i64>) {
+        let (moves, at_last) = lanes.next_moves(at(now));
+        let told = moves.iter().map(|made| match made {
+            Move::Run(lane, Piece(id)) => format!("run {lane} {id}"),
+            Move::Load(lane, due) => format!("load {lane} {} but {}", due.items_max, due.skip.len()),
+        });
+        assert_eq!(told.collect::<Vec<_>>(), expected, "at {now}");
+        assert_eq!(at_last, wake.map(at), "when to look again, at {now}");
+    }
+
+    fn batch(ids: &[u32], next_at: Option<i64>) -> Option<Batch<Piece>> {
+        Some(Batch { items: ids.iter().map(|id| Piece(*id)).collect(), next_at: next_at.map(at) })
+    }
+
+    #[test]
+    fn what_arrives_runs_within_the_window_of_its_lane() {
+        let lanes = Few::new(2);
+        for id in 0..3 {
+            lanes.arrived(&"a", Piece(id), at(0));
+        }
+        lanes.arrived(&"b", Piece(9), at(0));
+        check(&lanes, 0, &["run a 0", "run a 1", "run b 9"], Some(1));
+        lanes.ended(&"a", &0, None, at(0));
+        check(&lanes, 0, &["run a 2"], Some(1));
+        for (lane, id) in [("a", 1), ("a", 2), ("b", 9)] {
+            lanes.ended(&lane, &id, None, at(0));
+        }
+        check(&lanes, 1, &[], None);
+        assert!(lanes.lock().lanes.is_empty(), "a lane without work is forgotten");
+    }
+
+    #[test]
+    fn a_lane_in_which_nothing_ends_gets_more_room() {
+        let lanes = Few::new(1);
+        for id in 0..8 {
+            lanes.arrived(&"a", Piece(id), at(0));
+        }
+        check(&lanes, 0, &["run a 0"], Some(1));
+        check(&lanes, 1, &["run a 1"], Some(2));
+        check(&lanes, 2, &["run a 2", "run a 3"], Some(3));
+    }
+
+    #[test]
+    fn a_refusal_holds_the_lane_and_no_other() {
+        let lanes = Few::new(4);
+        for id in 0..3 {
+            lanes.arrived(&"a", Piece(id), at(0));
+        }
+        check(&lanes, 0, &["run a 0", "run a 1", "run a 2"], None);
+        for id in 0..3 {
+            assert_eq!(lanes.hold(&"a", "full", at(0)), at(1), "all of them at once are one refusal");
+            lanes.put_back(&"a", Piece(id), at(0));
+        }
+        lanes.arrived(&"b", Piece(9), at(0));
+        check(&lanes, 0, &["run b 9"], Some(1));
+        // With one it is tried again.
+        check(&lanes, 1, &["run a 2"], None);
+        assert_eq!(lanes.hold(&"a", "full", at(1)), at(3));
+        lanes.put_back(&"a", Piece(2), at(1));
+        assert_eq!(lanes.held(&"a", at(2)), Some((at(3), "full".to_owned())));
+        check(&lanes, 3, &["run a 2"], None);
+        lanes.ended(&"a", &2, None, at(3));
+        check(&lanes, 3, &["run a 1", "run a 0"], None);
+        assert_eq!(lanes.hold(&"a", "full", at(3)), at(4), "a success forgets earlier refusals");
+    }
+
+    #[test]
+    fn what_is_due_is_read_and_nothing_twice() {
+        let lanes = Few::new(1);
+        lanes.due(&"a", at(5), at(0));
+        check(&lanes, 0, &[], Some(5));
+        check(&lanes, 5, &["load a 64 but 0"], None);
+        lanes.loaded(&"a", batch(&[1, 2], Some(9)), at(5));
+        check(&lanes, 5, &["run a 1"], Some(6));
+        lanes.due(&"a", at(5), at(5));
+        check(&lanes, 5, &["load a 63 but 2"], Some(6));
+        // What came while it was read is not lost.
+        lanes.due(&"a", at(5), at(5));
+        lanes.loaded(&"a", batch(&[2, 3], None), at(5));
+        check(&lanes, 5, &["load a 62 but 3"], Some(6));
+        lanes.loaded(&"a", None, at(5));
+        // A reading that failed is repeated.
+        lanes.ended(&"a", &1, None, at(5));
+        check(&lanes, 6, &["run a 2", "load a 63 but 2"], Some(7));
+    }
+
+    #[test]
+    fn what_is_taken_is_not_run() {
+        let lanes = Few::new(1);
+        for id in 0..3 {
+            lanes.arrived(&"a", Piece(id), at(0));
+        }
+        check(&lanes, 0, &["run a 0"], Some(1));
+        let mut taken = lanes.take(&"a", &[0, 1, 7], at(0));
+        taken.sort_unstable();
+        assert_eq!(taken, [1, 7], "what runs stays out of it");
+        lanes.ended(&"a", &0, None, at(0));
+        check(&lanes, 0, &["run a 2"], Some(1));
+        lanes.give_back(&"a", &[1, 7], at(0));
+        check(&lanes, 0, &["load a 64 but 1"], Some(1));
+    }
+
+    #[test]
+    fn too_much_to_hold_is_left_on_disk() {
+        let lanes = Few::new(1);
+        for id in 0..100 {
+            lanes.arrived(&"a", Piece(id), at(0));
+        }
+        assert_eq!(lanes.lock().ready_bytes, 640);
+        check(&lanes, 0, &["run a 0"], Some(1));
+        let over = lanes.take_out(&"a", at(0), |piece| piece.0 < 60);
+        assert_eq!(over.len(), 59);
+        check(&lanes, 0, &["load a 60 but 64"], Some(1));
+        for piece in &over {
+            lanes.gave_up(&"a", &piece.0, None, at(0));
+        }
+        assert_eq!(lanes.lock().ready_bytes, 40);
+    }
+}
