@@ -125,7 +125,7 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
         home.clone(),
         (catalog.clone(), inbox.clone()),
         event_records,
-        courier,
+        (queues.clone(), courier),
         (telemetry, clock.clone()),
     );
     let events = Events::new(home.clone(), (catalog.clone(), invoker.clone()), (inbox, deliveries), dice.clone());

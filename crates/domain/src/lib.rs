@@ -6,6 +6,7 @@
 pub mod alias;
 pub mod arn;
 pub mod concurrency;
+mod decimal;
 pub mod destination;
 pub mod environment;
 pub mod error;

@@ -21,7 +21,7 @@ use crate::{Fault, limits};
 pub use self::attributes::{Attributes, Counts, Redrive, SETTABLE};
 pub use self::message::{
     AttributeValue, Filter, MessageAttribute, MessageBody, NewMessage, TRACE_HEADER, check_batch_bytes, md5_of,
-    md5_of_attributes, md5_of_trace,
+    md5_of_attributes, md5_of_trace, mended,
 };
 pub use self::receipt::Receipt;
 pub use self::refusal::Refusal;

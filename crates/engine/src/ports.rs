@@ -228,6 +228,10 @@ pub trait Environment: Send + Sync + std::fmt::Debug {
     }
     /// The platform has said something of this environment, of which its extensions may want to hear.
     fn observe(&self, _at: Timestamp, _record: &domain::log::Record) {}
+    /// Whether [`Environment::observe`] reaches anybody: else there is no need to call it.
+    fn is_observed(&self) -> bool {
+        false
+    }
     /// Whether the runtime is alive and waits for an event.
     fn is_ready(&self) -> bool;
     /// The most memory that it has used so far.

@@ -185,6 +185,11 @@ impl MessageAttribute {
     }
 }
 
+/// A text with what no message may contain replaced, as error messages in colour have it.
+pub fn mended(text: &str) -> String {
+    text.chars().map(|c| if is_allowed(c) { c } else { char::REPLACEMENT_CHARACTER }).collect()
+}
+
 /// Of which characters text may be (Amazon SQS API reference, SendMessage).
 fn is_allowed(c: char) -> bool {
     matches!(c, '\u{9}' | '\u{a}' | '\u{d}' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)

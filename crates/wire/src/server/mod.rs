@@ -12,6 +12,7 @@ mod validate;
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,6 +47,7 @@ use crate::sqs::{self, Sqs};
 
 /// Where the zip of a function is fetched, as GetFunction tells it.
 pub(crate) const CODE_PATH: &str = "/_lambd/code/";
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 /// How long a connection may take to send the head of a request.
 const HEAD_WAIT: Duration = Duration::from_mins(1);
 /// How long a body may go without a further byte.
@@ -58,6 +60,8 @@ const CONNECTIONS_MAX: usize = 8_192;
 const BODIES_KIB: u32 = 1024 * 1024;
 /// Bodies up to this size are small: as many as there may be connections fit into half a gigabyte.
 const SMALL_BODY_BYTES: usize = 64 * 1024;
+/// Bodies up to this size are copied out of the connection's buffer.
+const COPIED_BODY_BYTES: usize = 4 * 1024;
 /// How much of an oversized body is read and thrown away, so that the client gets to read the answer.
 const DISCARD_BYTES_MAX: usize = 256 * 1024 * 1024;
 
@@ -142,8 +146,12 @@ impl Api {
         let (head, mut body) = request.into_parts();
         let stays = head.version == Version::HTTP_11 && !asks_to_close(&head.headers);
         let mut body_read = body.is_end_stream();
-        let dispatched = self.dispatch(&head, &mut body, &mut body_read, request_id);
-        let mut response = match tasks::caught("answering a request", dispatched).await {
+        let dispatched = {
+            // Pinned here: it is large, and to hand it on would be to copy it.
+            let dispatching = pin!(self.dispatch(&head, &mut body, &mut body_read, request_id));
+            tasks::caught("answering a request", dispatching).await
+        };
+        let mut response = match dispatched {
             Ok(Ok(response)) => response,
             Ok(Err(told)) => told.response().map(Body::Whole),
             Err(panicked) => Told::from(domain::Error::from(panicked)).response().map(Body::Whole),
@@ -151,7 +159,7 @@ impl Api {
         let mut id = [0; uuid::fmt::Hyphenated::LENGTH];
         let id = HeaderValue::from_str(request_id.0.as_hyphenated().encode_lower(&mut id));
         let headers = response.headers_mut();
-        headers.insert(HeaderName::from_static("x-amzn-requestid"), id.expect("a UUID is plain ASCII"));
+        headers.insert(REQUEST_ID, id.expect("a UUID is plain ASCII"));
         if !body_read {
             // What is left of the body would be read as the next request.
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -230,11 +238,15 @@ impl Api {
         let mut pieces = BytesMut::new();
         let mut seen = 0;
         loop {
-            let until = (self.clock.elapsed() + BODY_WAIT).min(begun + BODY_TIME);
+            // Begun where there is nothing yet, which is rare.
+            let quiet = async {
+                let until = (self.clock.elapsed() + BODY_WAIT).min(begun + BODY_TIME);
+                self.clock.wake_at(until).await;
+            };
             let frame = tokio::select! {
                 biased;
                 frame = body.frame() => frame,
-                () = self.clock.wake_at(until) => return Err(Told::new(ErrorCode::InvalidRequestContent, format!(
+                () = quiet => return Err(Told::new(ErrorCode::InvalidRequestContent, format!(
                     "The body stopped after {seen} bytes: it may be quiet for {} seconds and take {} in all.",
                     BODY_WAIT.as_secs(), BODY_TIME.as_secs()
                 ))),
@@ -256,7 +268,7 @@ impl Api {
                 // Read on and forget: a client that is still sending would not read the answer.
                 (whole, pieces) = (None, BytesMut::new());
             } else if whole.is_none() && pieces.is_empty() {
-                // Most bodies come in one piece and are never copied.
+                // Most bodies come in one piece, and large ones of them are never copied.
                 whole = Some(data);
             } else {
                 if let Some(first) = whole.take() {
@@ -270,7 +282,14 @@ impl Api {
         if seen > bytes_max {
             return Err(too_large());
         }
-        Ok((whole.unwrap_or_else(|| pieces.freeze()), room))
+        let body = match whole {
+            // As a part of the buffer it would keep all of it for as long as the function runs, and the connection would
+            // need another for its next request.
+            Some(small) if small.len() <= COPIED_BODY_BYTES => Bytes::copy_from_slice(&small),
+            Some(whole) => whole,
+            None => pieces.freeze(),
+        };
+        Ok((body, room))
     }
 
     /// Room in memory for a large body, waited for as long as for a quiet one.
