@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::arn::Home;
-use domain::queue::{Error, MessageBody, QueueName, Refusal};
-use engine::ports::{QueueRecords, ReceivedMessage};
-use engine::queues::{Ask, Message, Queues};
+use domain::queue::{AttributeValue, Error, MessageAttribute, MessageBody, QueueName, Refusal};
+use engine::ports::{
+    NotDone, QueueAttributes, QueueFailure, QueueMessage, QueueRecords, QueueSource, Receive, ReceivedMessage, Wait,
+};
+use engine::queues::{Ask, Message, Queues, RoutedSource};
 use engine::tasks::{self, Task};
 use testkit::clock::HandClock;
 use testkit::dice::LoadedDice;
@@ -314,4 +316,78 @@ async fn queues_are_listed_page_by_page() {
     assert_eq!(page("a", Some("a2"), 2), ("a3".into(), false));
     assert_eq!(page("a", Some("a1"), 2), ("a2 a3".into(), false));
     assert_eq!(page("c", None, 2), (String::new(), false));
+}
+
+/// A source that has one queue, and no message in it.
+struct Elsewhere;
+
+impl QueueSource for Elsewhere {
+    fn attributes(&self, _: String) -> Wait<'_, Result<QueueAttributes, QueueFailure>> {
+        Box::pin(std::future::ready(Ok(QueueAttributes { visibility: Duration::from_secs(77) })))
+    }
+
+    fn receive(&self, _: String, _: Receive) -> Wait<'_, Result<Vec<QueueMessage>, QueueFailure>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
+    fn delete(&self, _: String, handles: Vec<String>) -> Wait<'_, Result<Vec<NotDone>, QueueFailure>> {
+        let refused = handles.into_iter().map(|handle| NotDone { handle, why: "elsewhere".into() });
+        Box::pin(std::future::ready(Ok(refused.collect())))
+    }
+
+    fn change_visibility(
+        &self,
+        queue: String,
+        handles: Vec<String>,
+        _: Duration,
+    ) -> Wait<'_, Result<Vec<NotDone>, QueueFailure>> {
+        self.delete(queue, handles)
+    }
+}
+
+#[tokio::test]
+async fn a_source_reads_queues_here_and_elsewhere() {
+    let bench = Bench::new();
+    let (here, away) =
+        ("arn:aws:sqs:us-east-1:000000000000:q".to_owned(), "arn:aws:sqs:us-east-1:000000000000:r".to_owned());
+    bench.create("q", &[("VisibilityTimeout", "33")]).await;
+    let source = RoutedSource::new(bench.queues.clone(), Arc::new(Elsewhere));
+    let visibility = async |arn: &String| source.attributes(arn.clone()).await.unwrap().visibility.as_secs();
+    assert_eq!((visibility(&here).await, visibility(&away).await), (33, 77));
+
+    for number in 0..12 {
+        let attribute = MessageAttribute {
+            name: "a".into(),
+            data_type: "String".into(),
+            value: AttributeValue::Text(number.to_string()),
+        };
+        let body = MessageBody { attributes: vec![attribute], trace: Some("Root=1".into()), ..MessageBody::plain("m") };
+        bench.queues.send(&here, body).await.unwrap();
+    }
+    let ask = Receive { max: 10, wait: Duration::ZERO, visibility: Some(Duration::from_secs(5)) };
+    assert_eq!(source.receive(away.clone(), ask).await.unwrap(), []);
+    let mut messages = source.receive(here.clone(), ask).await.unwrap();
+    messages.extend(source.receive(here.clone(), ask).await.unwrap());
+    assert_eq!(messages.len(), 12);
+    let first = &messages[0];
+    assert_eq!((first.body.as_str(), first.body_md5.as_str()), ("m", "6f8f57715090da2632453988d9a1501b"));
+    assert_eq!(first.attributes["AWSTraceHeader"], "Root=1");
+    assert_eq!(first.attributes["ApproximateReceiveCount"], "1");
+    assert_eq!(first.message_attributes.len(), 1);
+
+    // More than a batch; what cannot be done is told, one by one.
+    let mut handles: Vec<String> = messages.iter().map(|message| message.handle.clone()).collect();
+    handles.push("garbage".into());
+    let again = source.change_visibility(here.clone(), handles.clone(), Duration::ZERO).await.unwrap();
+    assert_eq!(again.iter().map(|one| one.handle.as_str()).collect::<Vec<_>>(), ["garbage"]);
+    let twice = source.change_visibility(here.clone(), vec![handles[11].clone()], Duration::ZERO).await.unwrap();
+    assert_eq!(twice.len(), 1);
+    let deleted = source.delete(here.clone(), handles).await.unwrap();
+    assert_eq!(deleted.len(), 1);
+    assert_eq!(source.receive(here.clone(), ask).await.unwrap(), []);
+    assert_eq!(source.delete(away, vec!["h".into()]).await.unwrap()[0].why, "elsewhere");
+
+    // A queue that goes is looked for elsewhere.
+    bench.queues.delete_queue(&bench.queues.find(&here).unwrap()).await.unwrap();
+    assert_eq!(visibility(&here).await, 77);
 }
