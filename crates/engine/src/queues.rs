@@ -4,6 +4,7 @@
 //! here: what may be set of a queue (domain), how a message is kept (store), how it is asked for (wire).
 
 mod messages;
+mod routing;
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -18,6 +19,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Mutex, Notify, Semaphore, watch};
 
 pub use self::messages::{Ask, Message, Sent};
+pub use self::routing::RoutedSource;
 use crate::ports::{Clock, Dice, QueueRecords};
 
 /// How often messages that are too old are looked for.
@@ -337,6 +339,14 @@ impl Queues {
         }
         self.leftovers.notify_one();
         if purged? { Ok(()) } else { Err(Refusal::NoQueue.into()) }
+    }
+
+    /// For how long nobody else gets a message of a queue that was received.
+    ///
+    /// # Errors
+    /// There is no such queue.
+    pub fn visibility_of(&self, name: &QueueName) -> Result<Duration, Refusal> {
+        Ok(Duration::from_secs(self.entry(name)?.queue.attributes.visibility_seconds.into()))
     }
 
     fn entry(&self, name: &QueueName) -> Result<Arc<Entry>, Refusal> {

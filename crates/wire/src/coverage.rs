@@ -95,6 +95,12 @@ const FEATURES: &[(&str, Support)] = &[
     ("`RequestResponse`: the connection is held until the function answers or times out", Support::Works),
     ("payloads up to 6,291,456 bytes, answers up to 6,291,556", Support::Works),
     ("`Event`: queue, retries, dead-letter queue, destinations", Support::Works),
+    (
+        "queues: an SQS-compatible endpoint on the same listener, AWS JSON and query protocol",
+        Support::Partly(
+            "FIFO queues, `AddPermission`, `RemovePermission`, message move tasks, `KmsMasterKeyId`; policies are kept and shown",
+        ),
+    ),
     ("`DryRun`", Support::Works),
     ("`LogType=Tail`, `X-Amz-Executed-Version`, `ClientContext`", Support::Works),
     ("function errors as 200 with `X-Amz-Function-Error`", Support::Works),

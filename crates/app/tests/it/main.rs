@@ -21,6 +21,7 @@ mod listing;
 mod logs;
 mod official_clients;
 mod processes;
+mod queues;
 mod real_clients;
 mod real_extension;
 mod recorded_errors;

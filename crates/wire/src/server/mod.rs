@@ -203,7 +203,7 @@ impl Api {
             let read = self.read_body(body, body_read, BodyBound::OF_QUEUES).await;
             let (body, _room) = match read {
                 Ok((body, room)) => (Some(body), room),
-                Err(told) if told.code == ErrorCode::RequestTooLarge => (None, None),
+                Err(told) if told.code == ErrorCode::RequestEntityTooLarge => (None, None),
                 Err(told) => return Err(told),
             };
             in_hand.set(true);
