@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use domain::arn::Target;
 use domain::settings::Settings;
-use domain::{Error, Refusal, limits};
+use domain::{Error, Refusal, fault, limits};
 
 use super::{Functions, with_settings};
 use crate::access::{self, Action, Caller};
@@ -22,7 +22,8 @@ impl Functions {
     /// TagResource: adds tags and replaces those of the same key.
     ///
     /// # Errors
-    /// There is no such function, a part of it is meant, no tag is given, or it would have too many.
+    /// There is no such function, a part of it is meant, no tag is given, one of ours cannot be read, or it would have too
+    /// many.
     pub async fn tag_resource(
         self: &Arc<Self>,
         caller: &Caller,
@@ -35,6 +36,7 @@ impl Functions {
         if tags.is_empty() {
             return Err(Refusal::NoTags.into());
         }
+        fault::check_tags(&tags)?;
         self.change(&target.arn.name, absent(target), move |_, entry| {
             let mut next = Settings::clone(&entry.settings);
             for (key, value) in tags {

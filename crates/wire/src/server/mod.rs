@@ -3,7 +3,7 @@
 mod bind;
 mod body;
 mod dispatch;
-mod percent;
+pub mod percent;
 pub mod request;
 pub mod response;
 pub mod router;
