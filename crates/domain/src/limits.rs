@@ -7,6 +7,8 @@ pub const MIB: u64 = 1024 * 1024;
 
 /// Characters in a function's bare name (recorded: `function_name_too_long`).
 pub const FUNCTION_NAME_CHARS: usize = 64;
+/// Bytes of a request body of the legacy InvokeAsync (AWS developer guide, gettingstarted-limits of its time).
+pub const INVOKE_ASYNC_REQUEST_BYTES: usize = 262_144;
 /// Bytes of a synchronous request body.
 pub const SYNC_REQUEST_BYTES: usize = 6_291_456;
 /// Bytes of an asynchronous request body.

@@ -128,10 +128,9 @@ impl Invoker {
     }
 
     /// The checks of an invocation, in AWS's order as far as it is known.
-    async fn judge(&self, caller: &Caller, ask: &Ask, kind: Kind) -> Result<Judged, Error> {
+    async fn judge(&self, caller: &Caller, ask: &Ask, bytes_max: usize) -> Result<Judged, Error> {
         access::check(&self.home, caller, Action::InvokeFunction, &ask.target.arn)?;
         let (entry, version) = self.find(&ask.target)?;
-        let bytes_max = kind.bytes_max();
         if ask.payload.len() > bytes_max {
             return Err(Refusal::RequestTooLarge { bytes_max, operation: "InvokeFunction" }.into());
         }
@@ -164,17 +163,17 @@ impl Invoker {
     /// # Errors
     /// As for [`Invoker::invoke`], but for concurrency.
     pub async fn dry_run(&self, caller: &Caller, ask: Ask) -> Result<(), Error> {
-        let judged = self.judge(caller, &ask, Kind::Answered).await?;
+        let judged = self.judge(caller, &ask, limits::SYNC_REQUEST_BYTES).await?;
         self.lineage(&ask, &judged)?;
         Ok(())
     }
 
-    /// Judges an event before it is accepted; the answer is what the function will get.
+    /// Judges an event before it is accepted, of so many bytes at most; the answer is what the function will get.
     ///
     /// # Errors
     /// As for [`Invoker::invoke`], but for concurrency and for loops: these are judged when it runs.
-    pub async fn judge_event(&self, caller: &Caller, ask: &Ask) -> Result<Bytes, Error> {
-        Ok(self.judge(caller, ask, Kind::Event).await?.payload)
+    pub async fn judge_event(&self, caller: &Caller, ask: &Ask, bytes_max: usize) -> Result<Bytes, Error> {
+        Ok(self.judge(caller, ask, bytes_max).await?.payload)
     }
 
     /// Runs an event that was accepted, with what the function is by now.
@@ -193,7 +192,7 @@ impl Invoker {
     /// The function could not run: permission, name, state, size, payload, concurrency. A function that ran and
     /// failed is no error.
     pub async fn invoke(self: &Arc<Self>, caller: &Caller, ask: Ask) -> Result<Answered, Error> {
-        let judged = self.judge(caller, &ask, Kind::Answered).await?;
+        let judged = self.judge(caller, &ask, limits::SYNC_REQUEST_BYTES).await?;
         self.begin(judged, ask, Kind::Answered, Tell::Answer).await
     }
 
@@ -202,7 +201,7 @@ impl Invoker {
     /// # Errors
     /// As [`Invoker::invoke`].
     pub async fn invoke_with_response_stream(self: &Arc<Self>, caller: &Caller, ask: Ask) -> Result<Streaming, Error> {
-        let judged = self.judge(caller, &ask, Kind::Answered).await?;
+        let judged = self.judge(caller, &ask, limits::SYNC_REQUEST_BYTES).await?;
         self.begin(judged, ask, Kind::Answered, Tell::Stream).await
     }
 
@@ -299,13 +298,6 @@ enum Kind {
 }
 
 impl Kind {
-    fn bytes_max(self) -> usize {
-        match self {
-            Self::Answered => limits::SYNC_REQUEST_BYTES,
-            Self::Event => limits::ASYNC_REQUEST_BYTES,
-        }
-    }
-
     fn pace(self) -> Pace {
         match self {
             Self::Answered => Pace::Limited,

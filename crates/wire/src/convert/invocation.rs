@@ -9,7 +9,7 @@ use engine::events::Accepted;
 use engine::invoker::{Answered, Ask, Completed};
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 
-use crate::generated::types::{InvocationRequest, InvokeWithResponseStreamRequest, LogType};
+use crate::generated::types::{InvocationRequest, InvokeAsyncRequest, InvokeWithResponseStreamRequest, LogType};
 
 /// Bytes of an error in `InvokeComplete`: escaped as JSON they stay far below what clients take as one message (16 MiB).
 const ERROR_DETAILS_BYTES_MAX: usize = 1024 * 1024;
@@ -36,6 +36,20 @@ pub(crate) fn ask(
     }
     let tail = asked.log_type == Some(LogType::Tail);
     Ok(Ask { target, request_id, payload, client_context: asked.client_context, trace, tail })
+}
+
+/// Reads InvokeAsync, which passes no trace on (API reference, InvokeAsync).
+///
+/// # Errors
+/// The name is refused.
+pub(crate) fn ask_async(
+    home: &Home,
+    asked: &InvokeAsyncRequest,
+    request_id: RequestId,
+    payload: Bytes,
+) -> Result<Ask, Refusal> {
+    let target = home.read(&asked.function_name, None)?;
+    Ok(Ask { target, request_id, payload, client_context: None, trace: None, tail: false })
 }
 
 /// Reads InvokeWithResponseStream.
