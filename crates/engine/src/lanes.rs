@@ -128,6 +128,11 @@ impl<T: Item> Lane<T> {
         }
     }
 
+    /// How many may run at a time. A lane that was refused is tried with one.
+    fn room(&self) -> usize {
+        if self.hold.is_some() { 1 } else { self.window }
+    }
+
     fn is_idle(&self) -> bool {
         self.in_hand.is_empty() && self.left_at.is_none() && self.loading.is_none()
     }
@@ -380,8 +385,8 @@ impl<K: Clone + Ord, T: Item> Lanes<K, T> {
     pub(crate) async fn caught_up(&self, now: Timestamp) {
         self.when(|state| {
             let is_behind = |lane: &Lane<T>| {
-                let has_room =
-                    lane.hold.as_ref().is_none_or(|hold| hold.until <= now) && lane.running.len() < lane.window;
+                let may_go_on = lane.hold.as_ref().is_none_or(|hold| hold.until <= now);
+                let has_room = may_go_on && lane.running.len() < lane.room();
                 lane.loading.is_some()
                     || (has_room && (!lane.ready.is_empty() || lane.left_at.is_some_and(|at| at <= now)))
             };
@@ -413,7 +418,7 @@ impl<K: Clone + Ord, T: Item> State<K, T> {
         let held_until = lane.hold.as_ref().map(|hold| hold.until).filter(|until| *until > now);
         let is_backlogged = |lane: &Lane<T>| !lane.ready.is_empty() || lane.left_at.is_some_and(|at| at <= now);
         if let Some(until) = held_until {
-            lane.look_again(until, key.clone(), &mut self.timers)
+            lane.look_again(until, key.clone(), &mut self.timers);
         } else {
             if lane.running.is_empty() && !is_backlogged(lane) {
                 lane.window = window;
@@ -424,7 +429,7 @@ impl<K: Clone + Ord, T: Item> State<K, T> {
                 lane.moved_at = now;
             }
             // One that was refused is tried with one.
-            let room = if lane.hold.is_some() { 1 } else { lane.window };
+            let room = lane.room();
             while lane.running.len() < room
                 && let Some(item) = lane.ready.pop_front()
             {
@@ -473,6 +478,9 @@ impl<K: Clone + Ord, T: Item> State<K, T> {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
     use super::*;
 
     struct Piece(u32);
@@ -560,6 +568,29 @@ mod tests {
         lanes.ended(&"a", &2, None, at(3));
         check(&lanes, 3, &["run a 1", "run a 0"], None);
         assert_eq!(lanes.hold(&"a", "full", at(3)), at(4), "a success forgets earlier refusals");
+    }
+
+    #[test]
+    fn a_lane_that_is_tried_with_one_has_caught_up_while_that_one_runs() {
+        let lanes = Few::new(4);
+        let has_caught_up = |now| {
+            let mut asking = Context::from_waker(Waker::noop());
+            pin!(lanes.caught_up(at(now))).poll(&mut asking).is_ready()
+        };
+        for id in 0..3 {
+            lanes.arrived(&"a", Piece(id), at(0));
+        }
+        assert!(!has_caught_up(0), "nothing of it runs");
+        check(&lanes, 0, &["run a 0", "run a 1", "run a 2"], None);
+        for id in 0..3 {
+            lanes.hold(&"a", "full", at(0));
+            lanes.put_back(&"a", Piece(id), at(0));
+        }
+        check(&lanes, 0, &[], Some(1));
+        assert!(has_caught_up(0), "it waits until second 1");
+        assert!(!has_caught_up(1), "it may go on");
+        check(&lanes, 1, &["run a 2"], None);
+        assert!(has_caught_up(1), "the others wait for the one that runs");
     }
 
     #[test]

@@ -32,6 +32,9 @@ use crate::tasks;
 const WINDOW: usize = 16;
 /// The share of the bound from which on it is said that the queue gets full.
 const NEARLY_FULL_PERCENT: u64 = 80;
+/// What to do when it gets full.
+const HOW_TO_EMPTY: &str = "beyond that events are refused with 503. `lambd events list --state dead` shows those that \
+                            will not run again, `lambd events purge` removes them";
 
 /// What an operator may choose.
 #[derive(Clone, Copy, Debug)]
@@ -144,11 +147,26 @@ impl Inbox {
     fn count_one(&self) {
         let kept = self.kept.fetch_add(1, Ordering::Relaxed) + 1;
         // Once on the way up, not with every event.
-        if kept == self.settings.events_max / 100 * NEARLY_FULL_PERCENT {
-            tracing::warn!(
-                "{kept} events are kept, {NEARLY_FULL_PERCENT} % of --events-max; beyond that events are refused with \
-                 503. `lambd events list --state dead` shows those that will not run again"
-            );
+        if kept == self.nearly_full() {
+            self.warn(kept);
+        }
+    }
+
+    /// So many are many: the share of the bound, rounded up.
+    fn nearly_full(&self) -> u64 {
+        self.settings.events_max.saturating_mul(NEARLY_FULL_PERCENT).div_ceil(100)
+    }
+
+    fn warn(&self, kept: u64) {
+        let events_max = self.settings.events_max;
+        tracing::warn!("{kept} events are kept of the {events_max} that may be (--events-max); {HOW_TO_EMPTY}");
+    }
+
+    /// Knows how many there are on disk when the engine starts.
+    fn count_kept(&self, kept: u64) {
+        self.kept.store(kept, Ordering::Relaxed);
+        if kept >= self.nearly_full() {
+            self.warn(kept);
         }
     }
 
@@ -189,7 +207,7 @@ impl Events {
     /// It cannot be read.
     pub async fn load(&self) -> Result<(), domain::Fault> {
         let Backlog { events, functions, targets } = self.inbox.records.load_events().await?;
-        self.inbox.kept.store(events, Ordering::Relaxed);
+        self.inbox.count_kept(events);
         let now = self.inbox.clock.now();
         for (function, due_at) in functions {
             self.inbox.lanes.due(&function, due_at, now);

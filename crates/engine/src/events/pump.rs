@@ -8,7 +8,7 @@ use domain::arn::Target;
 use domain::destination::{Condition, Delivery, Ended, Purpose, Response, clip, error_message};
 use domain::error::{Error, Refusal};
 use domain::event::{Attempt, Event, Terms, Tried, Verdict, verdict};
-use domain::fault::{Faults, TAG, happens};
+use domain::fault::{self, Faults, happens};
 use domain::invocation::Outcome;
 use domain::names::{FunctionName, Qualifier};
 use jiff::Timestamp;
@@ -226,9 +226,8 @@ impl Events {
     }
 
     fn faults(&self, entry: &Entry) -> Faults {
-        let tag = entry.settings.tags.iter().find(|(key, _)| key == TAG);
         // What cannot be read was refused when the tag was set.
-        tag.and_then(|(_, value)| value.parse().ok()).unwrap_or(self.inbox.settings.faults)
+        fault::of_tags(&entry.settings.tags).and_then(Result::ok).unwrap_or(self.inbox.settings.faults)
     }
 
     /// How long and how often, by the configuration of the qualifier that the event was sent to.

@@ -3,7 +3,7 @@
 mod bind;
 mod body;
 mod dispatch;
-pub(crate) mod percent;
+pub mod percent;
 pub mod request;
 pub mod response;
 pub mod router;
