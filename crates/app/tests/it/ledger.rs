@@ -5,6 +5,8 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
+use crate::engine_process::GUARD;
+
 /// Python that writes a line: `tell(text)`, in a function whose variable `LEDGER` names the port.
 pub(crate) const TELL: &str = r#"
 import os, socket
@@ -32,18 +34,22 @@ impl<T: Default + Send + 'static> Ledger<T> {
         let port = listener.local_addr().unwrap().port();
         let book = Arc::new(Book { kept: Mutex::new(T::default()), more: Condvar::new() });
         let written = book.clone();
+        let write = Arc::new(Mutex::new(write));
         // Ends with the test's process: the next line may come at any time.
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let mut line = String::new();
-                let mut stream: BufReader<TcpStream> = BufReader::new(stream.unwrap());
-                // A function that was ended in mid-line has told nothing.
-                if stream.read_line(&mut line).is_ok() && line.ends_with('\n') {
-                    write(&mut written.kept.lock().unwrap(), line.trim_end());
-                    written.more.notify_all();
-                    // Nor does one that was ended meanwhile wait for the answer.
-                    let _ = stream.get_mut().write_all(b".");
-                }
+                let (written, write) = (written.clone(), write.clone());
+                // One each: a function that is ended in mid-line holds up nobody.
+                std::thread::spawn(move || {
+                    let mut line = String::new();
+                    let mut stream: BufReader<TcpStream> = BufReader::new(stream.unwrap());
+                    if stream.read_line(&mut line).is_ok() && line.ends_with('\n') {
+                        write.lock().unwrap()(&mut written.kept.lock().unwrap(), line.trim_end());
+                        written.more.notify_all();
+                        // Nor does one that was ended meanwhile wait for the answer.
+                        let _ = stream.get_mut().write_all(b".");
+                    }
+                });
             }
         });
         Self { port, book }
@@ -65,11 +71,13 @@ impl<T: Default + Send + 'static> Ledger<T> {
         self.book.more.notify_all();
     }
 
-    /// Waits until something holds, for as long as a test may take.
-    pub(crate) fn wait(&self, what: &str, mut holds: impl FnMut(&T) -> bool) {
-        let (kept, waited) =
-            self.book.more.wait_timeout_while(self.read(), crate::engine_process::GUARD, |kept| !holds(kept)).unwrap();
+    /// Waits until nothing is missing any more, for as long as a test may take; says what was missing at the end.
+    #[track_caller]
+    pub(crate) fn wait(&self, missing: impl Fn(&T) -> Option<String>) {
+        let book = self.read();
+        let (kept, _) = self.book.more.wait_timeout_while(book, GUARD, |kept| missing(kept).is_some()).unwrap();
+        let left = missing(&kept);
         drop(kept);
-        assert!(!waited.timed_out(), "{what}: not within {} s", crate::engine_process::GUARD.as_secs());
+        assert_eq!(left, None, "not within {} s", GUARD.as_secs());
     }
 }

@@ -9,6 +9,7 @@ mod contract;
 mod dice;
 mod durability;
 mod engine_process;
+mod events_disk;
 mod events_kill;
 mod function_settings;
 mod functions;
