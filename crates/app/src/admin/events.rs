@@ -58,7 +58,9 @@ impl Admin {
                 let selection = self.selection(&body)?;
                 if matches!(route, Route::Redrive) {
                     let steered = self.events.redrive(selection).await?;
-                    Ok(json(to_json(&Redriven { redriven: count(steered, "redriven", "dead and delivering ones can")? })))
+                    Ok(json(to_json(&Redriven {
+                        redriven: count(steered, "redriven", "dead and delivering ones can")?,
+                    })))
                 } else {
                     let steered = self.events.purge(selection).await?;
                     Ok(json(to_json(&Purged { purged: count(steered, "purged", "all but running ones can")? })))
@@ -128,8 +130,8 @@ impl Admin {
 
     /// Reads which events are meant: exactly one of three ways to say so.
     fn selection(&self, body: &[u8]) -> Result<Selection, Problem> {
-        let mut body: Map<String, Value> =
-            serde_json::from_slice(body).map_err(|mistake| Problem::bad(format!("{BODY}; this one is not: {mistake}")))?;
+        let mut body: Map<String, Value> = serde_json::from_slice(body)
+            .map_err(|mistake| Problem::bad(format!("{BODY}; this one is not: {mistake}")))?;
         let (ids, all) = (body.remove("ids"), body.remove("all"));
         match (ids, all, body.is_empty()) {
             (Some(ids), None, true) => ids_of(&ids).map(Selection::Ids),

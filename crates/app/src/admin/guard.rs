@@ -5,9 +5,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use engine::ports::Clock;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HOST, HeaderName, ORIGIN};
 use hyper::{HeaderMap, Request, StatusCode};
@@ -16,36 +16,45 @@ use super::problem::Problem;
 
 /// Bytes of a body: some twenty thousand ids.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes that are read and forgotten, so that a client that is still sending reads why they were too many.
+const DISCARD_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// How long a body may take to come.
 const BODY_WAIT: Duration = Duration::from_secs(30);
 
 /// Checks who sends it and what, and reads it.
-pub(super) async fn body(
-    request: Request<Incoming>,
-    address: SocketAddr,
-    clock: &dyn Clock,
-) -> Result<Bytes, Problem> {
+pub(super) async fn body(request: Request<Incoming>, address: SocketAddr, clock: &dyn Clock) -> Result<Bytes, Problem> {
     let (head, body) = request.into_parts();
     if let Some(authority) = head.uri.authority() {
         check_host(authority.as_str(), address)?;
     }
     check(&head.headers, address)?;
-    let reading = Limited::new(body, BODY_BYTES_MAX).collect();
-    let read = tokio::select! {
-        read = reading => read,
+    tokio::select! {
+        whole = read(body) => whole,
         () = clock.wake_at(clock.elapsed() + BODY_WAIT) => {
             let late = format!("the body did not come within {} s", BODY_WAIT.as_secs());
-            return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, late));
+            Err(Problem::new(StatusCode::REQUEST_TIMEOUT, late))
         }
-    };
-    match read {
-        Ok(whole) => Ok(whole.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => {
-            let large = format!("the body has more than {BODY_BYTES_MAX} bytes; name fewer ids at a time, or use filters");
-            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, large))
-        }
-        Err(error) => Err(Problem::bad(format!("the body broke off: {error}"))),
     }
+}
+
+async fn read(mut body: Incoming) -> Result<Bytes, Problem> {
+    let (mut whole, mut seen) = (BytesMut::new(), 0);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| Problem::bad(format!("the body broke off: {error}")))?;
+        let Ok(data) = frame.into_data() else { continue };
+        seen += data.len();
+        if seen > DISCARD_BYTES_MAX {
+            break;
+        }
+        if seen <= BODY_BYTES_MAX {
+            whole.extend_from_slice(&data);
+        }
+    }
+    if seen > BODY_BYTES_MAX {
+        let large = format!("the body has more than {BODY_BYTES_MAX} bytes; name fewer ids at a time, or use filters");
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, large));
+    }
+    Ok(whole.freeze())
 }
 
 fn check(headers: &HeaderMap, address: SocketAddr) -> Result<(), Problem> {
@@ -83,7 +92,8 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>
     let Some(value) = values.next() else { return Ok(None) };
     let is_single = values.next().is_none();
     let text = value.to_str().ok().filter(|_| is_single);
-    text.map(Some).ok_or_else(|| Problem::new(StatusCode::FORBIDDEN, format!("the header {name} is not one plain text")))
+    text.map(Some)
+        .ok_or_else(|| Problem::new(StatusCode::FORBIDDEN, format!("the header {name} is not one plain text")))
 }
 
 /// Whether it names this listener: its own address or the usual ones of this machine, with its port.
@@ -117,9 +127,22 @@ mod tests {
             assert!(is_here(host, at), "{host}");
         }
         for host in [
-            "", ":4567", "localhost", "127.0.0.1", "[::1]", "127.0.0.1:4566", "localhost:+4567", "127.0.0.3:4567",
-            "evil.example:4567", "localhost.evil.example:4567", "::1:4567", "[127.0.0.1]:4567", "127.0.0.1:4567:4567",
-            "user@localhost:4567", "127.1:4567", "localhost:4567/x",
+            "",
+            ":4567",
+            "localhost",
+            "127.0.0.1",
+            "[::1]",
+            "127.0.0.1:4566",
+            "localhost:+4567",
+            "127.0.0.3:4567",
+            "evil.example:4567",
+            "localhost.evil.example:4567",
+            "::1:4567",
+            "[127.0.0.1]:4567",
+            "127.0.0.1:4567:4567",
+            "user@localhost:4567",
+            "127.1:4567",
+            "localhost:4567/x",
         ] {
             assert!(!is_here(host, at), "{host}");
         }
@@ -144,7 +167,9 @@ mod tests {
         assert_eq!(check(&[host, json]), Ok(()));
         assert_eq!(check(&[host, ("content-type", "Application/JSON; charset=utf-8")]), Ok(()));
         assert_eq!(check(&[host, json, ("origin", "http://localhost:4567")]), Ok(()));
-        for origin in ["null", "", "https://localhost:4567", "http://evil.example", "http://localhost:4567/", "localhost:4567"] {
+        for origin in
+            ["null", "", "https://localhost:4567", "http://evil.example", "http://localhost:4567/", "localhost:4567"]
+        {
             assert_eq!(check(&[host, json, ("origin", origin)]), Err(403), "{origin}");
         }
         assert_eq!(check(&[json]), Err(403));

@@ -176,7 +176,8 @@ impl List {
             let is_last = left == 0 || page.next_token.is_none();
             if is_last && is_json {
                 let token = page.next_token.as_ref().map_or(Value::Null, |token| token.as_str().into());
-                write!(text, "\n],\"NextToken\":{token},\"Total\":{}}}\n", page.total).expect("a String takes everything");
+                write!(text, "\n],\"NextToken\":{token},\"Total\":{}}}\n", page.total)
+                    .expect("a String takes everything");
             }
             write_out(&text)?;
             if !is_last {
@@ -205,7 +206,9 @@ impl List {
         }
         let client = self.engine.client();
         let answer = client.get(&path).await?;
-        serde_json::from_slice(&said(&client, answer)?).context("reading the answer of the engine").map_err(Trouble::from)
+        serde_json::from_slice(&said(&client, answer)?)
+            .context("reading the answer of the engine")
+            .map_err(Trouble::from)
     }
 }
 
