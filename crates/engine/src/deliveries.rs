@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::arn::Home;
-use domain::destination::{Parcel, Purpose};
+use domain::destination::{Attribute, Parcel, Purpose};
 use domain::event::back_off;
 use domain::limits;
 use domain::names::{FunctionName, RequestId};
+use domain::queue::{self, AttributeValue, MessageAttribute, MessageBody};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -17,6 +18,7 @@ use crate::catalog::Catalog;
 use crate::events::{self, Inbox};
 use crate::lanes::{Item, Lanes, Move};
 use crate::ports::{Batch, Clock, Courier, Due, EventRecords, Metric, Owed, Sent, Telemetry, Undelivered};
+use crate::queues::Queues;
 use crate::{resolve, tasks};
 
 /// Deliveries to one target that are under way at a time, to begin with.
@@ -42,6 +44,7 @@ pub struct Deliveries {
     catalog: Arc<Catalog>,
     inbox: Arc<Inbox>,
     records: Arc<dyn EventRecords>,
+    queues: Arc<Queues>,
     courier: Arc<dyn Courier>,
     telemetry: Arc<dyn Telemetry>,
     clock: Arc<dyn Clock>,
@@ -54,15 +57,22 @@ impl Deliveries {
         home: Home,
         (catalog, inbox): (Arc<Catalog>, Arc<Inbox>),
         records: Arc<dyn EventRecords>,
-        courier: Arc<dyn Courier>,
+        (queues, courier): (Arc<Queues>, Arc<dyn Courier>),
         (telemetry, clock): (Arc<dyn Telemetry>, Arc<dyn Clock>),
     ) -> Arc<Self> {
-        Arc::new(Self { home, catalog, inbox, records, courier, telemetry, clock, lanes: Lanes::new(WINDOW) })
+        Arc::new(Self { home, catalog, inbox, records, queues, courier, telemetry, clock, lanes: Lanes::new(WINDOW) })
     }
 
     /// Something is or will be due for a target.
-    pub(crate) fn due(&self, target: String, at: Timestamp) {
-        self.lanes.due(&target, at, self.clock.now());
+    pub(crate) fn due(&self, target: &str, at: Timestamp) {
+        self.lanes.due(&target.to_owned(), at, self.clock.now());
+    }
+
+    /// Somebody wants deliveries to a target sent again, now.
+    pub(crate) fn redriven(&self, target: &String, at: Timestamp) {
+        let now = self.clock.now();
+        self.lanes.due_again(target, at, now);
+        self.lanes.release(target, now);
     }
 
     pub(crate) fn close(&self) {
@@ -84,8 +94,12 @@ impl Deliveries {
                 let deliveries = self.clone();
                 match made {
                     Move::Run(target, owed) => {
-                        tasks::spawn("sending a delivery", async move { deliveries.run_one(target, owed).await })
+                        tasks::spawn("sending a delivery", async move { deliveries.run_surely(target, owed).await })
                             .detach();
+                    }
+                    Move::Sift(target) => {
+                        let sift = async move { deliveries.give_up_the_old(&target).await };
+                        tasks::spawn("giving deliveries up", sift).detach();
                     }
                     Move::Load(target, due) => {
                         tasks::spawn("reading deliveries", async move { deliveries.load_some(target, due).await })
@@ -102,7 +116,8 @@ impl Deliveries {
     }
 
     async fn load_some(&self, target: String, due: Due<Uuid>) {
-        let batch: Option<Batch<Owed>> = match self.records.due_deliveries(target.clone(), due).await {
+        let read = tasks::caught("reading deliveries", self.records.due_deliveries(target.clone(), due)).await;
+        let batch: Option<Batch<Owed>> = match read.flatten() {
             Ok(batch) => Some(batch),
             Err(fault) => {
                 tracing::error!(%target, "deliveries could not be read and wait: {}", fault.chain());
@@ -110,7 +125,16 @@ impl Deliveries {
             }
         };
         self.lanes.loaded(&target, batch, self.clock.now());
-        self.give_up_the_old(&target).await;
+    }
+
+    /// Sends one, and lets go of it whatever happens: one that stayed in hand would never be sent again.
+    async fn run_surely(&self, target: String, owed: Owed) {
+        let id = owed.delivery.id;
+        if let Err(fault) = tasks::caught("sending a delivery", self.run_one(target.clone(), owed)).await {
+            tracing::error!(%target, "a delivery waits after a mistake of ours: {}", fault.chain());
+            let now = self.clock.now();
+            self.lanes.gave_up(&target, &id, Some(now + back_off(1)), now);
+        }
     }
 
     async fn run_one(&self, target: String, owed: Owed) {
@@ -136,7 +160,6 @@ impl Deliveries {
                     Some(due_at)
                 };
                 self.lanes.gave_up(&target, &id, again_at, self.clock.now());
-                self.give_up_the_old(&target).await;
             }
         }
     }
@@ -190,6 +213,14 @@ impl Deliveries {
                 };
                 self.inbox.put(event).await.map_err(undelivered)
             }
+            // The ARN decides: a queue of our own, or one elsewhere.
+            Parcel::Queue { arn, body, attributes, trace } if self.queues.has(&arn) => {
+                let sent = self.queues.send(&arn, message(&body, attributes, trace)).await;
+                sent.map(drop).map_err(|error| match error {
+                    queue::Error::Refused(refusal) => Undelivered { why: refusal.to_string() },
+                    queue::Error::Fault(fault) => Undelivered { why: fault.chain() },
+                })
+            }
             parcel => self.courier.send(parcel).await,
         }
     }
@@ -200,6 +231,7 @@ impl Deliveries {
 
     /// Writes what became of a delivery. Where that fails the delivery is sent again.
     async fn keep(&self, id: Uuid, sent: Sent) {
+        let mut stall = None;
         loop {
             match self.records.settle_delivery(id, sent.clone()).await {
                 Ok(gone) => return self.inbox.discount(gone),
@@ -210,9 +242,22 @@ impl Deliveries {
             if self.lanes.is_closed() {
                 return;
             }
+            stall.get_or_insert_with(|| self.lanes.stall());
             self.clock.wake_at(self.clock.elapsed() + WRITE_WAIT).await;
         }
     }
+}
+
+fn message(body: &[u8], attributes: Vec<Attribute>, trace: Option<String>) -> MessageBody {
+    let attribute = |Attribute { name, kind, value }: Attribute| MessageAttribute {
+        name: name.to_owned(),
+        data_type: kind.as_str().to_owned(),
+        value: AttributeValue::Text(queue::mended(&value)),
+    };
+    let mut attributes: Vec<MessageAttribute> = attributes.into_iter().map(attribute).collect();
+    attributes.sort_by(|one, other| one.name.cmp(&other.name));
+    // Payloads and records are JSON, which is UTF-8.
+    MessageBody { text: String::from_utf8_lossy(body).into_owned(), attributes, trace, group: None }
 }
 
 fn last_try(owed: &Owed) -> Timestamp {

@@ -137,9 +137,11 @@ impl Events {
             let count = redriven.len() as u64;
             for Redriven { function, targets, .. } in redriven {
                 if let Some(function) = function {
-                    events.inbox.lanes.due(&function, now, now);
+                    events.inbox.lanes.due_again(&function, now, now);
                 }
-                targets.into_iter().for_each(|target| events.deliveries.due(target, now));
+                for target in &targets {
+                    events.deliveries.redriven(target, now);
+                }
             }
             Ok(count)
         });
