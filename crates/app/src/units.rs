@@ -23,27 +23,28 @@ const SIZES: [(&str, u64); 9] = [
     ("B", 1),
 ];
 
-/// A number and its unit; nothing where there is no number in front.
-fn split(text: &str) -> Option<(f64, &str)> {
+/// A number and its unit.
+fn split(text: &str) -> (&str, &str) {
     let text = text.trim();
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(end);
-    Some((number.parse().ok()?, unit.trim_start()))
+    (number, unit.trim_start())
 }
 
 impl FromStr for Size {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        // A plain number is taken as it is, however large.
-        if let Ok(bytes) = text.trim().parse() {
-            return Ok(Self(bytes));
-        }
         let read = || {
-            let (number, unit) = split(text)?;
+            let (number, unit) = split(text);
+            let unit = if unit.is_empty() { "B" } else { unit };
             let (_, factor) = SIZES.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit))?;
+            // A whole number is taken as it is, however large.
+            if let Ok(number) = number.parse::<u64>() {
+                return number.checked_mul(*factor).map(Self);
+            }
             #[expect(clippy::cast_precision_loss, reason = "the units are powers of two, or small")]
-            let bytes = number * *factor as f64;
+            let bytes = number.parse::<f64>().ok()? * *factor as f64;
             // 2^53: from there on not every whole number is one.
             #[expect(
                 clippy::cast_possible_truncation,
@@ -93,7 +94,7 @@ impl<'de> Deserialize<'de> for Size {
 /// It is none.
 pub(crate) fn length_of_time(text: &str) -> Result<Duration, String> {
     let read = || {
-        let (number, unit) = split(text)?;
+        let (number, unit) = split(text);
         let unit = match unit {
             "s" => 1.0,
             "m" => 60.0,
@@ -101,7 +102,7 @@ pub(crate) fn length_of_time(text: &str) -> Result<Duration, String> {
             "d" => 86_400.0,
             _ => return None,
         };
-        Duration::try_from_secs_f64(number * unit).ok()
+        Duration::try_from_secs_f64(number.parse::<f64>().ok()? * unit).ok()
     };
     read().ok_or_else(|| format!("{text:?} is no length of time; write it as 30s, 5m, 1h or 2d"))
 }
@@ -188,7 +189,7 @@ mod tests {
             assert_eq!((size, size.to_string().as_str()), (Size(bytes), shown), "{text}");
             assert_eq!(size.to_string().parse(), Ok(size), "{text}");
         }
-        for text in ["", "GB", "1G", "-1", "1,5GB", "1.2.3GB", "1e9", "99999999999TB", "much"] {
+        for text in ["", "GB", "1G", "-1", "1,5GB", "1.2.3GB", "1e9", "99999999999TB", "99999999999.5TB", "much"] {
             let mistake = text.parse::<Size>().unwrap_err();
             assert!(mistake.starts_with(&format!("{text:?} is no size")), "{mistake}");
         }

@@ -681,10 +681,10 @@ mod tests {
             lanes.hold(&"a", "full", at(0));
             lanes.put_back(&"a", Piece(id), at(0));
         }
-        check(&lanes, 0, &[], Some(1));
+        check(&lanes, 0, &["sift a"], Some(1));
         assert!(has_caught_up(0), "it waits until second 1");
         assert!(!has_caught_up(1), "it may go on");
-        check(&lanes, 1, &["run a 2"], None);
+        check(&lanes, 1, &["run a 2"], Some(2));
         assert!(has_caught_up(1), "the others wait for the one that runs");
     }
 

@@ -5,9 +5,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use engine::ports::Clock;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HOST, HeaderName, ORIGIN};
 use hyper::{HeaderMap, Request, StatusCode};
@@ -16,6 +16,8 @@ use super::problem::Problem;
 
 /// Bytes of a body: some twenty thousand ids.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes that are read and forgotten, so that a client that is still sending reads why they were too many.
+const DISCARD_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// How long a body may take to come.
 const BODY_WAIT: Duration = Duration::from_secs(30);
 
@@ -26,23 +28,33 @@ pub(super) async fn body(request: Request<Incoming>, address: SocketAddr, clock:
         check_host(authority.as_str(), address)?;
     }
     check(&head.headers, address)?;
-    let reading = Limited::new(body, BODY_BYTES_MAX).collect();
-    let read = tokio::select! {
-        read = reading => read,
+    tokio::select! {
+        whole = read(body) => whole,
         () = clock.wake_at(clock.elapsed() + BODY_WAIT) => {
             let late = format!("the body did not come within {} s", BODY_WAIT.as_secs());
-            return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, late));
+            Err(Problem::new(StatusCode::REQUEST_TIMEOUT, late))
         }
-    };
-    match read {
-        Ok(whole) => Ok(whole.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => {
-            let large =
-                format!("the body has more than {BODY_BYTES_MAX} bytes; name fewer ids at a time, or use filters");
-            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, large))
-        }
-        Err(error) => Err(Problem::bad(format!("the body broke off: {error}"))),
     }
+}
+
+async fn read(mut body: Incoming) -> Result<Bytes, Problem> {
+    let (mut whole, mut seen) = (BytesMut::new(), 0);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| Problem::bad(format!("the body broke off: {error}")))?;
+        let Ok(data) = frame.into_data() else { continue };
+        seen += data.len();
+        if seen > DISCARD_BYTES_MAX {
+            break;
+        }
+        if seen <= BODY_BYTES_MAX {
+            whole.extend_from_slice(&data);
+        }
+    }
+    if seen > BODY_BYTES_MAX {
+        let large = format!("the body has more than {BODY_BYTES_MAX} bytes; name fewer ids at a time, or use filters");
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, large));
+    }
+    Ok(whole.freeze())
 }
 
 fn check(headers: &HeaderMap, address: SocketAddr) -> Result<(), Problem> {
