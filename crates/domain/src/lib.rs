@@ -6,6 +6,7 @@
 pub mod alias;
 pub mod arn;
 pub mod concurrency;
+mod decimal;
 pub mod destination;
 pub mod environment;
 pub mod error;
@@ -20,8 +21,10 @@ pub mod log;
 pub mod names;
 pub mod payload;
 pub mod policy;
+pub mod queue;
 pub mod runtime;
 pub mod settings;
+pub mod tags;
 pub mod trace;
 pub mod variables;
 

@@ -204,7 +204,7 @@ impl<K: Clone + Ord, T: Item> Lanes<K, T> {
             state.stirred.insert(key);
         }
         for key in std::mem::take(&mut state.stirred) {
-            state.look_at(key, now, self.window, &mut moves);
+            state.look_at(&key, now, self.window, &mut moves);
         }
         (moves, state.timers.first().map(|(at, _)| *at))
     }
@@ -408,37 +408,36 @@ impl<K: Clone + Ord, T: Item> Lanes<K, T> {
 }
 
 impl<K: Clone + Ord, T: Item> State<K, T> {
-    fn look_at(&mut self, key: K, now: Timestamp, window: usize, moves: &mut Vec<Move<K, T>>) {
-        let Some(lane) = self.lanes.get_mut(&key) else { return };
+    fn look_at(&mut self, key: &K, now: Timestamp, window: usize, moves: &mut Vec<Move<K, T>>) {
+        let Some(lane) = self.lanes.get_mut(key) else { return };
         let held_until = lane.hold.as_ref().map(|hold| hold.until).filter(|until| *until > now);
         let is_backlogged = |lane: &Lane<T>| !lane.ready.is_empty() || lane.left_at.is_some_and(|at| at <= now);
-        match held_until {
-            Some(until) => lane.look_again(until, key.clone(), &mut self.timers),
-            None => {
-                if lane.running.is_empty() && !is_backlogged(lane) {
-                    lane.window = window;
-                }
-                let stands_still = lane.running.len() >= lane.window && is_backlogged(lane);
-                if stands_still && lane.hold.is_none() && lane.moved_at + STANDSTILL <= now {
-                    lane.window = (lane.window * 2).min(WINDOW_MAX);
+        if let Some(until) = held_until {
+            lane.look_again(until, key.clone(), &mut self.timers)
+        } else {
+            if lane.running.is_empty() && !is_backlogged(lane) {
+                lane.window = window;
+            }
+            let stands_still = lane.running.len() >= lane.window && is_backlogged(lane);
+            if stands_still && lane.hold.is_none() && lane.moved_at + STANDSTILL <= now {
+                lane.window = (lane.window * 2).min(WINDOW_MAX);
+                lane.moved_at = now;
+            }
+            // One that was refused is tried with one.
+            let room = if lane.hold.is_some() { 1 } else { lane.window };
+            while lane.running.len() < room
+                && let Some(item) = lane.ready.pop_front()
+            {
+                self.ready_bytes -= item.bytes();
+                lane.running.insert(item.id());
+                self.running += 1;
+                if lane.running.len() == room {
                     lane.moved_at = now;
                 }
-                // One that was refused is tried with one.
-                let room = if lane.hold.is_some() { 1 } else { lane.window };
-                while lane.running.len() < room
-                    && let Some(item) = lane.ready.pop_front()
-                {
-                    self.ready_bytes -= item.bytes();
-                    lane.running.insert(item.id());
-                    self.running += 1;
-                    if lane.running.len() == room {
-                        lane.moved_at = now;
-                    }
-                    moves.push(Move::Run(key.clone(), item));
-                }
-                if lane.running.len() >= lane.window && is_backlogged(lane) {
-                    lane.look_again(lane.moved_at + STANDSTILL, key.clone(), &mut self.timers);
-                }
+                moves.push(Move::Run(key.clone(), item));
+            }
+            if lane.running.len() >= lane.window && is_backlogged(lane) {
+                lane.look_again(lane.moved_at + STANDSTILL, key.clone(), &mut self.timers);
             }
         }
         match lane.left_at {
@@ -467,7 +466,7 @@ impl<K: Clone + Ord, T: Item> State<K, T> {
             if let Some(at) = lane.timer {
                 self.timers.remove(&(at, key.clone()));
             }
-            self.lanes.remove(&key);
+            self.lanes.remove(key);
         }
     }
 }
@@ -507,8 +506,8 @@ mod tests {
         assert_eq!(at_last, wake.map(at), "when to look again, at {now}");
     }
 
-    fn batch(ids: &[u32], next_at: Option<i64>) -> Option<Batch<Piece>> {
-        Some(Batch { items: ids.iter().map(|id| Piece(*id)).collect(), next_at: next_at.map(at) })
+    fn batch(ids: &[u32], next_at: Option<i64>) -> Batch<Piece> {
+        Batch { items: ids.iter().map(|id| Piece(*id)).collect(), next_at: next_at.map(at) }
     }
 
     #[test]
@@ -569,13 +568,13 @@ mod tests {
         lanes.due(&"a", at(5), at(0));
         check(&lanes, 0, &[], Some(5));
         check(&lanes, 5, &["load a 64 but 0"], None);
-        lanes.loaded(&"a", batch(&[1, 2], Some(9)), at(5));
+        lanes.loaded(&"a", Some(batch(&[1, 2], Some(9))), at(5));
         check(&lanes, 5, &["run a 1"], Some(6));
         lanes.due(&"a", at(5), at(5));
         check(&lanes, 5, &["load a 63 but 2"], Some(6));
         // What came while it was read is not lost.
         lanes.due(&"a", at(5), at(5));
-        lanes.loaded(&"a", batch(&[2, 3], None), at(5));
+        lanes.loaded(&"a", Some(batch(&[2, 3], None)), at(5));
         check(&lanes, 5, &["load a 62 but 3"], Some(6));
         lanes.loaded(&"a", None, at(5));
         // A reading that failed is repeated.

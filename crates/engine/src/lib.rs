@@ -15,6 +15,7 @@ mod lanes;
 pub mod layers;
 pub mod pool;
 pub mod ports;
+pub mod queues;
 pub mod resolve;
 pub mod tasks;
 pub mod telemetry;

@@ -1,4 +1,5 @@
-//! What is kept on disk: functions, layers and events in SQLite, packages as files named by their content, logs as segments.
+//! What is kept on disk: functions, layers, events and queues in SQLite, packages as files named by their content, logs as
+//! segments.
 //!
 //! Under the data folder: `state.lock`, `state.db` (with `-wal` and `-shm`), `packages/sha256/HEX.zip`,
 //! `packages/tmp/` for what is being written, `code/HEX/`, the packages unpacked, and `logs/FUNCTION/NUMBER.log`. A call
@@ -14,6 +15,7 @@ mod logs;
 mod packages;
 #[cfg(test)]
 mod power_cut;
+mod queues;
 mod reader;
 mod schema;
 mod settings;
@@ -35,8 +37,8 @@ use crate::packages::Shelf;
 use crate::reader::Reader;
 use crate::writer::Writer;
 
-/// The engine's state, in one folder that is its own. Implements `Records`, `LayerRecords`, `Packages`
-/// and `EventRecords`.
+/// The engine's state, in one folder that is its own. Implements `Records`, `LayerRecords`, `EventRecords`, `QueueRecords`
+/// and `Packages`.
 #[derive(Debug)]
 pub struct Store {
     // Before the shelf, which holds the folder's lock: the database is closed when the lock goes.

@@ -18,11 +18,13 @@ use engine::functions::Functions;
 use engine::invoker::{Answered, Ask, Invoker, Streaming};
 use engine::layers::Layers;
 use engine::ports::{Clock, Dice, LayerRecords, Packages, Records, Sandbox, Telemetry};
+use engine::queues::Queues;
 
 use crate::clock::HandClock;
 use crate::dice::LoadedDice;
 use crate::layers::MemoryLayers;
 use crate::objects::MemoryObjects;
+use crate::queues::MemoryQueues;
 use crate::sandbox::FakeSandbox;
 use crate::telemetry::Remembered;
 
@@ -59,6 +61,8 @@ pub struct House {
     pub environments: Arc<Environments>,
     /// Their invocations.
     pub invoker: Arc<Invoker>,
+    /// The queues, in memory.
+    pub queues: Arc<Queues>,
     home: Home,
     dice: Arc<LoadedDice>,
 }
@@ -105,9 +109,10 @@ impl House {
             (time.clone(), chance.clone()),
         );
         engine::tasks::spawn("keeping provisioned environments", environments.clone().keep_provisioned()).detach();
+        let queues = Queues::new(home.clone(), Arc::new(MemoryQueues::default()), (time.clone(), chance.clone()));
         let invoker =
             Invoker::new(home.clone(), (catalog, admission, environments.clone()), (box_, told), (time, chance));
-        Self { clock, sandbox, telemetry, objects, layers, functions, environments, invoker, home, dice }
+        Self { clock, sandbox, telemetry, objects, layers, functions, environments, invoker, queues, home, dice }
     }
 
     /// The function that a name means.

@@ -10,6 +10,7 @@ pub mod layers;
 pub mod moto;
 pub mod objects;
 pub mod packages;
+pub mod queues;
 pub mod records;
 pub mod sandbox;
 pub mod skip;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as it says")]
 
+mod after_failures;
 mod bad_input;
 mod code_from_s3;
 mod concurrency;
@@ -24,7 +25,9 @@ mod listing;
 mod logs;
 mod official_clients;
 mod processes;
+mod queues;
 mod real_clients;
+mod real_extension;
 mod recorded_errors;
 mod response_headers;
 mod runtimes;

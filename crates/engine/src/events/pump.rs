@@ -248,18 +248,17 @@ impl Events {
     ) {
         let mut progress = event.progress.clone();
         progress.round += 1;
-        match &tried.answered {
-            Some(answered) => {
-                progress.attempts += 1;
-                if matches!(answered.outcome, Outcome::FunctionError { .. }) {
-                    progress.history.push(attempt(progress.attempts, started_at, &answered.outcome));
-                }
-                progress.response = Some(response(answered));
+        if let Some(answered) = &tried.answered {
+            progress.attempts += 1;
+            if matches!(answered.outcome, Outcome::FunctionError { .. }) {
+                progress.history.push(attempt(progress.attempts, started_at, &answered.outcome));
             }
-            None => tracing::info!(
+            progress.response = Some(response(answered));
+        } else {
+            tracing::info!(
                 request_id = %event.request_id, function = %event.function,
                 "an event ends without another attempt ({}): {}", condition.as_str(), tried.why.as_deref().unwrap_or_default()
-            ),
+            );
         }
         let deliveries = entry.map(|entry| self.deliveries_of(entry, event, condition, &progress)).unwrap_or_default();
         if condition != Condition::Success {
@@ -271,7 +270,9 @@ impl Events {
         if self.keep(event, settled).await {
             self.inbox.discount(u64::from(is_gone));
             let now = self.inbox.clock.now();
-            targets.into_iter().for_each(|target| self.deliveries.due(target, now));
+            for target in &targets {
+                self.deliveries.due(target, now);
+            }
         }
     }
 

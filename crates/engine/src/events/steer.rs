@@ -127,7 +127,9 @@ impl Events {
             if let Some(function) = function {
                 self.inbox.lanes.due(&function, now, now);
             }
-            targets.into_iter().for_each(|target| self.deliveries.due(target, now));
+            for target in &targets {
+                self.deliveries.due(target, now);
+            }
         }
         Ok(count)
     }

@@ -9,6 +9,7 @@ mod hostile;
 mod kill;
 mod layers;
 mod packages;
+mod queues;
 mod records;
 
 use std::path::Path;
