@@ -11,6 +11,7 @@ mod functions;
 mod holds;
 mod layers;
 mod logs;
+mod mappings;
 mod packages;
 mod reader;
 mod schema;
@@ -32,8 +33,8 @@ use crate::packages::Shelf;
 use crate::reader::Reader;
 use crate::writer::Writer;
 
-/// The engine's state, in one folder that is its own. Implements `Records`, `LayerRecords`, `Packages`
-/// and `EventRecords`.
+/// The engine's state, in one folder that is its own. Implements `Records`, `LayerRecords`, `Packages`,
+/// `EventRecords` and `MappingRecords`.
 #[derive(Debug)]
 pub struct Store {
     // Before the shelf, which holds the folder's lock: the database is closed when the lock goes.

@@ -23,6 +23,7 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("migrations/002_versions.sql")),
     M::up(include_str!("migrations/003_layers.sql")),
     M::up(include_str!("migrations/004_events.sql")),
+    M::up(include_str!("migrations/005_mappings.sql")),
 ];
 const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
 
