@@ -19,6 +19,7 @@ use engine::functions::Functions;
 use engine::invoker::Invoker;
 use engine::layers::Layers;
 use engine::ports::{Clock, Courier, Dice, EventRecords, LayerRecords, Objects, Packages, Records, Sandbox, Telemetry};
+use engine::queues::Queues;
 use engine::tasks;
 use tokio::net::TcpListener;
 use tokio::signal::unix;
@@ -77,7 +78,8 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
     let records: Arc<dyn Records> = store.clone();
     let packages: Arc<dyn Packages> = store.clone();
     let layer_records: Arc<dyn LayerRecords> = store.clone();
-    let event_records: Arc<dyn EventRecords> = store;
+    let event_records: Arc<dyn EventRecords> = store.clone();
+    let queues = Queues::new(home.clone(), store, (clock.clone(), dice.clone()));
     let objects: Arc<dyn Objects> =
         Arc::new(courier::ObjectStore::new(settings.endpoints.get("s3").cloned(), settings.region.clone()));
     let logs = Arc::new(store::Logs::open(&settings.data_dir, store::LogBounds::default())?);
@@ -115,25 +117,28 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
         (sandbox.clone(), telemetry.clone()),
         (clock.clone(), dice.clone()),
     );
-    let queues = Arc::new(courier::Queues::new(&settings.endpoints, &settings.region));
-    let courier: Arc<dyn Courier> = Arc::new(courier::Deliveries::new(&settings.endpoints, &settings.region, queues));
+    let queues_elsewhere = Arc::new(courier::Queues::new(&settings.endpoints, &settings.region));
+    let courier: Arc<dyn Courier> =
+        Arc::new(courier::Deliveries::new(&settings.endpoints, &settings.region, queues_elsewhere));
     let inbox = Inbox::new(event_records.clone(), telemetry.clone(), clock.clone(), event_settings(&settings));
     let deliveries = Deliveries::new(
         home.clone(),
         (catalog.clone(), inbox.clone()),
         event_records,
-        courier,
+        (queues.clone(), courier),
         (telemetry, clock.clone()),
     );
     let events = Events::new(home.clone(), (catalog.clone(), invoker.clone()), (inbox, deliveries), dice.clone());
     layers.load().await.map_err(|fault| anyhow::anyhow!(fault.chain()))?;
     functions.load().await.map_err(|fault| anyhow::anyhow!(fault.chain()))?;
+    queues.load().await.map_err(|fault| anyhow::anyhow!(fault.chain()))?;
     events.load().await.map_err(|fault| anyhow::anyhow!(fault.chain()))?;
 
     let api = wire::server::Api::new(
         home.clone(),
         (functions.clone(), layers),
         (invoker.clone(), events.clone()),
+        queues.clone(),
         (clock.clone(), dice),
     );
     let (stop, stopping) = watch::channel(false);
@@ -149,6 +154,7 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
     tasks::spawn("keeping provisioned environments", environments.clone().keep_provisioned()).detach();
     tasks::spawn("housekeeping", keep_house((catalog, environments, functions.clone()), (meters, logs), clock.clone()))
         .detach();
+    tasks::spawn("sweeping queues", queues.clone().keep_house()).detach();
     tasks::spawn("writing function logs", write_logs(stderr.clone(), clock.clone())).detach();
     tasks::spawn("running events", events.clone().run()).detach();
     // From here on an end is an orderly one.
@@ -172,6 +178,7 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
         ),
     }
     events.close();
+    queues.stop();
     // Nobody listening any more means that both have ended already.
     let _ = stop.send(true);
     let ended = async {

@@ -175,7 +175,7 @@ impl Telemetry for Meters {
     }
 
     fn count(&self, metric: Metric, function: &FunctionName) {
-        let name = function.to_string();
+        let name = function.as_str().to_owned();
         let family = match metric {
             Metric::Invocations => &self.invocations,
             Metric::Errors => &self.errors,

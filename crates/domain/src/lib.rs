@@ -6,6 +6,7 @@
 pub mod alias;
 pub mod arn;
 pub mod concurrency;
+mod decimal;
 pub mod destination;
 pub mod environment;
 pub mod error;
@@ -21,6 +22,7 @@ pub mod mapping;
 pub mod names;
 pub mod payload;
 pub mod policy;
+pub mod queue;
 pub mod runtime;
 pub mod settings;
 pub mod trace;

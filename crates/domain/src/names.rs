@@ -2,6 +2,7 @@
 //!
 //! Never here: a raw `String` that still needs checking.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -76,15 +77,20 @@ impl Qualifier {
         let Self::Alias(AliasName(name)) = self else { return false };
         !name.contains('$') && !name.bytes().all(|c| c.is_ascii_digit())
     }
+
+    /// As it is written.
+    pub fn text(&self) -> Cow<'_, str> {
+        match self {
+            Self::Latest => Cow::Borrowed("$LATEST"),
+            Self::Version(number) => Cow::Owned(number.to_string()),
+            Self::Alias(name) => Cow::Borrowed(name.as_str()),
+        }
+    }
 }
 
 impl fmt::Display for Qualifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Latest => f.write_str("$LATEST"),
-            Self::Version(number) => write!(f, "{number}"),
-            Self::Alias(name) => fmt::Display::fmt(name, f),
-        }
+        f.write_str(&self.text())
     }
 }
 
@@ -175,6 +181,13 @@ macro_rules! uuid_name {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, Hash)]
         pub struct $name(pub Uuid);
+
+        impl $name {
+            /// Adds it to a text.
+            pub fn push_to(self, text: &mut String) {
+                text.push_str(self.0.as_hyphenated().encode_lower(&mut [0; uuid::fmt::Hyphenated::LENGTH]));
+            }
+        }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

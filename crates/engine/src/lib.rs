@@ -17,6 +17,7 @@ pub mod layers;
 pub mod pollers;
 pub mod pool;
 pub mod ports;
+pub mod queues;
 pub mod resolve;
 pub mod tasks;
 pub mod telemetry;

@@ -590,8 +590,12 @@ impl Environment {
         if let Some(process) = self.current.get() {
             process.conversation.doom(&failure);
         }
-        let mut place = self.place.lock().await;
-        self.fail(&mut place, &failure).await;
+        // On the heap: it is rare, and would make every invocation's future several times as large.
+        Box::pin(async {
+            let mut place = self.place.lock().await;
+            self.fail(&mut place, &failure).await;
+        })
+        .await;
         failure
     }
 
@@ -878,6 +882,10 @@ impl ports::Environment for Environment {
 
     fn observe(&self, at: Timestamp, record: &Record) {
         self.telemetry.record(at, record);
+    }
+
+    fn is_observed(&self) -> bool {
+        self.telemetry.is_heard()
     }
 
     fn is_ready(&self) -> bool {

@@ -1,4 +1,5 @@
-//! What is kept on disk: functions, layers and events in SQLite, packages as files named by their content, logs as segments.
+//! What is kept on disk: functions, layers, events and queues in SQLite, packages as files named by their content, logs as
+//! segments.
 //!
 //! Under the data folder: `state.lock`, `state.db` (with `-wal` and `-shm`), `packages/sha256/HEX.zip`,
 //! `packages/tmp/` for what is being written, `code/HEX/`, the packages unpacked, and `logs/FUNCTION/NUMBER.log`. A call
@@ -13,6 +14,7 @@ mod layers;
 mod logs;
 mod mappings;
 mod packages;
+mod queues;
 mod reader;
 mod schema;
 mod settings;
@@ -33,8 +35,8 @@ use crate::packages::Shelf;
 use crate::reader::Reader;
 use crate::writer::Writer;
 
-/// The engine's state, in one folder that is its own. Implements `Records`, `LayerRecords`, `Packages`,
-/// `EventRecords` and `MappingRecords`.
+/// The engine's state, in one folder that is its own. Implements `Records`, `LayerRecords`, `EventRecords`, `QueueRecords`,
+/// `MappingRecords` and `Packages`.
 #[derive(Debug)]
 pub struct Store {
     // Before the shelf, which holds the folder's lock: the database is closed when the lock goes.

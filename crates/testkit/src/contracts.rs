@@ -1,5 +1,7 @@
 //! What every implementation of a port promises. A fake that keeps them is as honest as the real one.
 
+mod queues;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -22,6 +24,7 @@ use engine::ports::{LayerRecords, Packages, Record, Records, VersionChange};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+pub use self::queues::{message, queue, queue_records_contract, receiving};
 use crate::packages::zip_of;
 
 /// The home of the functions that the contracts make; an implementation that asks for one is opened with it.

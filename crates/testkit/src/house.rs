@@ -20,11 +20,13 @@ use engine::invoker::{Answered, Ask, Invoker, Streaming};
 use engine::layers::Layers;
 use engine::pollers::Pollers;
 use engine::ports::{Clock, Dice, LayerRecords, MappingRecords, Packages, QueueSource, Records, Sandbox, Telemetry};
+use engine::queues::Queues;
 
 use crate::clock::HandClock;
 use crate::dice::LoadedDice;
 use crate::layers::MemoryLayers;
 use crate::objects::MemoryObjects;
+use crate::queues::MemoryQueues;
 use crate::sandbox::FakeSandbox;
 use crate::telemetry::Remembered;
 
@@ -61,6 +63,8 @@ pub struct House {
     pub environments: Arc<Environments>,
     /// Their invocations.
     pub invoker: Arc<Invoker>,
+    /// The queues, in memory.
+    pub queues: Arc<Queues>,
     /// What they all look at.
     pub catalog: Arc<Catalog>,
     home: Home,
@@ -109,13 +113,27 @@ impl House {
             (time.clone(), chance.clone()),
         );
         engine::tasks::spawn("keeping provisioned environments", environments.clone().keep_provisioned()).detach();
+        let queues = Queues::new(home.clone(), Arc::new(MemoryQueues::default()), (time.clone(), chance.clone()));
         let invoker = Invoker::new(
             home.clone(),
             (catalog.clone(), admission, environments.clone()),
             (box_, told),
             (time, chance),
         );
-        Self { clock, sandbox, telemetry, objects, layers, functions, environments, invoker, catalog, home, dice }
+        Self {
+            clock,
+            sandbox,
+            telemetry,
+            objects,
+            layers,
+            functions,
+            environments,
+            invoker,
+            queues,
+            catalog,
+            home,
+            dice,
+        }
     }
 
     /// Event source mappings that feed its functions.

@@ -11,6 +11,7 @@ pub mod mappings;
 pub mod moto;
 pub mod objects;
 pub mod packages;
+pub mod queues;
 pub mod records;
 pub mod sandbox;
 pub mod skip;

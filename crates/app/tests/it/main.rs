@@ -20,6 +20,7 @@ mod listing;
 mod logs;
 mod official_clients;
 mod processes;
+mod queues;
 mod real_clients;
 mod recorded_errors;
 mod response_headers;

@@ -15,8 +15,9 @@ use bytes::Bytes;
 use domain::arn::{Home, Target};
 use domain::event::{Event, Progress};
 use domain::fault::Faults;
+use domain::names::FunctionName;
 use domain::names::RequestId;
-use domain::{Error, Refusal};
+use domain::{Error, Refusal, limits};
 
 pub use self::steer::{EventPage, EventView, Selection, Steered};
 use crate::access::Caller;
@@ -26,7 +27,6 @@ use crate::invoker::{Ask, Invoker};
 use crate::lanes::{Item, Lanes};
 use crate::ports::{Backlog, Clock, Dice, EventRecords, Metric, Telemetry};
 use crate::tasks;
-use domain::names::FunctionName;
 
 /// Events of one function that run at a time, to begin with: enough to keep a machine busy, few enough not to fill it.
 const WINDOW: usize = 16;
@@ -205,10 +205,22 @@ impl Events {
     /// # Errors
     /// It is refused as a call is, but for concurrency; or there is no room for it.
     pub async fn invoke(&self, caller: &Caller, ask: Ask) -> Result<Accepted, Error> {
-        let payload = self.invoker.judge_event(caller, &ask).await?;
+        self.accept(caller, ask, limits::ASYNC_REQUEST_BYTES).await
+    }
+
+    /// InvokeAsync, the legacy form of the same.
+    ///
+    /// # Errors
+    /// As [`Events::invoke`].
+    pub async fn invoke_async(&self, caller: &Caller, ask: Ask) -> Result<(), Error> {
+        self.accept(caller, ask, limits::INVOKE_ASYNC_REQUEST_BYTES).await.map(drop)
+    }
+
+    async fn accept(&self, caller: &Caller, ask: Ask, bytes_max: usize) -> Result<Accepted, Error> {
+        let payload = self.invoker.judge_event(caller, &ask, bytes_max).await?;
         let Ask { target: Target { arn, qualifier }, request_id, trace, .. } = ask;
         let header = self.invoker.accepted_trace(trace.as_deref());
-        // What chooses the trace of all attempts is chosen now; AWS shows one trace for them.
+        // One root for all attempts.
         let accepted_at = self.now();
         let progress = Progress::new(accepted_at);
         let (function, trace) = (arn.name, Some(header.clone()));

@@ -8,6 +8,7 @@ mod functions;
 mod invoker;
 mod layers;
 mod log;
+mod queues;
 mod settings;
 mod streaming;
 mod versions;

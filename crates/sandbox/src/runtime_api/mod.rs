@@ -9,16 +9,15 @@ pub(crate) mod extensions;
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
-use std::future::poll_fn;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use domain::environment::{Failure, reported_error_type};
 use domain::limits;
 use engine::ports::{Answer, Clock, Event};
+use engine::tasks;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
@@ -241,7 +240,10 @@ async fn upload(
                 }),
                 Upload::Error => Answer::Failed(reported(headers, payload)),
             });
-            step_back().await;
+            // Whoever waits for the answer hands it on before the runtime is told that it was taken: the caller is in
+            // more of a hurry. Two turns: one for the invocation, one for the caller's connection.
+            tasks::give_way().await;
+            tasks::give_way().await;
             accepted()
         }
         Err(Broken::TooLarge) => {
@@ -253,22 +255,6 @@ async fn upload(
             uploading.finish(Answer::Failed(Failure::ResponseTruncated));
             error(StatusCode::BAD_REQUEST, "TruncatedHTTPRequest", "HTTP request detected as truncated")
         }
-    }
-}
-
-/// Lets whoever waits for an answer hand it on before the runtime is told that it was taken: the caller is in more of a
-/// hurry. Two turns: one for the invocation, one for the caller's connection.
-async fn step_back() {
-    for _ in 0..2 {
-        let mut is_first = true;
-        poll_fn(|context| {
-            if std::mem::take(&mut is_first) {
-                context.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            Poll::Ready(())
-        })
-        .await;
     }
 }
 

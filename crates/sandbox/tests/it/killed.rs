@@ -218,6 +218,10 @@ impl Clock for RealClock {
         jiff::Timestamp::UNIX_EPOCH
     }
 
+    fn system_now(&self) -> jiff::Timestamp {
+        jiff::Timestamp::UNIX_EPOCH
+    }
+
     fn elapsed(&self) -> Duration {
         self.0.elapsed()
     }

@@ -10,6 +10,7 @@ mod kill;
 mod layers;
 mod mappings;
 mod packages;
+mod queues;
 mod records;
 
 use std::path::Path;

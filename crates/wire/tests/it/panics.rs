@@ -52,6 +52,7 @@ async fn a_panic_is_answered_as_a_failure_of_ours_and_the_connection_goes_on() {
     let api = Api::new(
         home,
         (house.functions.clone(), house.layers.clone(), house.invoker.clone()),
+        house.queues.clone(),
         (house.clock.clone(), dice),
     );
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

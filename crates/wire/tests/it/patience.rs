@@ -24,6 +24,7 @@ async fn served() -> (SocketAddr, Arc<HandClock>) {
     let api = Api::new(
         home,
         (house.functions.clone(), house.layers.clone(), house.invoker.clone()),
+        house.queues.clone(),
         (house.clock.clone(), dice),
     );
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

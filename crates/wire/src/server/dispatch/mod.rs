@@ -115,6 +115,7 @@ impl Operations {
         let whole = match operation {
             Operation::InvokeWithResponseStream => return self.invoke_with_response_stream(call).await,
             Operation::Invoke => self.invoke(call).await,
+            Operation::InvokeAsync => self.invoke_async(call).await,
             Operation::CreateFunction => self.create_function(&call).await,
             Operation::GetFunction => self.get_function(&call),
             Operation::GetFunctionConfiguration => self.get_function_configuration(&call),
@@ -183,7 +184,6 @@ impl Operations {
             | Operation::GetFunctionScalingConfig
             | Operation::GetFunctionUrlConfig
             | Operation::GetResourcePolicy
-            | Operation::InvokeAsync
             | Operation::ListCapacityProviders
             | Operation::ListCodeSigningConfigs
             | Operation::ListDurableExecutionsByFunction
@@ -231,6 +231,13 @@ impl Operations {
                 Ok(invocation::answer(answered))
             }
         }
+    }
+
+    async fn invoke_async(&self, call: Call<'_>) -> Answer {
+        let asked = call.read::<op::InvokeAsync>()?;
+        let ask = invocation::ask_async(&self.home, &asked, call.request_id, call.body)?;
+        self.events.invoke_async(&call.caller, ask).await?;
+        write::<op::InvokeAsync>(&types::InvokeAsyncResponse::default())
     }
 
     async fn invoke_with_response_stream(&self, call: Call<'_>) -> Result<Response<Body>, Told> {
