@@ -4,6 +4,7 @@
 //! are compared with what `docs/promises.md` promises. With `--short` each takes seconds, and nothing is judged. With
 //! `--many` only what ten thousand functions cost is measured.
 
+mod failures;
 mod floor;
 mod many;
 
@@ -100,6 +101,7 @@ pub(crate) fn run_bench(arguments: &[String]) -> Result<()> {
             figures.extend(bench.against_floor(measured, size)?);
         }
         figures.extend(bench.at_start(size)?);
+        figures.extend(bench.after_failures(size)?);
     }
     figures.extend(bench.many(many)?);
     print("\n| promise | at most / at least | measured |  |\n|---|---|---|---|");

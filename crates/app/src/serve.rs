@@ -32,6 +32,7 @@ use tokio::sync::watch;
 use crate::admin::{self, Admin};
 use crate::chance::{SystemClock, SystemDice};
 use crate::config::{LogFormat, Settings};
+use crate::fault_report::FaultReport;
 use crate::stderr::Stderr;
 use crate::telemetry::Meters;
 use crate::up::Up;
@@ -50,6 +51,7 @@ const LOG_PAUSE: Duration = Duration::from_millis(100);
 /// # Errors
 /// Something that it needs cannot be had; nothing is served then.
 pub(crate) fn run(settings: Settings, folder: Option<PathBuf>) -> Result<()> {
+    sandbox::give_memory_back();
     let stderr = Stderr::start().context("starting the thread that writes standard error")?;
     log_to_stderr(&settings, &stderr)?;
     raise_file_limit();
@@ -66,7 +68,8 @@ pub(crate) fn run(settings: Settings, folder: Option<PathBuf>) -> Result<()> {
 }
 
 async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> Result<()> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let system_clock = Arc::new(SystemClock::new());
+    let clock: Arc<dyn Clock> = system_clock.clone();
     let dice: Arc<dyn Dice> = Arc::new(SystemDice::default());
     let home = Home {
         partition: "aws".into(),
@@ -87,7 +90,7 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
     let queues = Queues::new(home.clone(), store, (clock.clone(), dice.clone()));
     let objects: Arc<dyn Objects> =
         Arc::new(courier::ObjectStore::new(settings.endpoints.get("s3").cloned(), settings.region.clone()));
-    let logs = Arc::new(store::Logs::open(&settings.data_dir, store::LogBounds::default())?);
+    let logs = Arc::new(store::Logs::open(&settings.data_dir, log_bounds(&settings)?)?);
     let linux = Arc::new(sandbox::Linux::start(sandbox_settings(&settings)?, clock.clone()).await?);
     report_isolation(&linux.report().await);
     let sandbox: Arc<dyn Sandbox> = linux.clone();
@@ -157,15 +160,24 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
         (clock.clone(), dice),
     );
     let (stop, stopping) = watch::channel(false);
-    let admin = tasks::spawn(
-        "the admin listener",
-        admin::serve(
-            admin_listener,
-            Admin { meters: meters.clone(), logs: logs.clone(), catalog: catalog.clone(), home: home.clone() },
-            (clock.clone(), stopped(&stopping)),
-        ),
-    );
+    if settings.test_clock {
+        tracing::warn!("--test-clock: whoever reaches the admin listener can move the calendar forward");
+    }
+    let admin = Admin {
+        address: admin_listener.local_addr()?,
+        meters: meters.clone(),
+        logs: logs.clone(),
+        catalog: catalog.clone(),
+        home: home.clone(),
+        events: events.clone(),
+        clock: clock.clone(),
+        test_clock: settings.test_clock.then_some(system_clock),
+    };
+    let admin = tasks::spawn("the admin listener", admin::serve(admin_listener, admin, stopped(&stopping)));
     let api = tasks::spawn("the API", api.serve(listener, stopped(&stopping)));
+    let mut faults = FaultReport::new(event_settings(&settings).faults, catalog.clone());
+    faults.tell(clock.elapsed());
+    tasks::spawn("telling of faults on purpose", faults.go_on(clock.clone())).detach();
     tasks::spawn("keeping provisioned environments", environments.clone().keep_provisioned()).detach();
     tasks::spawn("housekeeping", keep_house((catalog, environments, functions.clone()), (meters, logs), clock.clone()))
         .detach();
@@ -218,10 +230,15 @@ fn event_settings(settings: &Settings) -> events::Settings {
     events::Settings {
         retry_base: Duration::from_secs(settings.retry_base_seconds),
         events_max: settings.events_max,
-        disk_reserve_bytes: settings.disk_reserve,
+        disk_reserve_bytes: settings.disk_reserve.0,
         // Read already: `Settings::check`.
         faults: settings.fault.parse().unwrap_or_default(),
     }
+}
+
+fn log_bounds(settings: &Settings) -> Result<store::LogBounds> {
+    let age = settings.log_retention.age.try_into().context("reading --log-retention")?;
+    Ok(store::LogBounds::new(age, settings.log_retention.size.0))
 }
 
 /// Each connection and each environment takes descriptors; what the machine allows at most is what the engine takes.

@@ -336,6 +336,11 @@ pub enum Refusal {
     NoTags,
     /// Tags of a version or an alias.
     TagsOfQualifier,
+    /// A tag that sets faults on purpose and cannot be read.
+    MalformedFaults {
+        /// Which of its items is wrong, and what it takes.
+        why: String,
+    },
     /// No such resource of another kind than functions.
     ResourceNotFound {
         /// As the text names it: `Event source mapping`.

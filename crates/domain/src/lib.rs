@@ -25,6 +25,7 @@ pub mod policy;
 pub mod queue;
 pub mod runtime;
 pub mod settings;
+pub mod tags;
 pub mod trace;
 pub mod variables;
 

@@ -154,7 +154,7 @@ impl Invoker {
     }
 
     /// The chain of invocations with this one in it.
-    fn lineage(&self, ask: &Ask, judged: &Judged) -> Result<Lineage, Refusal> {
+    fn lineage(ask: &Ask, judged: &Judged) -> Result<Lineage, Refusal> {
         let Judged { entry, version, .. } = judged;
         Lineage::of_header(ask.trace.as_deref()).pass(&version.function.arn, entry.settings.recursion)
     }
@@ -165,7 +165,7 @@ impl Invoker {
     /// As for [`Invoker::invoke`], but for concurrency.
     pub async fn dry_run(&self, caller: &Caller, ask: Ask) -> Result<(), Error> {
         let judged = self.judge(caller, &ask, limits::SYNC_REQUEST_BYTES).await?;
-        self.lineage(&ask, &judged)?;
+        Self::lineage(&ask, &judged)?;
         Ok(())
     }
 
@@ -214,7 +214,7 @@ impl Invoker {
         kind: Kind,
         tell_as: fn(oneshot::Sender<Result<T, Error>>) -> Tell,
     ) -> Result<T, Error> {
-        let lineage = self.lineage(&ask, &judged)?;
+        let lineage = Self::lineage(&ask, &judged)?;
         let Judged { entry, version, payload, client_context } = judged;
         let trace = self.trace(ask.trace.as_deref(), &version.function).with_lineage(&lineage);
         let serving = version.serving;
@@ -344,10 +344,22 @@ struct Served {
     owed: Option<Owed>,
     /// How the function failed, if it did.
     error_type: Option<String>,
-    /// How long its answer was; `None` where it was streamed through.
+    /// How long its answer was; `None` where there is none.
     produced_bytes: Option<u64>,
+    /// When the last of its answer had come, where it was streamed through.
+    streamed_at: Option<Duration>,
     /// Why the environment must be reset.
     broken: Option<Failure>,
+}
+
+/// Moments of an invocation, on the time elapsed.
+struct Times {
+    begun: Duration,
+    /// Its answer came, or the first of it.
+    answered_at: Duration,
+    /// See [`Served`].
+    streamed_at: Option<Duration>,
+    ended: Duration,
 }
 
 /// One invocation that was admitted. It owns its lease and, while it runs, its environment.
@@ -460,7 +472,7 @@ impl Run {
         };
         let invoker = &self.invoker;
         let answered_at = invoker.clock.elapsed();
-        let Served { owed, error_type, produced_bytes, broken } = match answer {
+        let Served { owed, error_type, produced_bytes, streamed_at, broken } = match answer {
             Answer::Stream(stream) => Box::pin(self.pass_on(stream, tell, &member)).await,
             Answer::Response(bytes) => self.hand_over(Ok((bytes, false)), tell, &member, init_failed).await,
             Answer::Collected(bytes) => self.hand_over(Ok((bytes, true)), tell, &member, init_failed).await,
@@ -473,7 +485,8 @@ impl Run {
             (None, Some(error_type)) => Status::Raised(error_type),
             (None, None) => Status::Success,
         };
-        self.write_end(&mut member, (begun, answered_at, now), init, (status, failed, produced_bytes));
+        let times = Times { begun, answered_at, streamed_at, ended: now };
+        self.write_end(&mut member, times, init, (status, failed, produced_bytes));
         let name = &self.function().arn.name;
         invoker.telemetry.count(Metric::Invocations, name);
         if failed || broken.is_some() {
@@ -531,7 +544,7 @@ impl Run {
                 settled.err()
             }
         };
-        Served { owed, error_type, produced_bytes, broken }
+        Served { owed, error_type, produced_bytes, streamed_at: None, broken }
     }
 
     /// An answer that is still coming: the caller gets it as it comes, and is told of its end.
@@ -549,22 +562,25 @@ impl Run {
         let mut settling = None;
         let upload = async {
             // The environment says it before it is gone.
-            let outcome = match ended.await {
-                Ok(Ok(())) => Outcome::Answered(Bytes::new()),
-                Ok(Err(failure)) => Outcome::of_failure(&failure, self.request_id),
-                Err(_) => Outcome::of_failure(&Failure::ResponseTruncated, self.request_id),
+            let (outcome, bytes) = match ended.await {
+                Ok(Ok(bytes)) => (Outcome::Answered(Bytes::new()), Some(bytes)),
+                Ok(Err(failure)) => (Outcome::of_failure(&failure, self.request_id), None),
+                Err(_) => (Outcome::of_failure(&Failure::ResponseTruncated, self.request_id), None),
             };
+            let streamed_at = self.invoker.clock.elapsed();
             self.lease.answered();
             settling = Some(self.serving.pool.settling());
             let error_type = match &outcome {
                 Outcome::Answered(_) => None,
                 Outcome::FunctionError { error_type, .. } => Some(error_type.clone()),
             };
-            (self.unless_tail(completion.map(|tell| Owed::Completion(tell, Completed::of(outcome)))), error_type)
+            let owed = completion.map(|tell| Owed::Completion(tell, Completed::of(outcome)));
+            (self.unless_tail(owed), error_type, bytes, streamed_at)
         };
-        let ((owed, error_type), settled) = tokio::join!(upload, member.environment.settle());
+        let ((owed, error_type, produced_bytes, streamed_at), settled) =
+            tokio::join!(upload, member.environment.settle());
         drop(settling);
-        Served { owed, error_type, produced_bytes: None, broken: settled.err() }
+        Served { owed, error_type, produced_bytes, streamed_at: Some(streamed_at), broken: settled.err() }
     }
 
     fn begin_stream(&self, tell: oneshot::Sender<Result<Streaming, Error>>, body: Body) -> oneshot::Sender<Completed> {
@@ -603,11 +619,11 @@ impl Run {
         }
     }
 
-    /// What the log says at the end of an invocation that began, was answered and ended at these moments.
+    /// What the log says at the end of an invocation.
     fn write_end(
         &self,
         member: &mut Member,
-        (begun, answered_at, now): (Duration, Duration, Duration),
+        Times { begun, answered_at, streamed_at, ended: now }: Times,
         init: Option<Duration>,
         (status, failed, produced_bytes): (Status, bool, Option<u64>),
     ) {
@@ -623,7 +639,11 @@ impl Run {
                     start: ended - now.saturating_sub(from),
                     duration: to.saturating_sub(from),
                 };
-                vec![span("responseLatency", begun, answered_at), span("runtimeOverhead", answered_at, now)]
+                // An answer that is not streamed is there as a whole.
+                let mut spans = vec![span("responseLatency", begun, answered_at)];
+                spans.extend(streamed_at.map(|at| span("responseDuration", answered_at, at)));
+                spans.push(span("runtimeOverhead", streamed_at.unwrap_or(answered_at), now));
+                spans
             };
             let trace = self.sampled.clone();
             let done = RuntimeDone { request_id, status: status.clone(), trace, spans, duration, produced_bytes };

@@ -24,6 +24,7 @@ use domain::mapping::Mapping;
 use domain::names::{AliasName, EnvironmentId, FunctionName, RequestId, RevisionId, VersionNumber};
 use domain::runtime::Runtime;
 use domain::settings::Settings;
+use domain::tags::Tags;
 use domain::{Error, Fault};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
@@ -94,8 +95,10 @@ pub trait LayerRecords: Send + Sync {
     fn insert_layer_version(&self, version: Arc<LayerVersion>) -> Wait<'_, Result<bool, Fault>>;
     /// Replaces a version; `false` where there is none.
     fn replace_layer_version(&self, version: Arc<LayerVersion>) -> Wait<'_, Result<bool, Fault>>;
-    /// Removes a version; `false` where there is none.
+    /// Removes a version, and with the last one the layer's tags; `false` where there is none.
     fn remove_layer_version(&self, name: LayerName, number: u64) -> Wait<'_, Result<bool, Fault>>;
+    /// Replaces the tags of a layer; `false` where it never was.
+    fn set_layer_tags(&self, name: LayerName, tags: Tags) -> Wait<'_, Result<bool, Fault>>;
 }
 
 /// Where users keep code: S3, or what speaks its language.
@@ -283,8 +286,8 @@ pub struct Stream {
     /// What has come, in order; few pieces, so that whoever reads slowly holds the runtime up and not the memory. When
     /// nobody listens any more, the rest of the upload is thrown away.
     pub pieces: mpsc::Receiver<Bytes>,
-    /// How the upload ended, once it did; the pieces are complete then.
-    pub ended: oneshot::Receiver<Result<(), Failure>>,
+    /// How the upload ended, once it did, and the bytes of all pieces, which are complete then.
+    pub ended: oneshot::Receiver<Result<u64, Failure>>,
 }
 
 /// Time, handed in.

@@ -14,6 +14,8 @@ mod layers;
 mod logs;
 mod mappings;
 mod packages;
+#[cfg(test)]
+mod power_cut;
 mod queues;
 mod reader;
 mod schema;
@@ -26,6 +28,7 @@ use std::sync::Arc;
 
 use domain::Fault;
 use domain::arn::Home;
+use rusqlite::Connection;
 
 pub use crate::error::StoreError;
 use crate::folder::Folder;
@@ -56,8 +59,12 @@ impl Store {
     /// The folder is another engine's or not to be trusted, or what lies in it cannot be read; the text says what to do.
     pub fn open(data_dir: &Path, home: Home) -> Result<Self, StoreError> {
         let folder = Folder::claim(data_dir)?;
+        let connection = schema::open_for_writing(&folder.path.join("state.db"))?;
+        Self::assemble(folder, connection, home)
+    }
+
+    fn assemble(folder: Folder, connection: Connection, home: Home) -> Result<Self, StoreError> {
         let database = folder.path.join("state.db");
-        let connection = schema::open_for_writing(&database)?;
         let holds = Arc::<Holds>::default();
         let shelf = Shelf::open(folder, holds)?;
         let writer = Writer::start(connection).map_err(StoreError::Thread)?;

@@ -21,12 +21,12 @@ const BUILT: &[(Operation, Support)] = &[
     (
         Operation::CreateFunction,
         Support::Partly(
-            "container images, S3ObjectStorageMode, PublishTo, SnapStart, KMSKeyArn, SourceKMSKeyArn, code signing, TenancyConfig, CapacityProviderConfig, DurableConfig, RuntimeConfig, AcceleratorConfig",
+            "container images, S3ObjectStorageMode REFERENCE, PublishTo, SnapStart, KMSKeyArn, SourceKMSKeyArn, code signing, TenancyConfig, CapacityProviderConfig, DurableConfig, RuntimeConfig, AcceleratorConfig",
         ),
     ),
     (
         Operation::UpdateFunctionCode,
-        Support::Partly("container images, S3ObjectStorageMode, PublishTo, SourceKMSKeyArn"),
+        Support::Partly("container images, S3ObjectStorageMode REFERENCE, PublishTo, SourceKMSKeyArn"),
     ),
     (
         Operation::UpdateFunctionConfiguration,
@@ -65,14 +65,14 @@ const BUILT: &[(Operation, Support)] = &[
     (Operation::GetAccountSettings, Support::Works),
     (Operation::PutFunctionRecursionConfig, Support::Works),
     (Operation::GetFunctionRecursionConfig, Support::Works),
-    (Operation::TagResource, Support::Partly("tags of layers")),
-    (Operation::UntagResource, Support::Partly("tags of layers")),
-    (Operation::ListTags, Support::Partly("tags of layers")),
+    (Operation::TagResource, Support::Works),
+    (Operation::UntagResource, Support::Works),
+    (Operation::ListTags, Support::Works),
     (Operation::GetFunctionCodeSigningConfig, Support::Works),
     (Operation::DeleteFunctionCodeSigningConfig, Support::Works),
     (Operation::GetRuntimeManagementConfig, Support::Works),
     (Operation::PutRuntimeManagementConfig, Support::Partly("UpdateRuntimeOn other than Auto")),
-    (Operation::PublishLayerVersion, Support::Partly("S3ObjectStorageMode")),
+    (Operation::PublishLayerVersion, Support::Partly("S3ObjectStorageMode REFERENCE")),
     (Operation::GetLayerVersion, Support::Works),
     (Operation::GetLayerVersionByArn, Support::Works),
     (Operation::ListLayers, Support::Works),

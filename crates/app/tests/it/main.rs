@@ -2,12 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as it says")]
 
+mod after_failures;
 mod bad_input;
 mod code_from_s3;
 mod concurrency;
 mod contract;
+mod dice;
 mod durability;
 mod engine_process;
+mod events_disk;
+mod events_kill;
 mod function_settings;
 mod functions;
 mod fuzzed_requests;
@@ -15,6 +19,7 @@ mod gate;
 mod hostile_runtime;
 mod invoke_cli;
 mod layers;
+mod ledger;
 mod leftovers;
 mod listing;
 mod logs;
@@ -22,6 +27,7 @@ mod official_clients;
 mod processes;
 mod queues;
 mod real_clients;
+mod real_extension;
 mod recorded_errors;
 mod response_headers;
 mod runtimes;

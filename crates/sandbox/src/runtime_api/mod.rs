@@ -227,19 +227,20 @@ async fn upload(
         Upload::Error => ERROR_BYTES_MAX,
     };
     let taken = match pieces {
-        None => collect(body, most).await,
+        None => collect(body, most).await.map(|(payload, trailers)| (payload, 0, trailers)),
         // What has gone on already is not handed on once more.
-        Some(pieces) => pass_on(body, pieces, most).await.map(|trailers| (Bytes::new(), trailers)),
+        Some(pieces) => pass_on(body, pieces, most).await.map(|(bytes, trailers)| (Bytes::new(), bytes, trailers)),
     };
     match taken {
-        Ok((payload, trailers)) => {
-            uploading.finish(match what {
+        Ok((payload, streamed, trailers)) => {
+            let outcome = match what {
                 Upload::Response => streamed_error(trailers.as_ref()).unwrap_or(match mode {
                     None => Answer::Response(payload),
                     Some(_) => Answer::Collected(payload),
                 }),
                 Upload::Error => Answer::Failed(reported(headers, payload)),
-            });
+            };
+            uploading.finish_streamed(outcome, streamed);
             // Whoever waits for the answer hands it on before the runtime is told that it was taken: the caller is in
             // more of a hurry. Two turns: one for the invocation, one for the caller's connection.
             tasks::give_way().await;
@@ -351,8 +352,12 @@ async fn collect(mut body: Incoming, most: usize) -> Result<(Bytes, Option<Heade
 }
 
 /// Hands a body on as it comes, no faster than it is taken. What is beyond `most`, or what nobody takes any more, is
-/// read on without being kept: a caller who leaves does not end the function.
-async fn pass_on(mut body: Incoming, pieces: mpsc::Sender<Bytes>, most: usize) -> Result<Option<HeaderMap>, Broken> {
+/// read on without being kept: a caller who leaves does not end the function. Tells how many bytes came.
+async fn pass_on(
+    mut body: Incoming,
+    pieces: mpsc::Sender<Bytes>,
+    most: usize,
+) -> Result<(u64, Option<HeaderMap>), Broken> {
     let mut pieces = Some(pieces);
     let mut trailers = None;
     let mut length = 0usize;
@@ -377,7 +382,7 @@ async fn pass_on(mut body: Incoming, pieces: mpsc::Sender<Bytes>, most: usize) -
             break;
         }
     }
-    if length > most { Err(Broken::TooLarge) } else { Ok(trailers) }
+    if length > most { Err(Broken::TooLarge) } else { Ok((length as u64, trailers)) }
 }
 
 fn reply(status: StatusCode, content_type: &'static str, body: Bytes) -> Reply {

@@ -229,6 +229,11 @@ impl Clock for RealClock {
     fn wake_at(&self, at: Duration) -> Wait<'static, ()> {
         Box::pin(tokio::time::sleep_until((self.0 + at).into()))
     }
+
+    fn wake_on(&self, _: jiff::Timestamp) -> Wait<'static, ()> {
+        // No environment asks the calendar to wake it.
+        Box::pin(std::future::pending())
+    }
 }
 
 /// Not a test by itself: the engine that another test kills. It has one environment, ready, and never ends.

@@ -3,7 +3,7 @@
 mod bind;
 mod body;
 mod dispatch;
-pub(crate) mod percent;
+pub mod percent;
 pub mod request;
 pub mod response;
 pub mod router;
@@ -14,6 +14,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -37,7 +38,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use self::body::Body;
 use self::dispatch::{Call, Operations};
@@ -95,10 +96,12 @@ impl Api {
         })
     }
 
-    /// Answers connections until `stop`, then lets those that are being answered come to their end.
+    /// Answers connections until `stop`, then lets those that are being answered come to their end; where half a request
+    /// has come, nobody waits for the rest.
     pub async fn serve(self: Arc<Self>, listener: TcpListener, stop: impl Future<Output = ()>) {
         let mut stop = std::pin::pin!(stop);
         let graceful = GracefulShutdown::new();
+        let (stopping, stopped) = watch::channel(false);
         loop {
             let next = async {
                 let place = self.connections.clone().acquire_owned().await.expect("never closed");
@@ -119,10 +122,11 @@ impl Api {
             };
             // Without it the kernel holds small answers back for the client's next acknowledgement.
             let _ = stream.set_nodelay(true);
-            let api = self.clone();
+            let in_hand = Arc::new(InHand::default());
+            let (api, whole) = (self.clone(), in_hand.clone());
             let service = service_fn(move |request| {
-                let api = api.clone();
-                async move { Ok::<_, Infallible>(api.answer(request).await) }
+                let (api, whole) = (api.clone(), whole.clone());
+                async move { Ok::<_, Infallible>(api.answer(request, &whole).await) }
             });
             let connection = hyper::server::conn::http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -130,26 +134,39 @@ impl Api {
                 .max_buf_size(limits::REQUEST_HEAD_BYTES)
                 .serve_connection(TokioIo::new(stream), service);
             let connection = graceful.watch(connection);
+            let mut stopped = stopped.clone();
             let talk = async move {
                 let _place = place;
-                if let Err(error) = connection.await {
-                    tracing::debug!("a connection ended: {error}");
+                let half = async {
+                    let _ = stopped.wait_for(|stopped| *stopped).await;
+                    if in_hand.is_there() {
+                        std::future::pending::<()>().await;
+                    }
+                };
+                tokio::select! {
+                    biased;
+                    ended = connection => if let Err(error) = ended {
+                        tracing::debug!("a connection ended: {error}");
+                    },
+                    () = half => tracing::debug!("a connection is closed before its request has come"),
                 }
             };
             tasks::spawn("answering a connection", talk).detach();
         }
         drop(listener);
+        stopping.send_replace(true);
         graceful.shutdown().await;
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+    async fn answer(&self, request: Request<Incoming>, in_hand: &InHand) -> Response<Body> {
+        in_hand.set(false);
         let request_id = RequestId(self.dice.uuid());
         let (head, mut body) = request.into_parts();
         let stays = head.version == Version::HTTP_11 && !asks_to_close(&head.headers);
         let mut body_read = body.is_end_stream();
         let dispatched = {
             // Pinned here: it is large, and to hand it on would be to copy it.
-            let dispatching = pin!(self.dispatch(&head, &mut body, &mut body_read, request_id));
+            let dispatching = pin!(self.dispatch(&head, (&mut body, &mut body_read, in_hand), request_id));
             tasks::caught("answering a request", dispatching).await
         };
         let mut response = match dispatched {
@@ -157,6 +174,8 @@ impl Api {
             Ok(Err(told)) => told.response().map(Body::Whole),
             Err(panicked) => Told::from(domain::Error::from(panicked)).response().map(Body::Whole),
         };
+        // It may be refused before all of it has come.
+        in_hand.set(true);
         let mut id = [0; uuid::fmt::Hyphenated::LENGTH];
         let id = HeaderValue::from_str(request_id.0.as_hyphenated().encode_lower(&mut id));
         let headers = response.headers_mut();
@@ -174,11 +193,11 @@ impl Api {
     async fn dispatch(
         &self,
         head: &http::request::Parts,
-        body: &mut Incoming,
-        body_read: &mut bool,
+        (body, body_read, in_hand): (&mut Incoming, &mut bool, &InHand),
         request_id: RequestId,
     ) -> Result<Response<Body>, Told> {
         if let Some(path) = head.uri.path().strip_prefix("/_") {
+            in_hand.set(true);
             return Ok(self.own(path).await?.map(Body::from));
         }
         if let Some(protocol) = sqs::protocol(head) {
@@ -188,11 +207,13 @@ impl Api {
                 Err(told) if told.code == ErrorCode::RequestEntityTooLarge => (None, None),
                 Err(told) => return Err(told),
             };
+            in_hand.set(true);
             return Ok(self.sqs.answer(protocol, head, body, request_id).await.map(Body::from));
         }
         let route = router::route(&head.method, head.uri.path(), head.uri.query()).map_err(request::Rejected::from)?;
         // The room is given back when the answer is made: until then the body is in memory.
         let (body, _room) = self.read_body(body, body_read, BodyBound::of(route.operation)).await?;
+        in_hand.set(true);
         let parts =
             request::Parts { labels: &route.labels, query: head.uri.query(), headers: &head.headers, body: &body };
         let authority = head.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
@@ -304,6 +325,20 @@ impl Api {
                 "Too many large requests are being answered at this moment. Try again.",
             )),
         }
+    }
+}
+
+/// Whether the last request of a connection has come as a whole.
+#[derive(Debug, Default)]
+struct InHand(AtomicBool);
+
+impl InHand {
+    fn set(&self, is_there: bool) {
+        self.0.store(is_there, Ordering::Relaxed);
+    }
+
+    fn is_there(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
     }
 }
 
