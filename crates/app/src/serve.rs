@@ -14,12 +14,16 @@ use engine::admission::Admission;
 use engine::catalog::Catalog;
 use engine::deliveries::Deliveries;
 use engine::environments::{self, Environments};
+use engine::event_source_mappings::EventSourceMappings;
 use engine::events::{self, Events, Inbox};
 use engine::functions::Functions;
 use engine::invoker::Invoker;
 use engine::layers::Layers;
-use engine::ports::{Clock, Courier, Dice, EventRecords, LayerRecords, Objects, Packages, Records, Sandbox, Telemetry};
-use engine::queues::Queues;
+use engine::pollers::Pollers;
+use engine::ports::{
+    Clock, Courier, Dice, EventRecords, LayerRecords, MappingRecords, Objects, Packages, Records, Sandbox, Telemetry,
+};
+use engine::queues::{Queues, RoutedSource};
 use engine::tasks;
 use tokio::net::TcpListener;
 use tokio::signal::unix;
@@ -82,6 +86,7 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
     let packages: Arc<dyn Packages> = store.clone();
     let layer_records: Arc<dyn LayerRecords> = store.clone();
     let event_records: Arc<dyn EventRecords> = store.clone();
+    let mapping_records: Arc<dyn MappingRecords> = store.clone();
     let queues = Queues::new(home.clone(), store, (clock.clone(), dice.clone()));
     let objects: Arc<dyn Objects> =
         Arc::new(courier::ObjectStore::new(settings.endpoints.get("s3").cloned(), settings.region.clone()));
@@ -122,7 +127,7 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
     );
     let queues_elsewhere = Arc::new(courier::Queues::new(&settings.endpoints, &settings.region));
     let courier: Arc<dyn Courier> =
-        Arc::new(courier::Deliveries::new(&settings.endpoints, &settings.region, queues_elsewhere));
+        Arc::new(courier::Deliveries::new(&settings.endpoints, &settings.region, queues_elsewhere.clone()));
     let inbox = Inbox::new(event_records.clone(), telemetry.clone(), clock.clone(), event_settings(&settings));
     let deliveries = Deliveries::new(
         home.clone(),
@@ -132,15 +137,25 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
         (telemetry, clock.clone()),
     );
     let events = Events::new(home.clone(), (catalog.clone(), invoker.clone()), (inbox, deliveries), dice.clone());
+    let sources = RoutedSource::new(queues.clone(), queues_elsewhere);
+    let pollers = Pollers::new((catalog.clone(), invoker.clone()), sources.clone(), (clock.clone(), dice.clone()));
+    let mappings = EventSourceMappings::new(
+        home.clone(),
+        catalog.clone(),
+        (mapping_records, sources),
+        pollers,
+        (clock.clone(), dice.clone()),
+    );
     layers.load().await.map_err(|fault| anyhow::anyhow!(fault.chain()))?;
     functions.load().await.map_err(|fault| anyhow::anyhow!(fault.chain()))?;
     queues.load().await.map_err(|fault| anyhow::anyhow!(fault.chain()))?;
     events.load().await.map_err(|fault| anyhow::anyhow!(fault.chain()))?;
+    mappings.load().await.map_err(|fault| anyhow::anyhow!(fault.chain()))?;
 
     let api = wire::server::Api::new(
         home.clone(),
         (functions.clone(), layers),
-        (invoker.clone(), events.clone()),
+        (invoker.clone(), events.clone(), mappings.clone()),
         queues.clone(),
         (clock.clone(), dice),
     );
@@ -190,6 +205,7 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
         ),
     }
     events.close();
+    mappings.close();
     queues.stop();
     // Nobody listening any more means that both have ended already.
     let _ = stop.send(true);
@@ -199,6 +215,7 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
         // Some run on without a connection: their callers have left, or have their answers already.
         invoker.drained().await;
         events.drained().await;
+        mappings.drained().await;
     };
     tokio::select! {
         () = ended => {}

@@ -454,6 +454,8 @@ pub enum Refusal {
         /// Which bound is reached.
         why: String,
     },
+    /// An event source mapping that cannot be.
+    Mapping(crate::mapping::Refused),
     /// The parameter's or operation's feature is not built yet.
     NotBuilt {
         /// What was asked for: `CreateFunction with Layers`.

@@ -53,7 +53,17 @@ impl Folder {
 /// else also uses (`/tmp`, a home) is not ours to close, what we put into it is closed by itself.
 fn make_private(path: &Path) -> io::Result<()> {
     if !path.try_exists()? {
+        let is_missing = |folder: &&Path| !folder.exists();
+        let made = path.ancestors().take_while(is_missing).count();
         DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+        // A new folder is on disk only when the one that names it is.
+        for above in path.canonicalize()?.ancestors().skip(1).take(made) {
+            match sync(above) {
+                // Not ours to read, so not ours to sync.
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+                synced => synced?,
+            }
+        }
     }
     let ours = path.join(LOCK).try_exists()? || fs::read_dir(path)?.next().is_none();
     let found = fs::metadata(path)?;

@@ -1,5 +1,7 @@
 //! Refusals and faults in the words of AWS's API. The only such place; the statuses are in the generated table.
 
+mod mapping;
+
 use bytes::Bytes;
 use domain::{Error, Refusal};
 use http::{HeaderValue, Response, StatusCode, header};
@@ -367,6 +369,7 @@ impl From<Refusal> for Told {
             Refusal::QueueFull { why } => {
                 Self::new(ErrorCode::ServiceUnavailable, format!("The event was not accepted: {why}."))
             }
+            Refusal::Mapping(refused) => mapping::told(refused),
             Refusal::NotBuilt { what } => Self::new(
                 ErrorCode::NotImplemented,
                 format!(

@@ -123,7 +123,7 @@ impl Inbox {
             let event = Arc::new(event);
             if inbox.records.insert_event(event.clone()).await? {
                 inbox.telemetry.count(Metric::AsyncEventsReceived, &event.function);
-                room.is_taken();
+                room.keep();
                 let function = event.function.clone();
                 inbox.lanes.arrived(&function, InHand { event, runs_left: None }, inbox.clock.now());
             }
@@ -193,7 +193,7 @@ impl Inbox {
 struct Room(Option<Arc<Inbox>>);
 
 impl Room {
-    fn is_taken(mut self) {
+    fn keep(mut self) {
         self.0 = None;
     }
 }
