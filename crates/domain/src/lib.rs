@@ -18,6 +18,7 @@ pub mod layer;
 pub mod limits;
 pub mod lineage;
 pub mod log;
+pub mod mapping;
 pub mod names;
 pub mod payload;
 pub mod policy;

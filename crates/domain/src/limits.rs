@@ -92,6 +92,22 @@ pub const EVENT_BACK_OFF_SECONDS_MAX: u64 = 300;
 /// Hours that a delivery is tried. AWS gives up without a word; ours is kept as failed.
 pub const DELIVERY_HOURS: u64 = 6;
 
+/// Filters of one event source mapping (AWS developer guide, invocation-eventfiltering; more by request only).
+pub const MAPPING_FILTERS: usize = 5;
+/// Messages of a batch that needs no window to be gathered (recorded: `test_event_source_mapping_default_batch_size`).
+pub const BATCH_WITHOUT_WINDOW: u32 = 10;
+/// Batches of a mapping that run at a time, to begin with (AWS developer guide, services-sqs-scaling).
+pub const MAPPING_CONCURRENCY: u32 = 5;
+/// See [`MAPPING_CONCURRENCY`]: at most.
+pub const MAPPING_CONCURRENCY_MAX: u32 = 1_000;
+/// See [`MAPPING_CONCURRENCY`]: how many more in a minute, while there are messages.
+pub const MAPPING_CONCURRENCY_PER_MINUTE: u32 = 300;
+/// Event source mappings of this engine. AWS publishes no number; this bounds what is kept in memory and polled.
+pub const MAPPINGS: usize = 1_000;
+/// Items that a listing of event source mappings returns by default, and at most (API reference,
+/// `ListEventSourceMappings`).
+pub const MAPPING_PAGE_ITEMS: u32 = 100;
+
 // Of queues: Amazon SQS developer guide, quotas-queues and quotas-messages; the last four are our own.
 
 /// Characters in the name of a queue.

@@ -68,6 +68,13 @@ impl Deliveries {
         self.lanes.due(&target.to_owned(), at, self.clock.now());
     }
 
+    /// Somebody wants deliveries to a target sent again, now.
+    pub(crate) fn redriven(&self, target: &String, at: Timestamp) {
+        let now = self.clock.now();
+        self.lanes.due_again(target, at, now);
+        self.lanes.release(target, now);
+    }
+
     pub(crate) fn close(&self) {
         self.lanes.close();
     }
@@ -87,8 +94,12 @@ impl Deliveries {
                 let deliveries = self.clone();
                 match made {
                     Move::Run(target, owed) => {
-                        tasks::spawn("sending a delivery", async move { deliveries.run_one(target, owed).await })
+                        tasks::spawn("sending a delivery", async move { deliveries.run_surely(target, owed).await })
                             .detach();
+                    }
+                    Move::Sift(target) => {
+                        let sift = async move { deliveries.give_up_the_old(&target).await };
+                        tasks::spawn("giving deliveries up", sift).detach();
                     }
                     Move::Load(target, due) => {
                         tasks::spawn("reading deliveries", async move { deliveries.load_some(target, due).await })
@@ -105,7 +116,8 @@ impl Deliveries {
     }
 
     async fn load_some(&self, target: String, due: Due<Uuid>) {
-        let batch: Option<Batch<Owed>> = match self.records.due_deliveries(target.clone(), due).await {
+        let read = tasks::caught("reading deliveries", self.records.due_deliveries(target.clone(), due)).await;
+        let batch: Option<Batch<Owed>> = match read.flatten() {
             Ok(batch) => Some(batch),
             Err(fault) => {
                 tracing::error!(%target, "deliveries could not be read and wait: {}", fault.chain());
@@ -113,7 +125,16 @@ impl Deliveries {
             }
         };
         self.lanes.loaded(&target, batch, self.clock.now());
-        self.give_up_the_old(&target).await;
+    }
+
+    /// Sends one, and lets go of it whatever happens: one that stayed in hand would never be sent again.
+    async fn run_surely(&self, target: String, owed: Owed) {
+        let id = owed.delivery.id;
+        if let Err(fault) = tasks::caught("sending a delivery", self.run_one(target.clone(), owed)).await {
+            tracing::error!(%target, "a delivery waits after a mistake of ours: {}", fault.chain());
+            let now = self.clock.now();
+            self.lanes.gave_up(&target, &id, Some(now + back_off(1)), now);
+        }
     }
 
     async fn run_one(&self, target: String, owed: Owed) {
@@ -139,7 +160,6 @@ impl Deliveries {
                     Some(due_at)
                 };
                 self.lanes.gave_up(&target, &id, again_at, self.clock.now());
-                self.give_up_the_old(&target).await;
             }
         }
     }
@@ -211,6 +231,7 @@ impl Deliveries {
 
     /// Writes what became of a delivery. Where that fails the delivery is sent again.
     async fn keep(&self, id: Uuid, sent: Sent) {
+        let mut stall = None;
         loop {
             match self.records.settle_delivery(id, sent.clone()).await {
                 Ok(gone) => return self.inbox.discount(gone),
@@ -221,6 +242,7 @@ impl Deliveries {
             if self.lanes.is_closed() {
                 return;
             }
+            stall.get_or_insert_with(|| self.lanes.stall());
             self.clock.wake_at(self.clock.elapsed() + WRITE_WAIT).await;
         }
     }

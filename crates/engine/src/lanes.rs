@@ -46,6 +46,19 @@ pub(crate) enum Move<K, T: Item> {
     Run(K, T),
     /// Reads what is due; [`Lanes::loaded`] follows.
     Load(K, Due<T::Id>),
+    /// The lane is held, and longer than before or with something new in it: what cannot wait so long is to be ended, see
+    /// [`Lanes::take_out`].
+    Sift(K),
+}
+
+/// See [`Lanes::stall`].
+pub(crate) struct Stall<'a, K: Clone + Ord, T: Item>(&'a Lanes<K, T>);
+
+impl<K: Clone + Ord, T: Item> Drop for Stall<'_, K, T> {
+    fn drop(&mut self) {
+        self.0.lock().stalled -= 1;
+        self.0.stirred.notify_one();
+    }
 }
 
 /// See the module.
@@ -68,6 +81,8 @@ struct State<K, T: Item> {
     loading: usize,
     running: usize,
     ready_bytes: usize,
+    /// How many ends cannot be written at present.
+    stalled: usize,
     is_closed: bool,
 }
 
@@ -80,14 +95,26 @@ struct Lane<T: Item> {
     left_at: Option<Timestamp>,
     /// Counts how often `left_at` was set: a reading that began before knows nothing of it.
     marks: u64,
-    /// The marks when the reading under way began.
-    loading: Option<u64>,
+    /// The reading under way.
+    loading: Option<Reading<T::Id>>,
+    /// In hand, and perhaps due again on disk: that is looked for when they are let go.
+    doubted: HashSet<T::Id>,
     hold: Option<Hold>,
+    /// Whether something has to be looked at because of the hold.
+    is_unsifted: bool,
     window: usize,
     /// When something ended last, or everything began to run.
     moved_at: Timestamp,
     /// When it is looked at again.
     timer: Option<Timestamp>,
+}
+
+/// What happened since a reading began, of which it may know nothing.
+struct Reading<Id> {
+    /// The marks when it began.
+    marks: u64,
+    /// What was let go: how it was read may be how it was before.
+    let_go: HashSet<Id>,
 }
 
 /// Why a lane waits.
@@ -96,6 +123,15 @@ struct Hold {
     /// How often in a row it was refused.
     step: u32,
     why: String,
+    /// Whether the lane goes on, with one at first.
+    is_over: bool,
+}
+
+impl Hold {
+    /// Whether nothing may run. A calendar that was set back does not make a wait longer.
+    fn is_on(&self, now: Timestamp) -> bool {
+        now < self.until && self.until <= now + back_off(self.step)
+    }
 }
 
 impl<T: Item> Lane<T> {
@@ -107,7 +143,9 @@ impl<T: Item> Lane<T> {
             left_at: None,
             marks: 0,
             loading: None,
+            doubted: HashSet::new(),
             hold: None,
+            is_unsifted: false,
             window,
             moved_at: now,
             timer: None,
@@ -136,6 +174,22 @@ impl<T: Item> Lane<T> {
         self.left_at = Some(self.left_at.map_or(at, |left| left.min(at)));
         self.marks += 1;
     }
+
+    /// Whether something is due that is not in hand.
+    fn is_behind(&self, now: Timestamp) -> bool {
+        self.left_at.is_some_and(|at| at <= now)
+    }
+
+    /// It is in hand no more.
+    fn let_go(&mut self, id: &T::Id, now: Timestamp) {
+        self.in_hand.remove(id);
+        if let Some(reading) = &mut self.loading {
+            reading.let_go.insert(id.clone());
+        }
+        if self.doubted.remove(id) {
+            self.mark(now);
+        }
+    }
 }
 
 impl<K: Clone + Ord, T: Item> Lanes<K, T> {
@@ -148,6 +202,7 @@ impl<K: Clone + Ord, T: Item> Lanes<K, T> {
             loading: 0,
             running: 0,
             ready_bytes: 0,
+            stalled: 0,
             is_closed: false,
         };
         Self { state: Mutex::new(state), stirred: Notify::new(), ended: Notify::new(), window }
@@ -168,14 +223,17 @@ impl<K: Clone + Ord, T: Item> Lanes<K, T> {
         result
     }
 
-    /// Something new is there, and due: it is taken in hand if there is room, and found on disk later if not.
+    /// Something new is there, and due: it is taken in hand if there is room and nothing waits on disk before it, and
+    /// found on disk later if not.
     pub(crate) fn arrived(&self, key: &K, item: T, now: Timestamp) {
         self.with_lane(key, now, |lane, ready_bytes| {
             let bytes = item.bytes();
-            if lane.ready.len() < READY_MAX && *ready_bytes + bytes <= READY_BYTES_MAX {
+            let has_room = lane.ready.len() < READY_MAX && *ready_bytes + bytes <= READY_BYTES_MAX;
+            // In hand it is already where somebody has taken it, by its id.
+            if has_room && !lane.is_behind(now) && lane.in_hand.insert(item.id()) {
                 *ready_bytes += bytes;
-                lane.in_hand.insert(item.id());
                 lane.ready.push_back(item);
+                lane.is_unsifted = true;
             } else {
                 lane.mark(now);
             }
@@ -187,11 +245,24 @@ impl<K: Clone + Ord, T: Item> Lanes<K, T> {
         self.with_lane(key, now, |lane, _| lane.mark(at));
     }
 
+    /// The same, where it may be something that is in hand and about to be let go.
+    pub(crate) fn due_again(&self, key: &K, at: Timestamp, now: Timestamp) {
+        self.with_lane(key, now, |lane, _| {
+            lane.mark(at);
+            lane.doubted.clone_from(&lane.in_hand);
+        });
+    }
+
+    /// A lane that is held goes on.
+    pub(crate) fn release(&self, key: &K, now: Timestamp) {
+        self.with_lane(key, now, |lane, _| lane.hold = None);
+    }
+
     /// What to do next, and when to ask again at the latest.
     pub(crate) fn next_moves(&self, now: Timestamp) -> (Vec<Move<K, T>>, Option<Timestamp>) {
         let mut state = self.lock();
         let mut moves = Vec::new();
-        if state.is_closed {
+        if state.is_closed || state.stalled > 0 {
             return (moves, None);
         }
         while let Some((at, _)) = state.timers.first()
@@ -220,21 +291,24 @@ impl<K: Clone + Ord, T: Item> Lanes<K, T> {
         state.loading -= 1;
         drop(state);
         self.with_lane(key, now, |lane, ready_bytes| {
-            let marks = lane.loading.take();
+            let Some(Reading { marks, let_go }) = lane.loading.take() else { return };
             let Some(Batch { items, next_at }) = batch else {
-                lane.mark(now + back_off(1));
+                // Whatever is due by then: nothing is read before.
+                lane.left_at = Some(now + back_off(1));
                 return;
             };
             // What was marked since the reading began may not have been seen by it.
-            if marks == Some(lane.marks) {
+            if marks == lane.marks {
                 lane.left_at = next_at;
             } else if let Some(next_at) = next_at {
                 lane.mark(next_at);
             }
             for item in items {
-                if lane.in_hand.insert(item.id()) {
+                // Whoever lets go marks what is still there: it is read as it is by now.
+                if !let_go.contains(&item.id()) && lane.in_hand.insert(item.id()) {
                     *ready_bytes += item.bytes();
                     lane.ready.push_back(item);
+                    lane.is_unsifted = true;
                 }
             }
         });
@@ -243,7 +317,10 @@ impl<K: Clone + Ord, T: Item> Lanes<K, T> {
 
     /// Something that ran is settled; if it is still there, it is due `again_at`. The lane goes on.
     pub(crate) fn ended(&self, key: &K, id: &T::Id, again_at: Option<Timestamp>, now: Timestamp) {
-        self.let_go(key, id, again_at, now, |lane| lane.hold = None);
+        self.let_go(key, id, again_at, now, |lane| {
+            lane.hold = None;
+            lane.window = lane.window.max(self.window);
+        });
     }
 
     /// As [`Lanes::ended`], of something that found no room: the lane stays held.
@@ -260,7 +337,7 @@ impl<K: Clone + Ord, T: Item> Lanes<K, T> {
         also: impl FnOnce(&mut Lane<T>),
     ) {
         let ran = self.with_lane(key, now, |lane, _| {
-            lane.in_hand.remove(id);
+            lane.let_go(id, now);
             lane.moved_at = now;
             also(lane);
             if let Some(at) = again_at {
@@ -276,12 +353,13 @@ impl<K: Clone + Ord, T: Item> Lanes<K, T> {
     pub(crate) fn hold(&self, key: &K, why: &str, now: Timestamp) -> Timestamp {
         self.with_lane(key, now, |lane, _| {
             let step = match &lane.hold {
-                Some(hold) if hold.until > now => return hold.until,
+                Some(hold) if hold.is_on(now) => return hold.until,
                 Some(hold) => hold.step + 1,
                 None => 1,
             };
             let until = now + back_off(step);
-            lane.hold = Some(Hold { until, step, why: why.to_owned() });
+            lane.hold = Some(Hold { until, step, why: why.to_owned(), is_over: false });
+            lane.is_unsifted = true;
             until
         })
     }
@@ -295,8 +373,9 @@ impl<K: Clone + Ord, T: Item> Lanes<K, T> {
             if *ready_bytes + bytes <= READY_BYTES_MAX {
                 *ready_bytes += bytes;
                 lane.ready.push_front(item);
+                lane.is_unsifted = true;
             } else {
-                lane.in_hand.remove(&id);
+                lane.let_go(&id, now);
                 lane.mark(now);
             }
         });
@@ -336,10 +415,18 @@ impl<K: Clone + Ord, T: Item> Lanes<K, T> {
     pub(crate) fn give_back(&self, key: &K, ids: &[T::Id], now: Timestamp) {
         self.with_lane(key, now, |lane, _| {
             for id in ids {
-                lane.in_hand.remove(id);
+                lane.let_go(id, now);
             }
             lane.mark(now);
         });
+    }
+
+    /// What ended cannot be written: nothing is begun until this is dropped, or it would run for nothing should the
+    /// engine end.
+    pub(crate) fn stall(&self) -> Stall<'_, K, T> {
+        self.lock().stalled += 1;
+        self.ended.notify_waiters();
+        Stall(self)
     }
 
     /// What runs, with its lane.
@@ -356,7 +443,7 @@ impl<K: Clone + Ord, T: Item> Lanes<K, T> {
     pub(crate) fn held(&self, key: &K, now: Timestamp) -> Option<(Timestamp, String)> {
         let state = self.lock();
         let hold = state.lanes.get(key)?.hold.as_ref()?;
-        (hold.until > now).then(|| (hold.until, hold.why.clone()))
+        hold.is_on(now).then(|| (hold.until, hold.why.clone()))
     }
 
     /// Nothing is begun any more.
@@ -381,11 +468,11 @@ impl<K: Clone + Ord, T: Item> Lanes<K, T> {
         self.when(|state| {
             let is_behind = |lane: &Lane<T>| {
                 let has_room =
-                    lane.hold.as_ref().is_none_or(|hold| hold.until <= now) && lane.running.len() < lane.window;
-                lane.loading.is_some()
-                    || (has_room && (!lane.ready.is_empty() || lane.left_at.is_some_and(|at| at <= now)))
+                    lane.hold.as_ref().is_none_or(|hold| !hold.is_on(now)) && lane.running.len() < lane.window;
+                lane.loading.is_some() || (has_room && (!lane.ready.is_empty() || lane.is_behind(now)))
             };
-            state.is_closed || (state.stirred.is_empty() && !state.lanes.values().any(is_behind))
+            let is_caught_up = state.stirred.is_empty() && !state.lanes.values().any(is_behind);
+            state.is_closed || state.stalled > 0 || is_caught_up
         })
         .await;
     }
@@ -410,34 +497,46 @@ impl<K: Clone + Ord, T: Item> Lanes<K, T> {
 impl<K: Clone + Ord, T: Item> State<K, T> {
     fn look_at(&mut self, key: &K, now: Timestamp, window: usize, moves: &mut Vec<Move<K, T>>) {
         let Some(lane) = self.lanes.get_mut(key) else { return };
-        let held_until = lane.hold.as_ref().map(|hold| hold.until).filter(|until| *until > now);
-        let is_backlogged = |lane: &Lane<T>| !lane.ready.is_empty() || lane.left_at.is_some_and(|at| at <= now);
-        if let Some(until) = held_until {
-            lane.look_again(until, key.clone(), &mut self.timers)
-        } else {
-            if lane.running.is_empty() && !is_backlogged(lane) {
-                lane.window = window;
+        let is_backlogged = |lane: &Lane<T>| !lane.ready.is_empty() || lane.is_behind(now);
+        match &mut lane.hold {
+            Some(hold) if hold.is_on(now) => {
+                let until = hold.until;
+                lane.look_again(until, key.clone(), &mut self.timers);
+                if std::mem::take(&mut lane.is_unsifted) && !lane.ready.is_empty() {
+                    moves.push(Move::Sift(key.clone()));
+                }
             }
-            let stands_still = lane.running.len() >= lane.window && is_backlogged(lane);
-            if stands_still && lane.hold.is_none() && lane.moved_at + STANDSTILL <= now {
-                lane.window = (lane.window * 2).min(WINDOW_MAX);
-                lane.moved_at = now;
-            }
-            // One that was refused is tried with one.
-            let room = if lane.hold.is_some() { 1 } else { lane.window };
-            while lane.running.len() < room
-                && let Some(item) = lane.ready.pop_front()
-            {
-                self.ready_bytes -= item.bytes();
-                lane.running.insert(item.id());
-                self.running += 1;
-                if lane.running.len() == room {
+            hold => {
+                if let Some(hold) = hold
+                    && !hold.is_over
+                {
+                    // One more than those that found room before: that one tells whether there is room again.
+                    hold.is_over = true;
+                    lane.window = lane.running.len() + 1;
                     lane.moved_at = now;
                 }
-                moves.push(Move::Run(key.clone(), item));
-            }
-            if lane.running.len() >= lane.window && is_backlogged(lane) {
-                lane.look_again(lane.moved_at + STANDSTILL, key.clone(), &mut self.timers);
+                if lane.running.is_empty() && !is_backlogged(lane) {
+                    lane.window = window;
+                }
+                let stands_still = lane.running.len() >= lane.window && is_backlogged(lane);
+                if stands_still && lane.moved_at + STANDSTILL <= now {
+                    lane.window = (lane.window * 2).min(WINDOW_MAX);
+                    lane.moved_at = now;
+                }
+                while lane.running.len() < lane.window
+                    && let Some(item) = lane.ready.pop_front()
+                {
+                    self.ready_bytes -= item.bytes();
+                    lane.running.insert(item.id());
+                    self.running += 1;
+                    if lane.running.len() == lane.window {
+                        lane.moved_at = now;
+                    }
+                    moves.push(Move::Run(key.clone(), item));
+                }
+                if lane.running.len() >= lane.window && is_backlogged(lane) {
+                    lane.look_again(lane.moved_at + STANDSTILL, key.clone(), &mut self.timers);
+                }
             }
         }
         match lane.left_at {
@@ -448,7 +547,7 @@ impl<K: Clone + Ord, T: Item> State<K, T> {
                     self.stirred.insert(key.clone());
                 } else if self.ready_bytes <= READY_BYTES_MAX || lane.ready.is_empty() {
                     self.loading += 1;
-                    lane.loading = Some(lane.marks);
+                    lane.loading = Some(Reading { marks: lane.marks, let_go: HashSet::new() });
                     moves.push(Move::Load(
                         key.clone(),
                         Due {
@@ -473,6 +572,8 @@ impl<K: Clone + Ord, T: Item> State<K, T> {
 
 #[cfg(test)]
 mod tests {
+    use std::future::Future as _;
+
     use super::*;
 
     struct Piece(u32);
@@ -495,12 +596,13 @@ mod tests {
 
     type Few = Lanes<&'static str, Piece>;
 
-    /// What the next moves are, as `run LANE ID` and `load LANE COUNT but SKIPPED`.
+    /// What the next moves are, as `run LANE ID`, `load LANE COUNT but SKIPPED` and `sift LANE`.
     fn check(lanes: &Few, now: i64, expected: &[&str], wake: Option<i64>) {
         let (moves, at_last) = lanes.next_moves(at(now));
         let told = moves.iter().map(|made| match made {
             Move::Run(lane, Piece(id)) => format!("run {lane} {id}"),
             Move::Load(lane, due) => format!("load {lane} {} but {}", due.items_max, due.skip.len()),
+            Move::Sift(lane) => format!("sift {lane}"),
         });
         assert_eq!(told.collect::<Vec<_>>(), expected, "at {now}");
         assert_eq!(at_last, wake.map(at), "when to look again, at {now}");
@@ -550,16 +652,40 @@ mod tests {
             lanes.put_back(&"a", Piece(id), at(0));
         }
         lanes.arrived(&"b", Piece(9), at(0));
-        check(&lanes, 0, &["run b 9"], Some(1));
+        check(&lanes, 0, &["sift a", "run b 9"], Some(1));
         // With one it is tried again.
-        check(&lanes, 1, &["run a 2"], None);
+        check(&lanes, 1, &["run a 2"], Some(2));
         assert_eq!(lanes.hold(&"a", "full", at(1)), at(3));
         lanes.put_back(&"a", Piece(2), at(1));
         assert_eq!(lanes.held(&"a", at(2)), Some((at(3), "full".to_owned())));
-        check(&lanes, 3, &["run a 2"], None);
+        check(&lanes, 2, &["sift a"], Some(3));
+        check(&lanes, 3, &["run a 2"], Some(4));
         lanes.ended(&"a", &2, None, at(3));
-        check(&lanes, 3, &["run a 1", "run a 0"], None);
+        check(&lanes, 3, &["run a 1", "run a 0"], Some(4));
         assert_eq!(lanes.hold(&"a", "full", at(3)), at(4), "a success forgets earlier refusals");
+    }
+
+    #[test]
+    fn a_lane_that_is_tried_with_one_has_caught_up_while_that_one_runs() {
+        let lanes = Few::new(4);
+        let has_caught_up = |now| {
+            let mut asking = Context::from_waker(Waker::noop());
+            pin!(lanes.caught_up(at(now))).poll(&mut asking).is_ready()
+        };
+        for id in 0..3 {
+            lanes.arrived(&"a", Piece(id), at(0));
+        }
+        assert!(!has_caught_up(0), "nothing of it runs");
+        check(&lanes, 0, &["run a 0", "run a 1", "run a 2"], None);
+        for id in 0..3 {
+            lanes.hold(&"a", "full", at(0));
+            lanes.put_back(&"a", Piece(id), at(0));
+        }
+        check(&lanes, 0, &["sift a"], Some(1));
+        assert!(has_caught_up(0), "it waits until second 1");
+        assert!(!has_caught_up(1), "it may go on");
+        check(&lanes, 1, &["run a 2"], Some(2));
+        assert!(has_caught_up(1), "the others wait for the one that runs");
     }
 
     #[test]
@@ -576,10 +702,127 @@ mod tests {
         lanes.due(&"a", at(5), at(5));
         lanes.loaded(&"a", Some(batch(&[2, 3], None)), at(5));
         check(&lanes, 5, &["load a 62 but 3"], Some(6));
+        // A reading that failed is repeated, but not at once, whatever comes.
         lanes.loaded(&"a", None, at(5));
-        // A reading that failed is repeated.
+        lanes.due(&"a", at(9), at(5));
+        check(&lanes, 5, &[], Some(6));
         lanes.ended(&"a", &1, None, at(5));
         check(&lanes, 6, &["run a 2", "load a 63 but 2"], Some(7));
+    }
+
+    #[test]
+    fn one_is_tried_after_a_refusal_also_while_others_run() {
+        // Else a slot that is free again stays so until one of those that run has ended.
+        let lanes = Few::new(4);
+        for id in 0..6 {
+            lanes.arrived(&"a", Piece(id), at(0));
+        }
+        check(&lanes, 0, &["run a 0", "run a 1", "run a 2", "run a 3"], Some(1));
+        for id in [2, 3] {
+            lanes.hold(&"a", "full", at(0));
+            lanes.put_back(&"a", Piece(id), at(0));
+        }
+        check(&lanes, 1, &["run a 3"], Some(2));
+        // It found room; so may others.
+        check(&lanes, 2, &["run a 2", "run a 4", "run a 5"], None);
+        assert_eq!(lanes.hold(&"a", "full", at(2)), at(4), "the second in a row");
+        for id in [2, 4, 5] {
+            lanes.put_back(&"a", Piece(id), at(2));
+        }
+        check(&lanes, 2, &["sift a"], Some(4));
+        lanes.ended(&"a", &0, None, at(3));
+        check(&lanes, 3, &["run a 5", "run a 4", "run a 2"], Some(4));
+    }
+
+    #[test]
+    fn a_calendar_that_is_set_back_holds_nothing_up() {
+        let lanes = Few::new(1);
+        lanes.arrived(&"a", Piece(1), at(10_000));
+        check(&lanes, 10_000, &["run a 1"], None);
+        lanes.hold(&"a", "full", at(10_000));
+        lanes.put_back(&"a", Piece(1), at(10_000));
+        check(&lanes, 10_000, &["sift a"], Some(10_001));
+        lanes.arrived(&"a", Piece(2), at(500));
+        assert_eq!(lanes.held(&"a", at(500)), None);
+        let (moves, _) = lanes.next_moves(at(500));
+        assert!(matches!(moves[..], [Move::Run("a", Piece(1))]));
+    }
+
+    #[test]
+    fn what_was_let_go_while_it_was_read_is_not_run_as_it_was() {
+        // Else an event that has just succeeded runs again.
+        let lanes = Few::new(4);
+        lanes.due(&"a", at(0), at(0));
+        check(&lanes, 0, &["load a 64 but 0"], None);
+        for (id, again_at) in [(1, None), (2, Some(at(60)))] {
+            lanes.with_lane(&"a", at(0), |lane, _| lane.in_hand.insert(id));
+            lanes.ended(&"a", &id, again_at, at(0));
+        }
+        lanes.loaded(&"a", batch(&[1, 2, 3], None), at(0));
+        // What is still there of them is read again.
+        check(&lanes, 0, &["run a 3", "load a 64 but 1"], None);
+        lanes.loaded(&"a", batch(&[], Some(60)), at(0));
+        lanes.ended(&"a", &3, None, at(0));
+        check(&lanes, 0, &[], Some(60));
+    }
+
+    #[test]
+    fn what_is_redriven_while_it_is_let_go_is_found() {
+        let lanes = Few::new(4);
+        lanes.arrived(&"a", Piece(1), at(0));
+        check(&lanes, 0, &["run a 1"], None);
+        // Its end is on disk, and redriven, and the lane has not heard of it yet.
+        lanes.due_again(&"a", at(0), at(0));
+        check(&lanes, 0, &["load a 64 but 1"], None);
+        lanes.loaded(&"a", batch(&[], None), at(0));
+        lanes.ended(&"a", &1, None, at(0));
+        check(&lanes, 0, &["load a 64 but 0"], None);
+    }
+
+    #[test]
+    fn what_waits_on_disk_goes_before_what_arrives() {
+        // Else those on disk starve while events come as fast as they run.
+        let lanes = Few::new(1);
+        for id in 0..70 {
+            lanes.arrived(&"a", Piece(id), at(0));
+        }
+        for id in 0..40 {
+            check(&lanes, 0, &[&format!("run a {id}")], Some(1));
+            lanes.ended(&"a", &id, None, at(0));
+        }
+        assert_eq!(lanes.lock().ready_bytes, 240);
+        lanes.arrived(&"a", Piece(70), at(0));
+        assert_eq!(lanes.lock().ready_bytes, 240, "it waits its turn on disk");
+    }
+
+    #[test]
+    fn while_ends_cannot_be_written_nothing_begins() {
+        let lanes = Few::new(1);
+        let stalls = [lanes.stall(), lanes.stall()];
+        lanes.arrived(&"a", Piece(1), at(0));
+        for stall in stalls {
+            check(&lanes, 0, &[], None);
+            drop(stall);
+        }
+        check(&lanes, 0, &["run a 1"], None);
+    }
+
+    #[test]
+    fn lanes_that_wait_for_a_reading_do_not_spin() {
+        let lanes = Lanes::<u32, Piece>::new(1);
+        for lane in 0..10 {
+            lanes.due(&lane, at(0), at(0));
+        }
+        assert_eq!(lanes.next_moves(at(0)).0.len(), LOADING_MAX);
+        assert!(lanes.next_moves(at(0)).0.is_empty());
+        let mut woken = std::pin::pin!(lanes.stirred());
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(woken.as_mut().poll(&mut context).is_ready(), "for what was due");
+        let mut woken = std::pin::pin!(lanes.stirred());
+        assert!(woken.as_mut().poll(&mut context).is_pending(), "and not for those that wait");
+        lanes.loaded(&0, batch(&[], None), at(0));
+        assert!(woken.as_mut().poll(&mut context).is_ready());
+        assert_eq!(lanes.next_moves(at(0)).0.len(), 1);
     }
 
     #[test]

@@ -20,6 +20,7 @@ use domain::environment::{Failure, InitEnd};
 use domain::error::ThrottleReason;
 use domain::function::{Digest, Function, LogFormat, Package};
 use domain::layer::{Layer, LayerName, LayerVersion};
+use domain::mapping::Mapping;
 use domain::names::{AliasName, EnvironmentId, FunctionName, RequestId, RevisionId, VersionNumber};
 use domain::runtime::Runtime;
 use domain::settings::Settings;
@@ -369,4 +370,14 @@ pub trait Courier: Send + Sync {
 pub struct Undelivered {
     /// For people: the service's own words, or who did not answer.
     pub why: String,
+}
+
+/// Event source mappings, kept. Every call is one serialisable step; when it returns, it is on disk.
+pub trait MappingRecords: Send + Sync {
+    /// Everything there is, once at start.
+    fn load_mappings(&self) -> Wait<'_, Result<Vec<Mapping>, Fault>>;
+    /// Writes one, new or in place of itself.
+    fn put_mapping(&self, mapping: Arc<Mapping>) -> Wait<'_, Result<(), Fault>>;
+    /// Removes one; `false` where there is none.
+    fn remove_mapping(&self, id: Uuid) -> Wait<'_, Result<bool, Fault>>;
 }

@@ -12,6 +12,7 @@ mod functions;
 mod holds;
 mod layers;
 mod logs;
+mod mappings;
 mod packages;
 #[cfg(test)]
 mod power_cut;
@@ -37,8 +38,8 @@ use crate::packages::Shelf;
 use crate::reader::Reader;
 use crate::writer::Writer;
 
-/// The engine's state, in one folder that is its own. Implements `Records`, `LayerRecords`, `EventRecords`, `QueueRecords`
-/// and `Packages`.
+/// The engine's state, in one folder that is its own. Implements `Records`, `LayerRecords`, `EventRecords`, `QueueRecords`,
+/// `MappingRecords` and `Packages`.
 #[derive(Debug)]
 pub struct Store {
     // Before the shelf, which holds the folder's lock: the database is closed when the lock goes.

@@ -25,6 +25,7 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("migrations/004_events.sql")),
     M::up(include_str!("migrations/005_queues.sql")),
     M::up(include_str!("migrations/006_layer_tags.sql")),
+    M::up(include_str!("migrations/007_mappings.sql")),
 ];
 const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
 

@@ -14,10 +14,12 @@ use engine::access::{Action, Caller};
 use engine::admission::Admission;
 use engine::catalog::Catalog;
 use engine::environments::{Environments, Settings};
+use engine::event_source_mappings::EventSourceMappings;
 use engine::functions::Functions;
 use engine::invoker::{Answered, Ask, Invoker, Streaming};
 use engine::layers::Layers;
-use engine::ports::{Clock, Dice, LayerRecords, Packages, Records, Sandbox, Telemetry};
+use engine::pollers::Pollers;
+use engine::ports::{Clock, Dice, LayerRecords, MappingRecords, Packages, QueueSource, Records, Sandbox, Telemetry};
 use engine::queues::Queues;
 
 use crate::clock::HandClock;
@@ -63,6 +65,8 @@ pub struct House {
     pub invoker: Arc<Invoker>,
     /// The queues, in memory.
     pub queues: Arc<Queues>,
+    /// What they all look at.
+    pub catalog: Arc<Catalog>,
     home: Home,
     dice: Arc<LoadedDice>,
 }
@@ -110,9 +114,35 @@ impl House {
         );
         engine::tasks::spawn("keeping provisioned environments", environments.clone().keep_provisioned()).detach();
         let queues = Queues::new(home.clone(), Arc::new(MemoryQueues::default()), (time.clone(), chance.clone()));
-        let invoker =
-            Invoker::new(home.clone(), (catalog, admission, environments.clone()), (box_, told), (time, chance));
-        Self { clock, sandbox, telemetry, objects, layers, functions, environments, invoker, queues, home, dice }
+        let invoker = Invoker::new(
+            home.clone(),
+            (catalog.clone(), admission, environments.clone()),
+            (box_, told),
+            (time, chance),
+        );
+        Self {
+            clock,
+            sandbox,
+            telemetry,
+            objects,
+            layers,
+            functions,
+            environments,
+            invoker,
+            queues,
+            catalog,
+            home,
+            dice,
+        }
+    }
+
+    /// Event source mappings that feed its functions.
+    pub fn mappings(&self, records: Arc<dyn MappingRecords>, queues: Arc<dyn QueueSource>) -> Arc<EventSourceMappings> {
+        let (time, chance): (Arc<dyn Clock>, Arc<dyn Dice>) = (self.clock.clone(), self.dice.clone());
+        let pollers =
+            Pollers::new((self.catalog.clone(), self.invoker.clone()), queues.clone(), (time.clone(), chance.clone()));
+        let catalog = self.catalog.clone();
+        EventSourceMappings::new(self.home.clone(), catalog, (records, queues), pollers, (time, chance))
     }
 
     /// The function that a name means.

@@ -7,6 +7,7 @@ pub mod contracts;
 pub mod dice;
 pub mod house;
 pub mod layers;
+pub mod mappings;
 pub mod moto;
 pub mod objects;
 pub mod packages;

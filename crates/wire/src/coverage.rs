@@ -81,6 +81,19 @@ const BUILT: &[(Operation, Support)] = &[
     (Operation::AddLayerVersionPermission, Support::Works),
     (Operation::RemoveLayerVersionPermission, Support::Works),
     (Operation::GetLayerVersionPolicy, Support::Works),
+    (
+        Operation::CreateEventSourceMapping,
+        Support::Partly(
+            "sources other than SQS standard queues, KMSKeyArn, MetricsConfig, LoggingConfig, ProvisionedPollerConfig",
+        ),
+    ),
+    (Operation::GetEventSourceMapping, Support::Works),
+    (Operation::ListEventSourceMappings, Support::Works),
+    (
+        Operation::UpdateEventSourceMapping,
+        Support::Partly("KMSKeyArn, MetricsConfig, LoggingConfig, ProvisionedPollerConfig"),
+    ),
+    (Operation::DeleteEventSourceMapping, Support::Works),
 ];
 
 /// How far `operation` is built.
@@ -126,6 +139,10 @@ const FEATURES: &[(&str, Support)] = &[
     ("container images", Support::NotYet),
     ("between invocations an environment stands still; shutdown phase", Support::Works),
     ("extensions, Telemetry API, Logs API", Support::Works),
+    (
+        "event source mappings of SQS: batches, windows, filters, partial responses, maximum concurrency",
+        Support::Partly("FIFO queues, provisioned pollers; sources other than SQS"),
+    ),
     ("function URLs", Support::NotYet),
     ("durable functions, tenants, capacity providers", Support::NotYet),
 ];

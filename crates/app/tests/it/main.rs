@@ -34,6 +34,7 @@ mod runtimes;
 mod settings;
 mod shell_function;
 mod slow_reader;
+mod steering;
 mod streaming;
 mod tools;
 mod unprivileged;

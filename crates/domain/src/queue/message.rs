@@ -8,7 +8,7 @@ use md5::{Digest as _, Md5};
 use uuid::Uuid;
 
 use super::{Attributes, Refusal};
-use crate::{destination, limits};
+use crate::limits;
 
 /// The one system attribute that can be sent.
 pub const TRACE_HEADER: &str = "AWSTraceHeader";
@@ -65,13 +65,6 @@ impl AttributeValue {
             Self::Text(text) => text.as_bytes(),
             Self::Binary(bytes) => bytes,
         }
-    }
-}
-
-impl From<destination::Attribute> for MessageAttribute {
-    fn from(attribute: destination::Attribute) -> Self {
-        let destination::Attribute { name, kind, value } = attribute;
-        Self { name: name.into(), data_type: kind.as_str().into(), value: AttributeValue::Text(value) }
     }
 }
 

@@ -32,6 +32,9 @@ use crate::tasks;
 const WINDOW: usize = 16;
 /// The share of the bound from which on it is said that the queue gets full.
 const NEARLY_FULL_PERCENT: u64 = 80;
+/// What to do when it gets full.
+const HOW_TO_EMPTY: &str = "beyond that events are refused with 503. `lambd events list --state dead` shows those that \
+                            will not run again, `lambd events purge` removes them";
 
 /// What an operator may choose.
 #[derive(Clone, Copy, Debug)]
@@ -112,14 +115,15 @@ impl Inbox {
     /// # Errors
     /// There is no room for it, or the disk failed. Nobody has accepted it then.
     pub async fn put(self: &Arc<Self>, event: Event) -> Result<(), Error> {
-        self.check_room()?;
+        self.check_disk()?;
+        let room = self.take_room()?;
         let inbox = self.clone();
         // A task of its own: the caller may leave, and what is written has to come into its lane.
         let kept = tasks::spawn("keeping an event", async move {
             let event = Arc::new(event);
             if inbox.records.insert_event(event.clone()).await? {
                 inbox.telemetry.count(Metric::AsyncEventsReceived, &event.function);
-                inbox.count_one();
+                room.keep();
                 let function = event.function.clone();
                 inbox.lanes.arrived(&function, InHand { event, runs_left: None }, inbox.clock.now());
             }
@@ -128,11 +132,20 @@ impl Inbox {
         Ok(kept.result().await??)
     }
 
-    fn check_room(&self) -> Result<(), Error> {
-        if self.kept.load(Ordering::Relaxed) >= self.settings.events_max {
-            let why = format!("{} events are kept already (--events-max)", self.settings.events_max);
-            return Err(Refusal::QueueFull { why }.into());
+    /// Room for one more, counted before it is written: however many come at once, there are never too many.
+    fn take_room(self: &Arc<Self>) -> Result<Room, Refusal> {
+        let events_max = self.settings.events_max;
+        let more = |kept| (kept < events_max).then_some(kept + 1);
+        match self.kept.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more) {
+            Ok(before) => {
+                self.warn_when_nearly_full(before + 1);
+                Ok(Room(Some(self.clone())))
+            }
+            Err(_) => Err(Refusal::QueueFull { why: format!("{events_max} events are kept already (--events-max)") }),
         }
+    }
+
+    fn check_disk(&self) -> Result<(), Error> {
         let reserve = self.settings.disk_reserve_bytes;
         if self.records.free_bytes()? < reserve {
             let why = format!("the disk has less than {reserve} bytes left (--disk-reserve)");
@@ -141,14 +154,28 @@ impl Inbox {
         Ok(())
     }
 
-    fn count_one(&self) {
-        let kept = self.kept.fetch_add(1, Ordering::Relaxed) + 1;
+    fn warn_when_nearly_full(&self, kept: u64) {
         // Once on the way up, not with every event.
-        if kept == self.settings.events_max / 100 * NEARLY_FULL_PERCENT {
-            tracing::warn!(
-                "{kept} events are kept, {NEARLY_FULL_PERCENT} % of --events-max; beyond that events are refused with \
-                 503. `lambd events list --state dead` shows those that will not run again"
-            );
+        if kept == self.nearly_full() {
+            self.warn(kept);
+        }
+    }
+
+    /// So many are many: the share of the bound, rounded up.
+    fn nearly_full(&self) -> u64 {
+        self.settings.events_max.saturating_mul(NEARLY_FULL_PERCENT).div_ceil(100)
+    }
+
+    fn warn(&self, kept: u64) {
+        let events_max = self.settings.events_max;
+        tracing::warn!("{kept} events are kept of the {events_max} that may be (--events-max); {HOW_TO_EMPTY}");
+    }
+
+    /// Knows how many there are on disk when the engine starts.
+    fn count_kept(&self, kept: u64) {
+        self.kept.store(kept, Ordering::Relaxed);
+        if kept >= self.nearly_full() {
+            self.warn(kept);
         }
     }
 
@@ -159,6 +186,23 @@ impl Inbox {
     /// How many events are kept, in whatever state.
     pub fn kept(&self) -> u64 {
         self.kept.load(Ordering::Relaxed)
+    }
+}
+
+/// Room for one event, which is free again where the event was not kept.
+struct Room(Option<Arc<Inbox>>);
+
+impl Room {
+    fn keep(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        if let Some(inbox) = self.0.take() {
+            inbox.discount(1);
+        }
     }
 }
 
@@ -189,7 +233,7 @@ impl Events {
     /// It cannot be read.
     pub async fn load(&self) -> Result<(), domain::Fault> {
         let Backlog { events, functions, targets } = self.inbox.records.load_events().await?;
-        self.inbox.kept.store(events, Ordering::Relaxed);
+        self.inbox.count_kept(events);
         let now = self.inbox.clock.now();
         for (function, due_at) in functions {
             self.inbox.lanes.due(&function, due_at, now);

@@ -8,7 +8,7 @@ use domain::arn::Target;
 use domain::destination::{Condition, Delivery, Ended, Purpose, Response, clip, error_message};
 use domain::error::{Error, Refusal};
 use domain::event::{Attempt, Event, Terms, Tried, Verdict, verdict};
-use domain::fault::{Faults, TAG, happens};
+use domain::fault::{self, Faults, happens};
 use domain::invocation::Outcome;
 use domain::names::{FunctionName, Qualifier};
 use jiff::Timestamp;
@@ -22,6 +22,8 @@ use crate::tasks;
 
 /// How long an event that is throttled on purpose waits.
 const FAULT_WAIT: Duration = Duration::from_secs(1);
+/// How long an event waits whose try broke off by a mistake of ours.
+const MISTAKE_WAIT: Duration = Duration::from_secs(1);
 /// How long to wait before a settlement that could not be written is tried again, at first and at most.
 const WRITE_WAIT: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 
@@ -30,17 +32,19 @@ struct Try {
     tried: Tried,
     /// Why it could not run, for people.
     why: Option<String>,
+    /// Whether all events of its function wait, and not this one alone.
+    holds_lane: bool,
     /// What the function said, where it ran.
     answered: Option<Answered>,
 }
 
 impl Try {
     fn held(until: Timestamp, why: String) -> Self {
-        Self { tried: Tried::Held(until), why: Some(why), answered: None }
+        Self { tried: Tried::Held(until), why: Some(why), holds_lane: false, answered: None }
     }
 
     fn refused(condition: Condition, why: String) -> Self {
-        Self { tried: Tried::Refused(condition), why: Some(why), answered: None }
+        Self { tried: Tried::Refused(condition), why: Some(why), holds_lane: false, answered: None }
     }
 }
 
@@ -55,10 +59,15 @@ impl Events {
                 let events = self.clone();
                 match made {
                     Move::Run(function, item) => {
-                        tasks::spawn("running an event", async move { events.run_one(function, item).await }).detach();
+                        tasks::spawn("running an event", async move { events.run_surely(function, item).await })
+                            .detach();
                     }
                     Move::Load(function, due) => {
                         tasks::spawn("reading events", async move { events.load_some(function, due).await }).detach();
+                    }
+                    Move::Sift(function) => {
+                        let sift = async move { events.end_those_too_late(&function).await };
+                        tasks::spawn("ending events that are too old", sift).detach();
                     }
                 }
             }
@@ -72,7 +81,8 @@ impl Events {
     }
 
     async fn load_some(&self, function: FunctionName, due: Due<domain::names::RequestId>) {
-        let batch = match self.inbox.records.due_events(function.clone(), due).await {
+        let read = tasks::caught("reading events", self.inbox.records.due_events(function.clone(), due)).await;
+        let batch = match read.flatten() {
             Ok(Batch { items, next_at }) => {
                 let items = items.into_iter().map(|event| InHand { event: Arc::new(event), runs_left: None }).collect();
                 Some(Batch { items, next_at })
@@ -83,7 +93,6 @@ impl Events {
             }
         };
         self.inbox.lanes.loaded(&function, batch, self.inbox.clock.now());
-        self.end_those_too_late(&function).await;
     }
 
     /// Of a function that is held: those that would be too old when it goes on end at once (recorded:
@@ -103,8 +112,17 @@ impl Events {
         for item in lanes.take_out(function, now, |item| ends(&item.event).is_some()) {
             let Some(condition) = ends(&item.event) else { continue };
             let tried = Try::refused(condition, why.clone());
-            self.settle(entry.as_deref(), &item.event, now, condition, tried).await;
-            lanes.gave_up(function, &item.event.request_id, None, now);
+            let is_ours = self.settle(entry.as_deref(), &item.event, now, condition, tried).await;
+            lanes.gave_up(function, &item.event.request_id, again_unless(is_ours, now), now);
+        }
+    }
+
+    /// Runs one, and lets go of it whatever happens: one that stayed in hand would never run again.
+    async fn run_surely(&self, function: FunctionName, item: InHand) {
+        let (lanes, clock, id) = (&self.inbox.lanes, &self.inbox.clock, item.event.request_id);
+        if let Err(fault) = tasks::caught("running an event", self.run_one(function.clone(), item)).await {
+            tracing::error!(request_id = %id, %function, "an event waits after a mistake of ours: {}", fault.chain());
+            lanes.gave_up(&function, &id, Some(clock.now() + MISTAKE_WAIT), clock.now());
         }
     }
 
@@ -120,10 +138,7 @@ impl Events {
         let is_held = matches!(tried.tried, Tried::Held(_));
         let again_at = match verdict(attempts, event.progress.aged_from, tried.tried, now, &terms) {
             // The lane waits; for the event itself nothing has changed.
-            Verdict::Again(_) if is_held && lanes.held(&function, now).is_some() => {
-                lanes.put_back(&function, item, clock.now());
-                return self.end_those_too_late(&function).await;
-            }
+            Verdict::Again(_) if tried.holds_lane => return lanes.put_back(&function, item, clock.now()),
             Verdict::Again(due_at) => {
                 let mut progress = event.progress.clone();
                 progress.round += 1;
@@ -132,17 +147,16 @@ impl Events {
                     progress.history.push(attempt(attempts, started_at, &answered.outcome));
                     progress.response = Some(response(answered));
                 }
-                self.keep(event, Settled::Again { due_at, progress }).await;
-                Some(due_at)
+                let is_ours = self.keep(event, Settled::Again { due_at, progress }).await;
+                again_unless(is_ours, now).or(Some(due_at))
             }
             Verdict::Done(condition) => {
-                self.settle(entry.as_deref(), event, started_at, condition, tried).await;
-                None
+                let is_ours = self.settle(entry.as_deref(), event, started_at, condition, tried).await;
+                again_unless(is_ours, now)
             }
         };
         if is_held {
             lanes.gave_up(&function, &event.request_id, again_at, clock.now());
-            self.end_those_too_late(&function).await;
         } else {
             lanes.ended(&function, &event.request_id, again_at, clock.now());
         }
@@ -158,6 +172,12 @@ impl Events {
         if entry.settings.reserved == Some(0) {
             let why = "the function's reserved concurrency is 0".to_owned();
             return Try::refused(Condition::ZeroReservedConcurrency, why);
+        }
+        // It may have waited longer than was foreseen, for others or for the engine (AWS API reference,
+        // PutFunctionEventInvokeConfig: "the maximum age of a request that Lambda sends to a function").
+        let Event { qualifier, progress, .. } = &*event;
+        if self.now() >= progress.aged_from + self.terms(Some(entry), qualifier.as_ref()).age_max {
+            return Try::refused(Condition::EventAgeExceeded, "it waited too long".to_owned());
         }
         let faults = self.faults(entry);
         if !faults.are_none() {
@@ -182,7 +202,7 @@ impl Events {
             Ok(answered) => {
                 let failed = matches!(answered.outcome, Outcome::FunctionError { .. });
                 let tried = if failed { Tried::Failed } else { Tried::Answered };
-                Try { tried, why: None, answered: Some(answered) }
+                Try { tried, why: None, holds_lane: false, answered: Some(answered) }
             }
             Err(error) => self.not_run(&event, error),
         }
@@ -222,13 +242,12 @@ impl Events {
     /// Throttled, or our own failure: all events of the function wait.
     fn hold(&self, event: &Event, why: &str) -> Try {
         let until = self.inbox.lanes.hold(&event.function, why, self.now());
-        Try::held(until, why.to_owned())
+        Try { holds_lane: true, ..Try::held(until, why.to_owned()) }
     }
 
     fn faults(&self, entry: &Entry) -> Faults {
-        let tag = entry.settings.tags.iter().find(|(key, _)| key == TAG);
         // What cannot be read was refused when the tag was set.
-        tag.and_then(|(_, value)| value.parse().ok()).unwrap_or(self.inbox.settings.faults)
+        fault::of_tags(&entry.settings.tags).and_then(Result::ok).unwrap_or(self.inbox.settings.faults)
     }
 
     /// How long and how often, by the configuration of the qualifier that the event was sent to.
@@ -237,7 +256,7 @@ impl Events {
         Terms::of(entry.and_then(|entry| entry.settings.event_invoke.get(place)), self.inbox.settings.retry_base)
     }
 
-    /// Writes the end of an event, with what is to be sent because of it.
+    /// Writes the end of an event, with what is to be sent because of it. Whether it was still ours to write.
     async fn settle(
         &self,
         entry: Option<&Entry>,
@@ -245,7 +264,7 @@ impl Events {
         started_at: Timestamp,
         condition: Condition,
         tried: Try,
-    ) {
+    ) -> bool {
         let mut progress = event.progress.clone();
         progress.round += 1;
         if let Some(answered) = &tried.answered {
@@ -267,13 +286,15 @@ impl Events {
         let targets: Vec<String> = deliveries.iter().map(|delivery| delivery.target.clone()).collect();
         let is_gone = condition == Condition::Success && deliveries.is_empty();
         let settled = if is_gone { Settled::Done } else { Settled::Ended { condition, progress, deliveries } };
-        if self.keep(event, settled).await {
+        let is_ours = self.keep(event, settled).await;
+        if is_ours {
             self.inbox.discount(u64::from(is_gone));
             let now = self.inbox.clock.now();
             for target in &targets {
                 self.deliveries.due(target, now);
             }
         }
+        is_ours
     }
 
     /// The record for a destination, and the dead letter: each where one is configured (AWS developer guide,
@@ -331,7 +352,8 @@ impl Events {
     /// Whether it was still ours to write.
     async fn keep(&self, event: &Event, settled: Settled) -> bool {
         let (mut wait, wait_max) = WRITE_WAIT;
-        let clock = &self.inbox.clock;
+        let (clock, lanes) = (&self.inbox.clock, &self.inbox.lanes);
+        let mut stall = None;
         loop {
             let written =
                 self.inbox.records.settle_event(event.request_id, event.progress.round, settled.clone()).await;
@@ -344,13 +366,19 @@ impl Events {
                 "what came of an event could not be written and is tried again; should the engine end before, the event runs again: {}",
                 fault.chain()
             );
-            if self.inbox.lanes.is_closed() {
+            if lanes.is_closed() {
                 return false;
             }
+            stall.get_or_insert_with(|| lanes.stall());
             clock.wake_at(clock.elapsed() + wait).await;
             wait = (wait * 2).min(wait_max);
         }
     }
+}
+
+/// What was not ours to write is on disk otherwise than we know it: it is looked for.
+fn again_unless(is_ours: bool, now: Timestamp) -> Option<Timestamp> {
+    (!is_ours).then_some(now)
 }
 
 fn response(answered: &Answered) -> Response {

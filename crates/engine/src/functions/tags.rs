@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::arn::Target;
 use domain::settings::Settings;
 use domain::tags::{self, Tags};
-use domain::{Error, Refusal};
+use domain::{Error, Refusal, fault};
 
 use super::{Functions, with_settings};
 use crate::access::{self, Action, Caller};
@@ -23,10 +23,12 @@ impl Functions {
     /// TagResource: adds tags and replaces those of the same key.
     ///
     /// # Errors
-    /// There is no such function, a part of it is meant, no tag is given, or it would have too many.
+    /// There is no such function, a part of it is meant, no tag is given, one of ours cannot be read, or it would
+    /// have too many.
     pub async fn tag_resource(self: &Arc<Self>, caller: &Caller, target: &Target, more: Tags) -> Result<(), Error> {
         access::check(&self.home, caller, Action::TagResource, &target.arn)?;
         check_unqualified(target)?;
+        fault::check_tags(&more)?;
         self.change(&target.arn.name, absent(target), move |_, entry| {
             let tags = tags::with(&entry.settings.tags, more)?;
             let next = Settings { tags, ..Settings::clone(&entry.settings) };

@@ -2,10 +2,11 @@
 //!
 //! Never here: which function is fed, and how queues are kept.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bytes::Bytes;
+pub use domain::mapping::batch::{
+    Attribute as MessageAttribute, AttributeValue as MessageAttributeValue, Message as QueueMessage,
+};
 
 use super::Wait;
 
@@ -29,6 +30,11 @@ pub trait QueueSource: Send + Sync {
         handles: Vec<String>,
         timeout: Duration,
     ) -> Wait<'_, Result<Vec<NotDone>, QueueFailure>>;
+    /// Whether a receipt that is dropped while it waits takes no message any more. Elsewhere it may go on for as long as
+    /// it was to wait, and hide what comes.
+    fn stops_when_dropped(&self, _queue: &str) -> bool {
+        false
+    }
 }
 
 /// What a queue says of itself.
@@ -47,44 +53,6 @@ pub struct Receive {
     pub wait: Duration,
     /// How long they stay invisible; as the queue has it where there is none. At most 12 hours.
     pub visibility: Option<Duration>,
-}
-
-/// One message, as it was received.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct QueueMessage {
-    /// `MessageId`, the same at each receipt.
-    pub id: String,
-    /// `ReceiptHandle`, of this receipt.
-    pub handle: String,
-    /// `Body`
-    pub body: String,
-    /// `MD5OfBody`, in hex, as the queue told it.
-    pub body_md5: String,
-    /// System attributes by name: `ApproximateReceiveCount`, `SentTimestamp`, `SenderId`,
-    /// `ApproximateFirstReceiveTimestamp`, `AWSTraceHeader` where there is one.
-    pub attributes: BTreeMap<String, String>,
-    /// What the sender put beside the body, by name.
-    pub message_attributes: BTreeMap<String, MessageAttribute>,
-    /// `MD5OfMessageAttributes`; none where there are no attributes.
-    pub message_attributes_md5: Option<String>,
-}
-
-/// One attribute that a sender gave to a message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MessageAttribute {
-    /// `DataType`: `String`, `Number` or `Binary`, perhaps with the sender's own name for it behind a point.
-    pub data_type: String,
-    /// The value.
-    pub value: MessageAttributeValue,
-}
-
-/// What a message attribute holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum MessageAttributeValue {
-    /// `StringValue`, of strings and numbers.
-    Text(String),
-    /// `BinaryValue`
-    Binary(Bytes),
 }
 
 /// One message of a batch that was refused.

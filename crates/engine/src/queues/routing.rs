@@ -85,6 +85,10 @@ impl QueueSource for RoutedSource {
             Ok(refused)
         })
     }
+
+    fn stops_when_dropped(&self, queue: &str) -> bool {
+        self.here(queue).is_some() || self.elsewhere.stops_when_dropped(queue)
+    }
 }
 
 impl RoutedSource {

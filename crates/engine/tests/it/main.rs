@@ -3,6 +3,7 @@
 
 mod concurrency;
 mod environments;
+mod event_source_mappings;
 mod functions;
 mod invoker;
 mod layers;

@@ -8,6 +8,7 @@ mod folder;
 mod hostile;
 mod kill;
 mod layers;
+mod mappings;
 mod packages;
 mod queues;
 mod records;

@@ -10,6 +10,8 @@ pub(crate) enum Tagged {
     Function(Target),
     /// A layer as a whole.
     Layer(LayerArn),
+    /// An event source mapping, by its ARN.
+    Mapping(String),
 }
 
 /// Reads the ARN of what is to have tags (recorded: `test_tag_exceptions`; the words for layers and code signing
@@ -20,8 +22,8 @@ pub(crate) enum Tagged {
 pub(crate) fn resource(home: &Home, arn: &str) -> Result<Tagged, Refusal> {
     let kind = match arn.split(':').nth(5) {
         Some("layer") => return home.read_layer(arn).map(Tagged::Layer),
+        Some("event-source-mapping") => return Ok(Tagged::Mapping(arn.to_owned())),
         Some("code-signing-config") => "Code signing config",
-        Some("event-source-mapping") => "Event source mapping",
         Some("capacity-provider") => "Capacity provider",
         _ => return home.read(arn, None).map(Tagged::Function),
     };

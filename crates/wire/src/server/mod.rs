@@ -3,7 +3,7 @@
 mod bind;
 mod body;
 mod dispatch;
-pub(crate) mod percent;
+pub mod percent;
 pub mod request;
 pub mod response;
 pub mod router;
@@ -23,6 +23,7 @@ use domain::error::Refusal;
 use domain::limits;
 use domain::names::RequestId;
 use engine::access::Caller;
+use engine::event_source_mappings::EventSourceMappings;
 use engine::events::Events;
 use engine::functions::Functions;
 use engine::invoker::Invoker;
@@ -81,13 +82,13 @@ impl Api {
     pub fn new(
         home: Home,
         (functions, layers): (Arc<Functions>, Arc<Layers>),
-        (invoker, events): (Arc<Invoker>, Arc<Events>),
+        (invoker, events, mappings): (Arc<Invoker>, Arc<Events>, Arc<EventSourceMappings>),
         queues: Arc<Queues>,
         (clock, dice): (Arc<dyn Clock>, Arc<dyn Dice>),
     ) -> Arc<Self> {
         Arc::new(Self {
             sqs: Sqs::new(home.clone(), queues),
-            operations: Operations { home, functions, layers, invoker, events },
+            operations: Operations { home, functions, layers, invoker, events, mappings },
             clock,
             dice,
             connections: Arc::new(Semaphore::new(CONNECTIONS_MAX)),

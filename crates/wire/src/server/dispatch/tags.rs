@@ -11,6 +11,7 @@ impl Operations {
         match tag::resource(&self.home, &asked.resource)? {
             Tagged::Function(target) => self.functions.tag_resource(&call.caller, &target, asked.tags.0).await?,
             Tagged::Layer(layer) => self.layers.tag_resource(&call.caller, &layer, asked.tags.0).await?,
+            Tagged::Mapping(arn) => self.mappings.tag_resource(&call.caller, &arn, asked.tags.0).await?,
         }
         write::<op::TagResource>(&())
     }
@@ -20,6 +21,7 @@ impl Operations {
         match tag::resource(&self.home, &asked.resource)? {
             Tagged::Function(target) => self.functions.untag_resource(&call.caller, &target, asked.tag_keys).await?,
             Tagged::Layer(layer) => self.layers.untag_resource(&call.caller, &layer, asked.tag_keys).await?,
+            Tagged::Mapping(arn) => self.mappings.untag_resource(&call.caller, &arn, asked.tag_keys).await?,
         }
         write::<op::UntagResource>(&())
     }
@@ -29,6 +31,7 @@ impl Operations {
         let tags = match tag::resource(&self.home, &asked.resource)? {
             Tagged::Function(target) => self.functions.list_tags(&call.caller, &target)?,
             Tagged::Layer(layer) => self.layers.list_tags(&call.caller, &layer)?,
+            Tagged::Mapping(arn) => self.mappings.list_tags(&call.caller, &arn)?,
         };
         write::<op::ListTags>(&types::ListTagsResponse { tags: Some(tags.into_iter().collect()) })
     }
