@@ -54,6 +54,11 @@ impl Faulty {
         Arc::new(Self { inner, state: Mutex::default(), pauses: Pauses::default() })
     }
 
+    /// The same events, opened again.
+    pub fn reopened(&self) -> Arc<Self> {
+        Self::over(self.inner.clone())
+    }
+
     /// From now on, until told otherwise, every call fails and changes nothing.
     pub fn set_down(&self, is_down: bool) {
         self.state().is_down = is_down;
