@@ -10,7 +10,7 @@ use domain::error::{Error, Refusal};
 use domain::event::{Attempt, Event, Terms, Tried, Verdict, verdict};
 use domain::fault::{self, Faults, happens};
 use domain::invocation::Outcome;
-use domain::names::{FunctionName, Qualifier};
+use domain::names::{FunctionName, Qualifier, RequestId};
 use jiff::Timestamp;
 
 use super::{Events, InHand};
@@ -80,7 +80,7 @@ impl Events {
         let _ = deliveries.result().await;
     }
 
-    async fn load_some(&self, function: FunctionName, due: Due<domain::names::RequestId>) {
+    async fn load_some(&self, function: FunctionName, due: Due<RequestId>) {
         let read = tasks::caught("reading events", self.inbox.records.due_events(function.clone(), due)).await;
         let batch = match read.flatten() {
             Ok(Batch { items, next_at }) => {
@@ -320,7 +320,7 @@ impl Events {
             response: progress.response.as_ref(),
         };
         let delivery = |purpose, target: String| Delivery {
-            id: self.dice.uuid(),
+            id: RequestId::made_at(at, self.dice.uuid()).0,
             event: event.request_id,
             purpose,
             target,

@@ -160,7 +160,7 @@ impl Api {
 
     async fn answer(&self, request: Request<Incoming>, in_hand: &InHand) -> Response<Body> {
         in_hand.set(false);
-        let request_id = RequestId(self.dice.uuid());
+        let request_id = RequestId::made_at(self.clock.now(), self.dice.uuid());
         let (head, mut body) = request.into_parts();
         let stays = head.version == Version::HTTP_11 && !asks_to_close(&head.headers);
         let mut body_read = body.is_end_stream();
