@@ -88,8 +88,10 @@ struct State<K, T: Item> {
 
 struct Lane<T: Item> {
     ready: VecDeque<T>,
-    /// Ids of all that is in hand: ready, running, or held by [`Lanes::take`].
+    /// Ids of all that is in hand: ready, running, expected, or taken.
     in_hand: HashSet<T::Id>,
+    /// What [`Lanes::take`] took.
+    taken: HashSet<T::Id>,
     running: HashSet<T::Id>,
     /// When the first that is not in hand is due, at the earliest; none where there is none.
     left_at: Option<Timestamp>,
@@ -139,6 +141,7 @@ impl<T: Item> Lane<T> {
         Self {
             ready: VecDeque::new(),
             in_hand: HashSet::new(),
+            taken: HashSet::new(),
             running: HashSet::new(),
             left_at: None,
             marks: 0,
@@ -223,18 +226,36 @@ impl<K: Clone + Ord, T: Item> Lanes<K, T> {
         result
     }
 
-    /// Something new is there, and due: it is taken in hand if there is room and nothing waits on disk before it, and
-    /// found on disk later if not.
+    /// Something is about to be written, and is in hand from now on, so that nobody finds it on disk before
+    /// [`Lanes::arrived`] or [`Lanes::stayed_away`]. `false` where it is in hand already.
+    pub(crate) fn expect(&self, key: &K, id: T::Id, now: Timestamp) -> bool {
+        let mut state = self.lock();
+        let lane = state.lanes.entry(key.clone()).or_insert_with(|| Lane::new(self.window, now));
+        lane.in_hand.insert(id)
+    }
+
+    /// Something that was expected may or may not have been written: it is looked for.
+    pub(crate) fn stayed_away(&self, key: &K, id: &T::Id, now: Timestamp) {
+        self.with_lane(key, now, |lane, _| {
+            lane.let_go(id, now);
+            lane.mark(now);
+        });
+    }
+
+    /// Something that was expected is there, and due: it stays in hand if there is room and nothing waits on disk before
+    /// it, and is found on disk later if not.
     pub(crate) fn arrived(&self, key: &K, item: T, now: Timestamp) {
         self.with_lane(key, now, |lane, ready_bytes| {
             let bytes = item.bytes();
             let has_room = lane.ready.len() < READY_MAX && *ready_bytes + bytes <= READY_BYTES_MAX;
-            // In hand it is already where somebody has taken it, by its id.
-            if has_room && !lane.is_behind(now) && lane.in_hand.insert(item.id()) {
+            if lane.taken.contains(&item.id()) {
+                lane.mark(now);
+            } else if has_room && !lane.is_behind(now) && lane.in_hand.contains(&item.id()) {
                 *ready_bytes += bytes;
                 lane.ready.push_back(item);
                 lane.is_unsifted = true;
             } else {
+                lane.let_go(&item.id(), now);
                 lane.mark(now);
             }
         });
@@ -407,6 +428,7 @@ impl<K: Clone + Ord, T: Item> Lanes<K, T> {
                 stays
             });
             lane.in_hand.extend(free.iter().map(|id| (*id).clone()));
+            lane.taken.extend(free.iter().map(|id| (*id).clone()));
             free.into_iter().cloned().collect()
         })
     }
@@ -415,6 +437,7 @@ impl<K: Clone + Ord, T: Item> Lanes<K, T> {
     pub(crate) fn give_back(&self, key: &K, ids: &[T::Id], now: Timestamp) {
         self.with_lane(key, now, |lane, _| {
             for id in ids {
+                lane.taken.remove(id);
                 lane.let_go(id, now);
             }
             lane.mark(now);
@@ -596,6 +619,12 @@ mod tests {
         Timestamp::from_second(seconds).unwrap()
     }
 
+    /// One arrives, as everything does.
+    fn come(lanes: &Few, lane: &'static str, id: u32, now: Timestamp) {
+        assert!(lanes.expect(&lane, id, now));
+        lanes.arrived(&lane, Piece(id), now);
+    }
+
     type Few = Lanes<&'static str, Piece>;
 
     /// What the next moves are, as `run LANE ID`, `load LANE COUNT but SKIPPED` and `sift LANE`.
@@ -618,9 +647,9 @@ mod tests {
     fn what_arrives_runs_within_the_window_of_its_lane() {
         let lanes = Few::new(2);
         for id in 0..3 {
-            lanes.arrived(&"a", Piece(id), at(0));
+            come(&lanes, "a", id, at(0));
         }
-        lanes.arrived(&"b", Piece(9), at(0));
+        come(&lanes, "b", 9, at(0));
         check(&lanes, 0, &["run a 0", "run a 1", "run b 9"], Some(1));
         lanes.ended(&"a", &0, None, at(0));
         check(&lanes, 0, &["run a 2"], Some(1));
@@ -635,7 +664,7 @@ mod tests {
     fn a_lane_in_which_nothing_ends_gets_more_room() {
         let lanes = Few::new(1);
         for id in 0..8 {
-            lanes.arrived(&"a", Piece(id), at(0));
+            come(&lanes, "a", id, at(0));
         }
         check(&lanes, 0, &["run a 0"], Some(1));
         check(&lanes, 1, &["run a 1"], Some(2));
@@ -646,14 +675,14 @@ mod tests {
     fn a_refusal_holds_the_lane_and_no_other() {
         let lanes = Few::new(4);
         for id in 0..3 {
-            lanes.arrived(&"a", Piece(id), at(0));
+            come(&lanes, "a", id, at(0));
         }
         check(&lanes, 0, &["run a 0", "run a 1", "run a 2"], None);
         for id in 0..3 {
             assert_eq!(lanes.hold(&"a", "full", at(0)), at(1), "all of them at once are one refusal");
             lanes.put_back(&"a", Piece(id), at(0));
         }
-        lanes.arrived(&"b", Piece(9), at(0));
+        come(&lanes, "b", 9, at(0));
         check(&lanes, 0, &["sift a", "run b 9"], Some(1));
         // With one it is tried again.
         check(&lanes, 1, &["run a 2"], Some(2));
@@ -717,7 +746,7 @@ mod tests {
         // Else a slot that is free again stays so until one of those that run has ended.
         let lanes = Few::new(4);
         for id in 0..6 {
-            lanes.arrived(&"a", Piece(id), at(0));
+            come(&lanes, "a", id, at(0));
         }
         check(&lanes, 0, &["run a 0", "run a 1", "run a 2", "run a 3"], Some(1));
         for id in [2, 3] {
@@ -739,12 +768,12 @@ mod tests {
     #[test]
     fn a_calendar_that_is_set_back_holds_nothing_up() {
         let lanes = Few::new(1);
-        lanes.arrived(&"a", Piece(1), at(10_000));
+        come(&lanes, "a", 1, at(10_000));
         check(&lanes, 10_000, &["run a 1"], None);
         lanes.hold(&"a", "full", at(10_000));
         lanes.put_back(&"a", Piece(1), at(10_000));
         check(&lanes, 10_000, &["sift a"], Some(10_001));
-        lanes.arrived(&"a", Piece(2), at(500));
+        come(&lanes, "a", 2, at(500));
         assert_eq!(lanes.held(&"a", at(500)), None);
         let (moves, _) = lanes.next_moves(at(500));
         assert!(matches!(moves[..], [Move::Run("a", Piece(1))]));
@@ -771,7 +800,7 @@ mod tests {
     #[test]
     fn what_is_redriven_while_it_is_let_go_is_found() {
         let lanes = Few::new(4);
-        lanes.arrived(&"a", Piece(1), at(0));
+        come(&lanes, "a", 1, at(0));
         check(&lanes, 0, &["run a 1"], None);
         // Its end is on disk, and redriven, and the lane has not heard of it yet.
         lanes.due_again(&"a", at(0), at(0));
@@ -786,22 +815,48 @@ mod tests {
         // Else those on disk starve while events come as fast as they run.
         let lanes = Few::new(1);
         for id in 0..70 {
-            lanes.arrived(&"a", Piece(id), at(0));
+            come(&lanes, "a", id, at(0));
         }
         for id in 0..40 {
             check(&lanes, 0, &[&format!("run a {id}")], Some(1));
             lanes.ended(&"a", &id, None, at(0));
         }
         assert_eq!(lanes.lock().ready_bytes, 240);
-        lanes.arrived(&"a", Piece(70), at(0));
+        come(&lanes, "a", 70, at(0));
         assert_eq!(lanes.lock().ready_bytes, 240, "it waits its turn on disk");
+    }
+
+    #[test]
+    fn what_is_being_written_is_found_by_nobody_else() {
+        // Else one that was written, read, run and settled before its writer heard of it runs again.
+        let lanes = Few::new(4);
+        assert!(lanes.expect(&"a", 1, at(0)));
+        lanes.due(&"a", at(0), at(0));
+        check(&lanes, 0, &["load a 64 but 1"], None);
+        lanes.loaded(&"a", Some(batch(&[], None)), at(0));
+        assert!(!lanes.expect(&"a", 1, at(0)), "the same once more");
+        lanes.arrived(&"a", Piece(1), at(0));
+        check(&lanes, 0, &["run a 1"], None);
+        // Somebody removes it meanwhile, or has done so: it is looked for, and not run.
+        assert!(lanes.expect(&"a", 2, at(0)) && lanes.expect(&"a", 3, at(0)));
+        let taken = lanes.take(&"a", &[2, 3], at(0));
+        lanes.arrived(&"a", Piece(2), at(0));
+        check(&lanes, 0, &["load a 64 but 3"], None);
+        lanes.give_back(&"a", &taken, at(0));
+        lanes.arrived(&"a", Piece(3), at(0));
+        lanes.loaded(&"a", Some(batch(&[2, 3], None)), at(0));
+        check(&lanes, 0, &["load a 64 but 1"], None);
+        // Nobody knows whether it was written.
+        assert!(lanes.expect(&"b", 3, at(0)));
+        lanes.stayed_away(&"b", &3, at(0));
+        check(&lanes, 0, &["load b 64 but 0"], None);
     }
 
     #[test]
     fn while_ends_cannot_be_written_nothing_begins() {
         let lanes = Few::new(1);
         let stalls = [lanes.stall(), lanes.stall()];
-        lanes.arrived(&"a", Piece(1), at(0));
+        come(&lanes, "a", 1, at(0));
         for stall in stalls {
             check(&lanes, 0, &[], None);
             drop(stall);
@@ -831,7 +886,7 @@ mod tests {
     fn what_is_taken_is_not_run() {
         let lanes = Few::new(1);
         for id in 0..3 {
-            lanes.arrived(&"a", Piece(id), at(0));
+            come(&lanes, "a", id, at(0));
         }
         check(&lanes, 0, &["run a 0"], Some(1));
         let mut taken = lanes.take(&"a", &[0, 1, 7], at(0));
@@ -847,7 +902,7 @@ mod tests {
     fn too_much_to_hold_is_left_on_disk() {
         let lanes = Few::new(1);
         for id in 0..100 {
-            lanes.arrived(&"a", Piece(id), at(0));
+            come(&lanes, "a", id, at(0));
         }
         assert_eq!(lanes.lock().ready_bytes, 640);
         check(&lanes, 0, &["run a 0"], Some(1));

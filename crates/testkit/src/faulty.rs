@@ -22,10 +22,14 @@ pub struct Faulty {
     pub pauses: Pauses,
 }
 
+/// Hears of what is written, at once.
+pub type Observer = Arc<dyn Fn(&Written) + Send + Sync>;
+
 #[derive(Default)]
 struct State {
     calls: BTreeMap<&'static str, u64>,
     written: Vec<Written>,
+    observer: Option<Observer>,
     is_down: bool,
     failing: u32,
     breaks: bool,
@@ -36,8 +40,8 @@ struct State {
 /// A step that was carried out, whether or not anybody was told.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Written {
-    /// An event was inserted.
-    Inserted(RequestId),
+    /// An event was inserted, of this function.
+    Inserted(RequestId, FunctionName),
     /// What became of an event.
     Settled(RequestId, Settled),
     /// What became of a delivery.
@@ -78,6 +82,17 @@ impl Faulty {
     /// The next call panics.
     pub fn panic_once(&self) {
         self.state().is_panicking = true;
+    }
+
+    /// Whether that has happened.
+    pub fn is_broken(&self) -> bool {
+        let state = self.state();
+        state.is_broken || state.breaks
+    }
+
+    /// From now on somebody hears of what is written.
+    pub fn observe(&self, observer: Observer) {
+        self.state().observer = Some(observer);
     }
 
     /// How often it was called in all.
@@ -132,7 +147,12 @@ impl Faulty {
         let answer = write.await?;
         let is_broken = {
             let mut state = self.state();
-            state.written.extend(done(&answer));
+            if let Some(written) = done(&answer) {
+                if let Some(observer) = &state.observer {
+                    observer(&written);
+                }
+                state.written.push(written);
+            }
             state.is_broken = std::mem::take(&mut state.breaks);
             state.is_broken
         };
@@ -151,8 +171,8 @@ impl EventRecords for Faulty {
     }
 
     fn insert_event(&self, event: Arc<Event>) -> Wait<'_, Result<bool, Fault>> {
-        let id = event.request_id;
-        let done = move |is_new: &bool| is_new.then_some(Written::Inserted(id));
+        let (id, function) = (event.request_id, event.function.clone());
+        let done = move |is_new: &bool| is_new.then_some(Written::Inserted(id, function));
         Box::pin(self.write("insert_event", self.inner.insert_event(event), done))
     }
 

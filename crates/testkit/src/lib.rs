@@ -18,5 +18,6 @@ pub mod pauses;
 pub mod queues;
 pub mod records;
 pub mod sandbox;
+pub mod sim;
 pub mod skip;
 pub mod telemetry;

@@ -116,16 +116,14 @@ impl Inbox {
     /// There is no room for it, or the disk failed. Nobody has accepted it then.
     pub async fn put(self: &Arc<Self>, event: Event) -> Result<(), Error> {
         self.check_disk()?;
-        let room = self.take_room()?;
-        let inbox = self.clone();
+        self.take_room()?;
+        let coming = Coming::new(self.clone(), &event);
         // A task of its own: the caller may leave, and what is written has to come into its lane.
         let kept = tasks::spawn("keeping an event", async move {
             let event = Arc::new(event);
-            if inbox.records.insert_event(event.clone()).await? {
-                inbox.telemetry.count(Metric::AsyncEventsReceived, &event.function);
-                room.keep();
-                let function = event.function.clone();
-                inbox.lanes.arrived(&function, InHand { event, runs_left: None }, inbox.clock.now());
+            if coming.inbox.records.insert_event(event.clone()).await? {
+                coming.inbox.telemetry.count(Metric::AsyncEventsReceived, &event.function);
+                coming.arrived(event);
             }
             Ok::<(), domain::Fault>(())
         });
@@ -133,13 +131,13 @@ impl Inbox {
     }
 
     /// Room for one more, counted before it is written: however many come at once, there are never too many.
-    fn take_room(self: &Arc<Self>) -> Result<Room, Refusal> {
+    fn take_room(&self) -> Result<(), Refusal> {
         let events_max = self.settings.events_max;
         let more = |kept| (kept < events_max).then_some(kept + 1);
         match self.kept.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more) {
             Ok(before) => {
                 self.warn_when_nearly_full(before + 1);
-                Ok(Room(Some(self.clone())))
+                Ok(())
             }
             Err(_) => Err(Refusal::QueueFull { why: format!("{events_max} events are kept already (--events-max)") }),
         }
@@ -189,19 +187,43 @@ impl Inbox {
     }
 }
 
-/// Room for one event, which is free again where the event was not kept.
-struct Room(Option<Arc<Inbox>>);
+/// An event that is being written, for which there is room.
+struct Coming {
+    inbox: Arc<Inbox>,
+    function: FunctionName,
+    id: RequestId,
+    /// Whether it is in hand for us, and not because the same event is there already.
+    is_expected: bool,
+    is_there: bool,
+}
 
-impl Room {
-    fn keep(mut self) {
-        self.0 = None;
+impl Coming {
+    fn new(inbox: Arc<Inbox>, event: &Event) -> Self {
+        let (function, id) = (event.function.clone(), event.request_id);
+        let is_expected = inbox.lanes.expect(&function, id, inbox.clock.now());
+        Self { inbox, function, id, is_expected, is_there: false }
+    }
+
+    fn arrived(mut self, event: Arc<Event>) {
+        self.is_there = true;
+        let (lanes, now) = (&self.inbox.lanes, self.inbox.clock.now());
+        if self.is_expected {
+            lanes.arrived(&self.function, InHand { event, runs_left: None }, now);
+        } else {
+            lanes.due_again(&self.function, now, now);
+        }
     }
 }
 
-impl Drop for Room {
+/// Where it did not arrive, its room is free again. It may have been written all the same.
+impl Drop for Coming {
     fn drop(&mut self) {
-        if let Some(inbox) = self.0.take() {
-            inbox.discount(1);
+        if self.is_there {
+            return;
+        }
+        self.inbox.discount(1);
+        if self.is_expected {
+            self.inbox.lanes.stayed_away(&self.function, &self.id, self.inbox.clock.now());
         }
     }
 }

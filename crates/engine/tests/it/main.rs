@@ -12,6 +12,7 @@ mod log;
 mod outbox;
 mod queues;
 mod settings;
+mod simulation;
 mod steering;
 mod streaming;
 mod versions;
