@@ -278,7 +278,7 @@ impl std::fmt::Display for QueueArn {
 
 /// By its name, as SQS has it.
 fn is_fifo(queue: &str) -> bool {
-    queue.ends_with(".fifo")
+    queue.rsplit_once('.').is_some_and(|(_, end)| end == "fifo")
 }
 
 impl Settings {

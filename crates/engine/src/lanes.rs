@@ -573,6 +573,8 @@ impl<K: Clone + Ord, T: Item> State<K, T> {
 #[cfg(test)]
 mod tests {
     use std::future::Future as _;
+    use std::pin::pin;
+    use std::task::{Context, Waker};
 
     use super::*;
 
@@ -758,10 +760,10 @@ mod tests {
             lanes.with_lane(&"a", at(0), |lane, _| lane.in_hand.insert(id));
             lanes.ended(&"a", &id, again_at, at(0));
         }
-        lanes.loaded(&"a", batch(&[1, 2, 3], None), at(0));
+        lanes.loaded(&"a", Some(batch(&[1, 2, 3], None)), at(0));
         // What is still there of them is read again.
         check(&lanes, 0, &["run a 3", "load a 64 but 1"], None);
-        lanes.loaded(&"a", batch(&[], Some(60)), at(0));
+        lanes.loaded(&"a", Some(batch(&[], Some(60))), at(0));
         lanes.ended(&"a", &3, None, at(0));
         check(&lanes, 0, &[], Some(60));
     }
@@ -774,7 +776,7 @@ mod tests {
         // Its end is on disk, and redriven, and the lane has not heard of it yet.
         lanes.due_again(&"a", at(0), at(0));
         check(&lanes, 0, &["load a 64 but 1"], None);
-        lanes.loaded(&"a", batch(&[], None), at(0));
+        lanes.loaded(&"a", Some(batch(&[], None)), at(0));
         lanes.ended(&"a", &1, None, at(0));
         check(&lanes, 0, &["load a 64 but 0"], None);
     }
@@ -820,7 +822,7 @@ mod tests {
         assert!(woken.as_mut().poll(&mut context).is_ready(), "for what was due");
         let mut woken = std::pin::pin!(lanes.stirred());
         assert!(woken.as_mut().poll(&mut context).is_pending(), "and not for those that wait");
-        lanes.loaded(&0, batch(&[], None), at(0));
+        lanes.loaded(&0, Some(batch(&[], None)), at(0));
         assert!(woken.as_mut().poll(&mut context).is_ready());
         assert_eq!(lanes.next_moves(at(0)).0.len(), 1);
     }

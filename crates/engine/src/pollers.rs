@@ -367,7 +367,10 @@ impl Polling {
                 return Looked::Found(mapping, gathered);
             }
             // Below a second a queue does not wait.
-            if is_empty && until - now < Duration::from_secs(1) && stop.or(clock.wake_at(until)).await.is_none() {
+            if is_empty
+                && until.saturating_sub(now) < Duration::from_secs(1)
+                && stop.or(clock.wake_at(until)).await.is_none()
+            {
                 self.pollers.release(&mapping, &gathered).await;
                 return Looked::Ended;
             }

@@ -190,8 +190,10 @@ fn due_deliveries(connection: &Connection, target: &str, due: &Due<Uuid>) -> Res
     let mut taking = Taking::new(due);
     let mut batch = Batch { items: Vec::new(), next_at: None };
     let mut select = connection.prepare_cached(
-        "SELECT seq, id, due_at, coalesce(length(body), 0) FROM deliveries
-         WHERE target = ?1 AND due_at IS NOT NULL ORDER BY due_at LIMIT ?2",
+        "SELECT seq, id, due_at, coalesce(length(body),
+                    (SELECT length(payload) FROM events WHERE events.seq = deliveries.event),
+                    (SELECT length(payload) FROM event_payloads WHERE event_payloads.event = deliveries.event))
+         FROM deliveries WHERE target = ?1 AND due_at IS NOT NULL ORDER BY due_at LIMIT ?2",
     )?;
     let mut rows = select.query(params![target, taking.rows_max()])?;
     while let Some(row) = rows.next()? {

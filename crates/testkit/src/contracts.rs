@@ -1,5 +1,6 @@
 //! What every implementation of a port promises. A fake that keeps them is as honest as the real one.
 
+pub mod events;
 mod queues;
 
 use std::collections::BTreeMap;

@@ -9,6 +9,13 @@ use uuid::Uuid;
 #[derive(Debug, Default)]
 pub struct LoadedDice(AtomicU64);
 
+impl LoadedDice {
+    /// Another sequence for each seed.
+    pub fn seeded(seed: u64) -> Self {
+        Self(AtomicU64::new(Self(AtomicU64::new(seed)).bits()))
+    }
+}
+
 impl Dice for LoadedDice {
     fn uuid(&self) -> Uuid {
         Uuid::from_u64_pair(self.bits(), self.bits())

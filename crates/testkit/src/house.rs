@@ -13,8 +13,10 @@ use domain::{Error, limits};
 use engine::access::{Action, Caller};
 use engine::admission::Admission;
 use engine::catalog::Catalog;
+use engine::deliveries::Deliveries;
 use engine::environments::{Environments, Settings};
 use engine::event_source_mappings::EventSourceMappings;
+use engine::events::{self, Events, Inbox};
 use engine::functions::Functions;
 use engine::invoker::{Answered, Ask, Invoker, Streaming};
 use engine::layers::Layers;
@@ -23,7 +25,10 @@ use engine::ports::{Clock, Dice, LayerRecords, MappingRecords, Packages, QueueSo
 use engine::queues::Queues;
 
 use crate::clock::HandClock;
+use crate::courier::FakeCourier;
 use crate::dice::LoadedDice;
+use crate::events::MemoryEvents;
+use crate::faulty::Faulty;
 use crate::layers::MemoryLayers;
 use crate::objects::MemoryObjects;
 use crate::queues::MemoryQueues;
@@ -42,6 +47,35 @@ pub struct Bounds {
 impl Default for Bounds {
     fn default() -> Self {
         Self { account_concurrency: limits::ACCOUNT_CONCURRENCY, environments_max: 100 }
+    }
+}
+
+/// What outlives an engine: a second one over the same finds all of it.
+#[derive(Clone)]
+pub struct Outside {
+    /// The functions on disk.
+    pub records: Arc<dyn Records>,
+    /// Their code.
+    pub packages: Arc<dyn Packages>,
+    /// The layers on disk.
+    pub layers: Arc<dyn LayerRecords>,
+    /// The events on disk.
+    pub kept: Arc<Faulty>,
+    /// Where deliveries go.
+    pub courier: Arc<FakeCourier>,
+    /// The clock.
+    pub clock: Arc<HandClock>,
+    /// The dice.
+    pub dice: Arc<LoadedDice>,
+}
+
+impl Outside {
+    /// Nothing yet but what is given; events in memory.
+    pub fn new(records: Arc<dyn Records>, packages: Arc<dyn Packages>, layers: Arc<dyn LayerRecords>) -> Self {
+        let clock = Arc::new(HandClock::default());
+        let kept = Faulty::over(Arc::new(MemoryEvents::default()));
+        let courier = FakeCourier::new(clock.clone());
+        Self { records, packages, layers, kept, courier, clock, dice: Arc::default() }
     }
 }
 
@@ -67,6 +101,12 @@ pub struct House {
     pub queues: Arc<Queues>,
     /// What they all look at.
     pub catalog: Arc<Catalog>,
+    /// The events; [`House::start_events`] makes them run.
+    pub events: Arc<Events>,
+    /// Where they are kept.
+    pub kept: Arc<Faulty>,
+    /// Where deliveries go.
+    pub courier: Arc<FakeCourier>,
     home: Home,
     dice: Arc<LoadedDice>,
 }
@@ -82,11 +122,16 @@ impl House {
         (records, packages, layers): (Arc<dyn Records>, Arc<dyn Packages>, Arc<dyn LayerRecords>),
         bounds: Bounds,
     ) -> Self {
+        Self::within(&Outside::new(records, packages, layers), bounds, events::Settings::default())
+    }
+
+    /// Builds it over everything that outlives it.
+    pub fn within(outside: &Outside, bounds: Bounds, of_events: events::Settings) -> Self {
         let home = Home { partition: "aws".into(), region: "us-east-1".into(), account: "000000000000".into() };
-        let clock = Arc::new(HandClock::default());
+        let (records, packages, layers) = (outside.records.clone(), outside.packages.clone(), outside.layers.clone());
+        let (clock, dice) = (outside.clock.clone(), outside.dice.clone());
         let sandbox = FakeSandbox::new(clock.clone());
         let telemetry = Arc::new(Remembered::default());
-        let dice = Arc::new(LoadedDice::default());
         let (time, chance): (Arc<dyn Clock>, Arc<dyn Dice>) = (clock.clone(), dice.clone());
         let (box_, told): (Arc<dyn Sandbox>, Arc<dyn Telemetry>) = (sandbox.clone(), telemetry.clone());
         let admission = Arc::new(Admission::new(Limits { account: bounds.account_concurrency }));
@@ -117,9 +162,19 @@ impl House {
         let invoker = Invoker::new(
             home.clone(),
             (catalog.clone(), admission, environments.clone()),
-            (box_, told),
-            (time, chance),
+            (box_, told.clone()),
+            (time.clone(), chance.clone()),
         );
+        let (kept, courier) = (outside.kept.clone(), outside.courier.clone());
+        let inbox = Inbox::new(kept.clone(), told.clone(), time.clone(), of_events);
+        let deliveries = Deliveries::new(
+            home.clone(),
+            (catalog.clone(), inbox.clone()),
+            kept.clone(),
+            (queues.clone(), courier.clone()),
+            (told, time),
+        );
+        let events = Events::new(home.clone(), (catalog.clone(), invoker.clone()), (inbox, deliveries), chance);
         Self {
             clock,
             sandbox,
@@ -131,6 +186,9 @@ impl House {
             invoker,
             queues,
             catalog,
+            events,
+            kept,
+            courier,
             home,
             dice,
         }
@@ -143,6 +201,31 @@ impl House {
             Pollers::new((self.catalog.clone(), self.invoker.clone()), queues.clone(), (time.clone(), chance.clone()));
         let catalog = self.catalog.clone();
         EventSourceMappings::new(self.home.clone(), catalog, (records, queues), pollers, (time, chance))
+    }
+
+    /// Finds the events that are kept and runs them, as the engine does when it starts.
+    pub async fn start_events(&self) {
+        self.events.load().await.expect("the events can be read");
+        engine::tasks::spawn("running events", self.events.clone().run()).detach();
+    }
+
+    /// Accepts an event, as Invoke does; the answer is its id.
+    ///
+    /// # Errors
+    /// It was refused, or the engine failed.
+    pub async fn send(&self, name: &str, payload: &'static str) -> Result<RequestId, Error> {
+        let ask = self.ask(name, payload);
+        let id = ask.request_id;
+        self.events.invoke(&Caller::Anyone, ask).await.map(|_| id)
+    }
+
+    /// Moves the clock on by so many seconds, one at a time, with time for everything to go on between them.
+    pub async fn pass(&self, seconds: u64) {
+        for _ in 0..seconds {
+            self.breathe().await;
+            self.clock.advance(Duration::from_secs(1));
+        }
+        self.breathe().await;
     }
 
     /// The function that a name means.

@@ -4,13 +4,17 @@
 
 pub mod clock;
 pub mod contracts;
+pub mod courier;
 pub mod dice;
+pub mod events;
+pub mod faulty;
 pub mod house;
 pub mod layers;
 pub mod mappings;
 pub mod moto;
 pub mod objects;
 pub mod packages;
+pub mod pauses;
 pub mod queues;
 pub mod records;
 pub mod sandbox;

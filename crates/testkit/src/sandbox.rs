@@ -1,6 +1,7 @@
 //! A sandbox without Linux: environments that do what the test tells them.
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -8,8 +9,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use domain::Fault;
 use domain::environment::{Failure, InitEnd};
+use domain::names::RequestId;
 use domain::runtime::Runtime;
 use engine::ports::{Answer, Clock, Environment, EnvironmentSpec, Event, Output, Sandbox, Stream, Wait};
+use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 /// What one environment does, step by step; what is not scripted succeeds.
@@ -28,6 +31,10 @@ pub enum Step {
     Fails(Failure),
     /// The next invocation never ends before its deadline.
     Hangs,
+    /// The next invocation answers with its event after this time.
+    Takes(Duration),
+    /// The next invocation makes the sandbox itself panic: a mistake of ours.
+    Panics,
     /// After the next answer the runtime does not ask for the next event, and fails like this.
     SettleFails(Failure),
     /// After the next answer the runtime asks for the next event only after this time.
@@ -38,12 +45,37 @@ pub enum Step {
     StopTakes(Duration),
 }
 
+/// One invocation that began.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ran {
+    /// When, on the calendar.
+    pub at: Timestamp,
+    /// Its request id.
+    pub request_id: RequestId,
+    /// What the function was told to be.
+    pub invoked_arn: String,
+    /// The event.
+    pub payload: Bytes,
+    /// The code that ran.
+    pub code: PathBuf,
+}
+
+/// Decides what invocations do, where the script says nothing.
+pub trait Plan: Send + Sync {
+    /// One begins.
+    fn begins(&self, event: &Event) -> Step;
+    /// It has ended, and the engine will hear of it unless it dies before.
+    fn ended(&self, _event: &Event) {}
+}
+
 /// See the module.
 pub struct FakeSandbox {
     clock: Arc<dyn Clock>,
     script: Arc<Mutex<VecDeque<Step>>>,
     /// Specs of all environments started, in order.
     pub started: Mutex<Vec<EnvironmentSpec>>,
+    ran: Arc<Mutex<Vec<Ran>>>,
+    plan: Arc<Mutex<Option<Arc<dyn Plan>>>>,
     alive: Arc<AtomicUsize>,
     running: Arc<AtomicUsize>,
     running_most: Arc<AtomicUsize>,
@@ -58,6 +90,8 @@ impl FakeSandbox {
             clock,
             script: Arc::default(),
             started: Mutex::default(),
+            ran: Arc::default(),
+            plan: Arc::default(),
             alive: Arc::default(),
             running: Arc::default(),
             running_most: Arc::default(),
@@ -69,6 +103,16 @@ impl FakeSandbox {
     /// Adds to what comes next.
     pub fn script(&self, steps: impl IntoIterator<Item = Step>) {
         lock(&self.script).extend(steps);
+    }
+
+    /// From now on somebody decides what invocations do that are not scripted.
+    pub fn follow(&self, plan: Arc<dyn Plan>) {
+        *lock(&self.plan) = Some(plan);
+    }
+
+    /// Every invocation that began, in order.
+    pub fn ran(&self) -> Vec<Ran> {
+        lock(&self.ran).clone()
     }
 
     /// How many environments there are.
@@ -107,11 +151,15 @@ impl Sandbox for FakeSandbox {
     }
 
     fn start(&self, spec: EnvironmentSpec, output: Arc<dyn Output>) -> Wait<'_, Result<Arc<dyn Environment>, Fault>> {
+        let code = spec.code.clone();
         lock(&self.started).push(spec);
         self.alive.fetch_add(1, Ordering::AcqRel);
         let environment = FakeEnvironment {
             clock: self.clock.clone(),
             script: self.script.clone(),
+            ran: self.ran.clone(),
+            plan: self.plan.clone(),
+            code,
             output,
             ready: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
@@ -131,6 +179,9 @@ impl Sandbox for FakeSandbox {
 struct FakeEnvironment {
     clock: Arc<dyn Clock>,
     script: Arc<Mutex<VecDeque<Step>>>,
+    ran: Arc<Mutex<Vec<Ran>>>,
+    plan: Arc<Mutex<Option<Arc<dyn Plan>>>>,
+    code: PathBuf,
     output: Arc<dyn Output>,
     ready: AtomicBool,
     stopped: AtomicBool,
@@ -194,9 +245,21 @@ impl Environment for FakeEnvironment {
             if let Some(Step::Prints(text)) = self.take(|step| matches!(step, Step::Prints(_))) {
                 self.output.line(text.as_bytes());
             }
-            let fits =
-                |step: &Step| matches!(step, Step::Answers(_) | Step::Fails(_) | Step::Hangs | Step::Streams(..));
-            let answer = match self.take(fits) {
+            lock(&self.ran).push(Ran {
+                at: self.clock.now(),
+                request_id: event.request_id,
+                invoked_arn: event.invoked_arn.clone(),
+                payload: event.payload.clone(),
+                code: self.code.clone(),
+            });
+            let fits = |step: &Step| {
+                let runs = matches!(step, Step::Answers(_) | Step::Fails(_) | Step::Hangs | Step::Streams(..));
+                runs || matches!(step, Step::Takes(_) | Step::Panics)
+            };
+            let plan = lock(&self.plan).clone();
+            let asked = event.clone();
+            let step = self.take(fits).or_else(|| plan.as_ref().map(|plan| plan.begins(&event)));
+            let answer = match step {
                 Some(Step::Streams(left, None)) if !event.takes_stream => Answer::Collected(left.concat().into()),
                 Some(Step::Streams(_, Some(failure))) if !event.takes_stream => Answer::Failed(failure),
                 Some(Step::Streams(left, failure)) => {
@@ -211,9 +274,17 @@ impl Environment for FakeEnvironment {
                     self.clock.wake_at(event.deadline).await;
                     Answer::Failed(Failure::TimedOut(event.allowed))
                 }
+                Some(Step::Takes(time)) => {
+                    self.clock.wake_at(self.clock.elapsed() + time).await;
+                    Answer::Response(event.payload)
+                }
+                Some(Step::Panics) => panic!("the test wants the sandbox to panic"),
                 _ => Answer::Response(event.payload),
             };
             self.running.fetch_sub(1, Ordering::AcqRel);
+            if let Some(plan) = plan {
+                plan.ended(&asked);
+            }
             if let Answer::Failed(failure) = &answer {
                 self.ready.store(!failure.breaks_environment(), Ordering::Release);
             }

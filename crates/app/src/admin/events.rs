@@ -59,11 +59,11 @@ impl Admin {
                 if matches!(route, Route::Redrive) {
                     let steered = self.events.redrive(selection).await?;
                     Ok(json(to_json(&Redriven {
-                        redriven: count(steered, "redriven", "dead and delivering ones can")?,
+                        redriven: count(&steered, "redriven", "dead and delivering ones can")?,
                     })))
                 } else {
                     let steered = self.events.purge(selection).await?;
-                    Ok(json(to_json(&Purged { purged: count(steered, "purged", "all but running ones can")? })))
+                    Ok(json(to_json(&Purged { purged: count(&steered, "purged", "all but running ones can")? })))
                 }
             }
             (Route::List | Route::Show(_), _) => Err(Problem::method("GET")),
@@ -173,9 +173,9 @@ impl Admin {
     }
 }
 
-fn count(steered: Steered, done: &str, which: &str) -> Result<u64, Problem> {
+fn count(steered: &Steered, done: &str, which: &str) -> Result<u64, Problem> {
     match steered {
-        Steered::Done(count) => Ok(count),
+        Steered::Done(count) => Ok(*count),
         Steered::Unknown(id) => Err(unknown(&id.to_string())),
         Steered::WrongState(id, state) => {
             let state = state.as_str();

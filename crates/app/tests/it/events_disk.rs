@@ -54,11 +54,11 @@ fn seen_from_inside(engine: &Engine) -> PathBuf {
 }
 
 fn deploy<'a>(engine: &'a Engine, runtime: &str, ledger: &Ledger<Ran>) -> Deployed<'a> {
-    let handler = r#"
+    let handler = r"
 def handler(event, context):
     tell(context.aws_request_id)
     return len(event)
-"#;
+";
     let code = format!("{TELL}{handler}");
     let settings = json!({
         "Runtime": runtime, "Environment": { "Variables": { "LEDGER": ledger.port() } }, "Timeout": 60,

@@ -151,7 +151,9 @@ fn accepted_events_survive_kills_at_any_moment_and_end_in_one_way() {
             let clients: Vec<_> = clients.into_iter().map(begin).collect();
             ledger.wait(|told| (told.steps < moment).then(|| format!("{} of {moment} steps", told.steps)));
             engine.kill();
-            clients.into_iter().for_each(|client| accepted.extend(client.join().unwrap()));
+            for client in clients {
+                accepted.extend(client.join().unwrap());
+            }
         });
         engine.begin();
     }

@@ -10,6 +10,7 @@ mod contract;
 mod dice;
 mod durability;
 mod engine_process;
+mod event_source_mappings;
 mod events_backlog;
 mod events_disk;
 mod events_kill;

@@ -175,11 +175,12 @@ pub fn read_answer(answer: &[u8], ids: &[&str]) -> Processed {
         return Processed::All;
     }
     let failures = match serde_json::from_slice::<Value>(answer) {
-        Err(_) => return Processed::None,
         Ok(Value::Null) => return Processed::All,
         Ok(Value::Object(mut answer)) => answer.remove("batchItemFailures").unwrap_or(Value::Null),
         // Neither empty nor what was agreed: nothing is deleted for it.
-        Ok(Value::String(_) | Value::Bool(_) | Value::Number(_) | Value::Array(_)) => return Processed::None,
+        Err(_) | Ok(Value::String(_) | Value::Bool(_) | Value::Number(_) | Value::Array(_)) => {
+            return Processed::None;
+        }
     };
     let failures = match failures {
         Value::Null => return Processed::All,

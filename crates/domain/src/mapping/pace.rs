@@ -10,7 +10,7 @@ pub const GROWTH_PAUSE: Duration = Duration::from_secs(1);
 /// What a function that fails is left with. AWS says "gradually"; the figures are ours.
 const FAILING_MIN: u32 = 2;
 /// How long a throttled mapping waits at first and at most. AWS publishes no figures.
-const HOLD: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+const HOLD: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 
 /// See the module. Times are on the elapsed clock.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use domain::mapping::{Edit, Mapping, Refused, State};
 use domain::{Error, Refusal};
 use engine::access::Caller;
 use engine::event_source_mappings::{EventSourceMappings, Filter, NewMapping};
-use engine::ports::Clock;
+use engine::ports::{Clock, MappingRecords};
 use testkit::house::{Bounds, House};
 use testkit::mappings::{FakeQueues, MemoryMappings};
 use testkit::packages::MemoryPackages;
@@ -393,7 +393,6 @@ async fn what_was_under_way_is_found_again_at_start() {
     assert_eq!((works.left().len(), works.runs()), (1, 0), "a closed engine polls no more");
 
     // The engine ended in the middle of each of these.
-    use engine::ports::MappingRecords;
     for (number, state, is_enabled) in
         [(1, State::Creating, true), (2, State::Disabling, false), (3, State::Deleting, false)]
     {

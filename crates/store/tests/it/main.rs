@@ -4,6 +4,7 @@
 
 mod archive;
 mod disk_full;
+mod events;
 mod folder;
 mod hostile;
 mod kill;

@@ -293,13 +293,10 @@ fn said(client: &AdminClient<'_>, (status, body): (StatusCode, Bytes)) -> Result
         return Ok(body);
     }
     let url = client.url();
-    let message = match serde_json::from_slice(&body) {
-        Ok(Refused { message }) => message,
+    let Ok(Refused { message }) = serde_json::from_slice(&body) else {
         // Something else than an engine of this version answers there.
-        Err(_) => {
-            let text = String::from_utf8_lossy(&body);
-            return Err(anyhow::anyhow!("what is at {url} answered {status}: {}", text.trim()).into());
-        }
+        let text = String::from_utf8_lossy(&body);
+        return Err(anyhow::anyhow!("what is at {url} answered {status}: {}", text.trim()).into());
     };
     if status.is_server_error() {
         return Err(anyhow::anyhow!("the engine at {url} answered {status}: {message}").into());

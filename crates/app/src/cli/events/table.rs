@@ -41,7 +41,8 @@ pub(super) struct EventAlone<'a> {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Attempt {
-    attempt: u32,
+    #[serde(rename = "Attempt")]
+    number: u32,
     started_at: String,
     error_type: String,
     error_message: String,
@@ -107,9 +108,9 @@ pub(super) fn one(shown: &EventAlone<'_>) -> String {
     if !history.is_empty() {
         text.push_str("\nattempts that failed\n");
     }
-    for Attempt { attempt, started_at, error_type, error_message } in history {
+    for Attempt { number, started_at, error_type, error_message } in history {
         let (error_type, message) = (plain(error_type), plain(error_message));
-        writeln!(text, "  {attempt}  {started_at}  {error_type}: {message}").expect("a String takes everything");
+        writeln!(text, "  {number}  {started_at}  {error_type}: {message}").expect("a String takes everything");
     }
     if !deliveries.is_empty() {
         text.push_str("\ndeliveries\n");

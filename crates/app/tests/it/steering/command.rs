@@ -13,7 +13,9 @@ fn lambd_events_lists_shows_redrives_and_purges() {
     house.retries("fn", 0);
     let dead: Vec<String> = (0..3).map(|n| house.event("fn", &format!("{{\"fail\":{n}}}"))).collect();
     let retrying = house.event("other", "\"fail\"");
-    dead.iter().for_each(|id| drop(house.wait_for(id, "dead", 1)));
+    for id in &dead {
+        house.wait_for(id, "dead", 1);
+    }
     house.wait_for(&retrying, "retrying", 1);
 
     let json = |arguments: &[&str]| -> Value {
@@ -64,7 +66,9 @@ fn lambd_events_lists_shows_redrives_and_purges() {
         json(&["redrive", "--state", "dead", "--function-name", "fn", "--older-than", "5m"]),
         json!({"Redriven": 2})
     );
-    dead.iter().for_each(|id| house.wait_until_gone(id));
+    for id in &dead {
+        house.wait_until_gone(id);
+    }
     assert_eq!(json(&["redrive", "--all"]), json!({"Redriven": 0}));
     assert_eq!(house.printed(&["purge", "--all"]), "1 event purged\n");
     assert_eq!(json(&["purge", "--function-name", "other"]), json!({"Purged": 0}));

@@ -45,7 +45,7 @@ fn events_are_listed_in_order_page_by_page() {
     let event = &house.get("/_lambd/events?function=other")["Events"][0];
     let members: Vec<&String> = event.as_object().unwrap().keys().collect();
     let named =
-        ["AcceptedAt", "Attempts", "FunctionArn", "FunctionName", "NextAttemptAt", "Reason", "RequestId", "State"];
+        ["RequestId", "FunctionName", "FunctionArn", "State", "Attempts", "AcceptedAt", "NextAttemptAt", "Reason"];
     assert_eq!(members, named);
     let time = regex::Regex::new(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$").unwrap();
     assert!(time.is_match(event["AcceptedAt"].as_str().unwrap()), "{event}");
