@@ -11,6 +11,7 @@ mod dice;
 mod durability;
 mod engine_process;
 mod event_source_mappings;
+mod events_backlog;
 mod events_disk;
 mod events_kill;
 mod function_settings;
