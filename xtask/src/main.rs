@@ -7,6 +7,7 @@ mod codegen;
 mod crashes;
 mod process;
 mod served;
+mod sim;
 mod soak;
 mod test;
 mod test_tools;
@@ -47,6 +48,11 @@ const COMMANDS: &[Command] = &[
         "power-cut",
         "cut a disk's power under the store and see that nothing is lost; root (--rounds N, 20 by default)",
         crashes::run_power_cuts,
+    ),
+    (
+        "sim",
+        "play stories of failing functions, stores and engines, and see that no event is lost (--seeds N, --seed S)",
+        sim::run_sim,
     ),
 ];
 

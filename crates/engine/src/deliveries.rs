@@ -16,13 +16,13 @@ use uuid::Uuid;
 
 use crate::catalog::Catalog;
 use crate::events::{self, Inbox};
-use crate::lanes::{Item, Lanes, Move};
+use crate::lanes::{Item, Lanes, Move, Room};
 use crate::ports::{Batch, Clock, Courier, Due, EventRecords, Metric, Owed, Sent, Telemetry, Undelivered};
 use crate::queues::Queues;
 use crate::{resolve, tasks};
 
-/// Deliveries to one target that are under way at a time, to begin with.
-const WINDOW: usize = 8;
+/// Deliveries to one target that are under way at a time, to begin with, and that wait in hand.
+const ROOM: Room = Room { window: 8, ready_max: 64 };
 /// How long to wait before an end that could not be written is tried again.
 const WRITE_WAIT: Duration = Duration::from_secs(1);
 
@@ -60,7 +60,7 @@ impl Deliveries {
         (queues, courier): (Arc<Queues>, Arc<dyn Courier>),
         (telemetry, clock): (Arc<dyn Telemetry>, Arc<dyn Clock>),
     ) -> Arc<Self> {
-        Arc::new(Self { home, catalog, inbox, records, queues, courier, telemetry, clock, lanes: Lanes::new(WINDOW) })
+        Arc::new(Self { home, catalog, inbox, records, queues, courier, telemetry, clock, lanes: Lanes::new(ROOM) })
     }
 
     /// Something is or will be due for a target.

@@ -20,8 +20,9 @@ const GROUP_MAX: usize = 1_024;
 const GROUP_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Pages in the WAL that are worth a checkpoint when nothing else is to do.
 const IDLE_CHECKPOINT_PAGES: i64 = 1_000;
-/// Pages in the WAL beyond which a checkpoint cannot wait.
-const FORCED_CHECKPOINT_PAGES: i64 = 16_000;
+/// Pages in the WAL beyond which a checkpoint cannot wait. Meanwhile nothing is written, so it should be short: with 16,000
+/// an event waited for a quarter of a second.
+const FORCED_CHECKPOINT_PAGES: i64 = 4_000;
 
 /// One serialisable step. Each noun has its own, beside its reading.
 pub(crate) trait Step: Send + 'static {

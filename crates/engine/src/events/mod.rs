@@ -24,12 +24,13 @@ use crate::access::Caller;
 use crate::catalog::Catalog;
 use crate::deliveries::Deliveries;
 use crate::invoker::{Ask, Invoker};
-use crate::lanes::{Item, Lanes};
+use crate::lanes::{Item, Lanes, Room};
 use crate::ports::{Backlog, Clock, Dice, EventRecords, Metric, Telemetry};
 use crate::tasks;
 
 /// Events of one function that run at a time, to begin with: enough to keep a machine busy, few enough not to fill it.
-const WINDOW: usize = 16;
+/// And that wait in hand: what has to be read back from disk costs twice.
+const ROOM: Room = Room { window: 16, ready_max: 512 };
 /// The share of the bound from which on it is said that the queue gets full.
 const NEARLY_FULL_PERCENT: u64 = 80;
 /// What to do when it gets full.
@@ -107,7 +108,7 @@ impl Inbox {
         clock: Arc<dyn Clock>,
         settings: Settings,
     ) -> Arc<Self> {
-        Arc::new(Self { records, lanes: Lanes::new(WINDOW), telemetry, clock, settings, kept: AtomicU64::new(0) })
+        Arc::new(Self { records, lanes: Lanes::new(ROOM), telemetry, clock, settings, kept: AtomicU64::new(0) })
     }
 
     /// Keeps an event; it is on disk when this returns. The same id again is the same event.

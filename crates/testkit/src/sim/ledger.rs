@@ -77,7 +77,7 @@ struct Inner {
 /// See the module.
 pub(super) struct Ledger {
     clock: Arc<HandClock>,
-    sight: Sight,
+    pub(super) sight: Sight,
     inner: Mutex<Inner>,
 }
 
