@@ -93,6 +93,38 @@ impl Api {
         Ok(BufReader::new(stream))
     }
 
+    /// Calls over a connection of its own, and reads the body while it comes, in chunks (RFC 9112, section 7.1). Leaves
+    /// when `at_most` bytes or more of it have come.
+    ///
+    /// # Errors
+    /// The engine cannot be reached, breaks off, or answers otherwise than with a stream.
+    pub(crate) fn read_stream(&self, target: &str, body: &[u8], at_most: usize) -> Result<Vec<u8>> {
+        let mut stream = self.connect()?;
+        let head =
+            format!("POST {target} HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n\r\n", self.address, body.len());
+        stream.get_mut().write_all(&[head.as_bytes(), body].concat()).context("sending the request")?;
+        let (status, headers) = read_head(&mut stream)?;
+        if status != 200 || !headers.iter().any(|(name, value)| name == "transfer-encoding" && value == "chunked") {
+            bail!("{target} answers {status} with {headers:?}, which is no stream");
+        }
+        let mut streamed = Vec::new();
+        let mut line = String::new();
+        while streamed.len() < at_most {
+            line.clear();
+            stream.read_line(&mut line).context("reading a stream")?;
+            let length = usize::from_str_radix(line.trim_end(), 16)
+                .with_context(|| format!("the stream of {target} breaks off: {line:?}"))?;
+            if length == 0 {
+                return Ok(streamed);
+            }
+            let begin = streamed.len();
+            streamed.resize(begin + length + 2, 0);
+            stream.read_exact(&mut streamed[begin..]).context("reading a piece of a stream")?;
+            streamed.truncate(begin + length);
+        }
+        Ok(streamed)
+    }
+
     /// Sends bytes over a connection of their own and leaves without reading an answer.
     ///
     /// # Errors
@@ -103,6 +135,18 @@ impl Api {
 }
 
 fn answer(stream: &mut BufReader<TcpStream>) -> Result<Answer> {
+    let (status, headers) = read_head(stream)?;
+    let mut answer = Answer { status, headers, body: Vec::new() };
+    let length = answer.header("content-length").map(str::parse).transpose().context("reading a length")?;
+    if status != 204 {
+        answer.body = vec![0; length.context("an answer without a length")?];
+        stream.read_exact(&mut answer.body).context("reading the body of an answer")?;
+    }
+    Ok(answer)
+}
+
+/// The status and the headers, their names in small letters.
+fn read_head(stream: &mut BufReader<TcpStream>) -> Result<(u16, Vec<(String, String)>)> {
     let mut line = String::new();
     stream.read_line(&mut line).context("reading an answer")?;
     let Some(status) = line.split(' ').nth(1).and_then(|status| status.parse().ok()) else {
@@ -114,17 +158,10 @@ fn answer(stream: &mut BufReader<TcpStream>) -> Result<Answer> {
         stream.read_line(&mut line).context("reading the head of an answer")?;
         match line.trim_end().split_once(':') {
             Some((name, value)) => headers.push((name.to_ascii_lowercase(), value.trim().to_owned())),
-            None if line == "\r\n" => break,
+            None if line == "\r\n" => return Ok((status, headers)),
             None => bail!("the head of the answer breaks off: {headers:?}"),
         }
     }
-    let mut answer = Answer { status, headers, body: Vec::new() };
-    let length = answer.header("content-length").map(str::parse).transpose().context("reading a length")?;
-    if status != 204 {
-        answer.body = vec![0; length.context("an answer without a length")?];
-        stream.read_exact(&mut answer.body).context("reading the body of an answer")?;
-    }
-    Ok(answer)
 }
 
 /// A package: paths, with what they hold; all may be executed.

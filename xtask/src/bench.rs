@@ -2,8 +2,10 @@
 //! polling runtime, HTTP out, nothing else), alternately in the same minutes, with the same runtime clients, as many
 //! processes of them and the same payload; besides it what an idle engine takes and how soon it is ready. The figures
 //! are compared with what `docs/promises.md` promises. With `--short` each takes seconds, and nothing is judged. With
-//! `--many` only what ten thousand functions cost is measured.
+//! `--many` only what ten thousand functions cost is measured, with `--events` only what events do.
 
+mod events;
+mod failures;
 mod floor;
 mod many;
 
@@ -82,26 +84,35 @@ struct Figure {
     kept: bool,
 }
 
-/// `cargo xtask bench [--short] [--many]`
+/// `cargo xtask bench [--short] [--many|--events]`
 pub(crate) fn run_bench(arguments: &[String]) -> Result<()> {
-    let (mut short, mut many_only) = (false, false);
+    let (mut short, mut many_only, mut events_only) = (false, false, false);
     for argument in arguments {
         match argument.as_str() {
             "--short" => short = true,
             "--many" => many_only = true,
-            _ => bail!("`cargo xtask bench` takes --short and --many, or nothing"),
+            "--events" => events_only = true,
+            _ => bail!("`cargo xtask bench` takes --short, --many and --events, or nothing"),
         }
     }
     let (size, many) = if short { (&SHORT, &many::SHORT) } else { (&FULL, &many::FULL) };
-    let bench = Bench::prepare(!many_only)?;
+    let events = if short { &events::SHORT } else { &events::FULL };
+    let all = !many_only && !events_only;
+    let bench = Bench::prepare(all)?;
     let mut figures = Vec::new();
-    if !many_only {
+    if all {
         for measured in MEASURED {
             figures.extend(bench.against_floor(measured, size)?);
         }
         figures.extend(bench.at_start(size)?);
+        figures.extend(bench.after_failures(size)?);
     }
-    figures.extend(bench.many(many)?);
+    if all || many_only {
+        figures.extend(bench.many(many)?);
+    }
+    if all || events_only {
+        figures.extend(bench.events(events)?);
+    }
     print("\n| promise | at most / at least | measured |  |\n|---|---|---|---|");
     for Figure { what, value, promise, kept } in &figures {
         print(&format!("| {what} | {promise} | {value} | {} |", if *kept { "kept" } else { "BROKEN" }));
@@ -117,6 +128,7 @@ pub(crate) fn run_bench(arguments: &[String]) -> Result<()> {
 struct Bench {
     lambd: PathBuf,
     floor: PathBuf,
+    durable: PathBuf,
     python: PathBuf,
     folder: PathBuf,
 }
@@ -166,6 +178,7 @@ impl Bench {
         let bench = Self {
             lambd: process::target().join("release/lambd"),
             floor: programs.join("release/floor"),
+            durable: programs.join("release/durable"),
             python,
             folder,
         };

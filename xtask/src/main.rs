@@ -4,6 +4,7 @@ mod api;
 mod bench;
 mod ci;
 mod codegen;
+mod crashes;
 mod process;
 mod served;
 mod sim;
@@ -37,6 +38,16 @@ const COMMANDS: &[Command] = &[
         "soak",
         "load the engine with everything for an hour and see that nothing stays behind (--minutes N, --short: seconds)",
         soak::run_soak,
+    ),
+    (
+        "kills",
+        "kill the engine under events again and again and see that none is lost (--rounds N, 50 by default)",
+        crashes::run_kills,
+    ),
+    (
+        "power-cut",
+        "cut a disk's power under the store and see that nothing is lost; root (--rounds N, 20 by default)",
+        crashes::run_power_cuts,
     ),
     (
         "sim",

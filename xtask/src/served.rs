@@ -15,6 +15,8 @@ pub(crate) struct Served {
     log: PathBuf,
     /// Where the API is answered.
     pub(crate) endpoint: String,
+    /// Where the admin API is.
+    pub(crate) admin: String,
     /// From its start to its first ready line, which says that it answers.
     pub(crate) ready_ms: f64,
     /// Kept open, so that it never writes into nothing.
@@ -39,12 +41,16 @@ impl Served {
         let mut line = String::new();
         lines.read_line(&mut line).context("reading the ready line")?;
         let ready_ms = start.elapsed().as_secs_f64() * 1e3;
-        let endpoint = line.trim().strip_prefix("lambd: api ").map(str::to_owned);
-        let mut served = Self { child, log: log.to_owned(), endpoint: String::new(), ready_ms, _lines: lines };
-        let Some(endpoint) = endpoint else {
-            bail!("`lambd serve` printed {line:?} instead of its ready line\n{}", served.log());
+        let mut admin = String::new();
+        lines.read_line(&mut admin).context("reading the second ready line")?;
+        let api = line.trim().strip_prefix("lambd: api ").map(str::to_owned);
+        let of_admin = admin.trim().strip_prefix("lambd: admin ").map(str::to_owned);
+        let (endpoint, nowhere) = (String::new(), String::new());
+        let mut served = Self { child, log: log.to_owned(), endpoint, admin: nowhere, ready_ms, _lines: lines };
+        let (Some(api), Some(of_admin)) = (api, of_admin) else {
+            bail!("`lambd serve` printed {line:?} and {admin:?} instead of its ready lines\n{}", served.log());
         };
-        served.endpoint = endpoint;
+        (served.endpoint, served.admin) = (api, of_admin);
         Ok(served)
     }
 

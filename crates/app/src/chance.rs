@@ -72,6 +72,10 @@ impl Clock for SystemClock {
         })
     }
 
+    fn system_now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
     fn elapsed(&self) -> Duration {
         self.start.elapsed()
     }

@@ -4,16 +4,21 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use clap::builder::BoolishValueParser;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args};
 use serde::{Deserialize, Serialize};
 
-/// Declares the settings. Each line: doc, name, flag, variable, type, default.
+use crate::units::{Retention, Size};
+
+/// Declares the settings. Each line: doc, name, flag, variable, type, default; and what else the flag has of its own.
 macro_rules! settings {
-    ($($(#[doc = $doc:literal])+ $name:ident, $flag:literal, $variable:literal, $value_name:literal: $type:ty = $default:expr;)+) => {
+    ($($(#[doc = $doc:literal])+ $(#[flag($($more:tt)+)])? $name:ident, $flag:literal, $variable:literal, $value_name:literal: $type:ty = $default:expr;)+) => {
         /// The flags of `serve` and `up`.
         #[derive(Args, Clone, Debug, Default)]
         pub(crate) struct Flags {
@@ -26,7 +31,11 @@ macro_rules! settings {
             /// Where another AWS service is served, such as s3=http://127.0.0.1:9000; may be given several times
             #[arg(long = "endpoint", env = "LAMBD_ENDPOINT", value_name = "SERVICE=URL", value_delimiter = ',')]
             endpoints: Vec<Endpoint>,
-            $($(#[doc = $doc])+ #[arg(long = $flag, env = $variable, value_name = $value_name)] $name: Option<$type>,)+
+            $(
+                $(#[doc = $doc])+
+                #[arg(long = $flag, env = $variable, value_name = $value_name $(, $($more)+)?)]
+                $name: Option<$type>,
+            )+
         }
 
         /// The settings file.
@@ -104,10 +113,15 @@ settings! {
     retry_base_seconds, "retry-base-seconds", "LAMBD_RETRY_BASE_SECONDS", "SECONDS": u64 = |_| 60;
     /// Events that are kept at most, dead ones included; beyond that they are refused with 503
     events_max, "events-max", "LAMBD_EVENTS_MAX", "N": u64 = |_| 10_000_000;
-    /// Bytes of the disk that stay free: with less than that, events are refused with 503
-    disk_reserve, "disk-reserve", "LAMBD_DISK_RESERVE", "BYTES": u64 = |_| 1_000_000_000;
+    /// How much of the disk stays free, such as 500MB: with less than that, events are refused with 503
+    disk_reserve, "disk-reserve", "LAMBD_DISK_RESERVE", "SIZE": Size = |_| Size(1_000_000_000);
     /// Faults on purpose: events that come twice, are throttled, or are late, as in duplicate=0.1,throttle=0.05,delay=200ms
     fault, "fault", "LAMBD_FAULT", "NAME=VALUE": String = |_| String::new();
+    /// Let the calendar be moved forward by POST /_lambd/clock/advance, for tests of retries and ages
+    #[flag(num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
+    test_clock, "test-clock", "LAMBD_TEST_CLOCK", "BOOL": bool = |_| false;
+    /// How long and up to which size in all execution logs are kept: 7d, 1GB, or both as in 7d,1GB
+    log_retention, "log-retention", "LAMBD_LOG_RETENTION", "AGE,SIZE": Retention = |_| Retention::default();
     /// Seconds that running invocations get to finish after SIGTERM or Ctrl-C, at most 86,400
     drain_seconds, "drain-seconds", "LAMBD_DRAIN_SECONDS", "SECONDS": u64 = |_| 30;
     /// Print the functions' execution logs to standard error
@@ -126,6 +140,10 @@ const KEEP_WARM_SECONDS_MAX: u64 = 604_800;
 const RETRY_BASE_SECONDS_MAX: u64 = 21_600;
 /// A day.
 const DRAIN_SECONDS_MAX: u64 = 86_400;
+/// What is too old is looked for once in an hour.
+const LOG_AGE: RangeInclusive<Duration> = Duration::from_hours(1)..=Duration::from_hours(24 * 36_525);
+/// Some segments have to fit.
+const LOG_BYTES_MIN: u64 = 1_000_000;
 
 /// How the engine's own log looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, clap::ValueEnum)]
@@ -252,6 +270,12 @@ impl Settings {
             if !(least..=most).contains(&value) {
                 bail!("--{flag} takes {least} to {most}, not {value}");
             }
+        }
+        if !LOG_AGE.contains(&self.log_retention.age) {
+            bail!("--log-retention takes an age from 1h to 36525d, not {:?}", self.log_retention.to_string());
+        }
+        if self.log_retention.size.0 < LOG_BYTES_MIN {
+            bail!("--log-retention takes a size from {} on, not {}", Size(LOG_BYTES_MIN), self.log_retention.size);
         }
         if let Err(mistake) = self.fault.parse::<domain::fault::Faults>() {
             bail!("--fault: {mistake}");

@@ -4,9 +4,11 @@ mod admin;
 mod chance;
 mod cli;
 mod config;
+mod fault_report;
 mod serve;
 mod stderr;
 mod telemetry;
+mod units;
 mod up;
 
 use std::io::Write;

@@ -14,11 +14,16 @@ use engine::admission::Admission;
 use engine::catalog::Catalog;
 use engine::deliveries::Deliveries;
 use engine::environments::{self, Environments};
+use engine::event_source_mappings::EventSourceMappings;
 use engine::events::{self, Events, Inbox};
 use engine::functions::Functions;
 use engine::invoker::Invoker;
 use engine::layers::Layers;
-use engine::ports::{Clock, Courier, Dice, EventRecords, LayerRecords, Objects, Packages, Records, Sandbox, Telemetry};
+use engine::pollers::Pollers;
+use engine::ports::{
+    Clock, Courier, Dice, EventRecords, LayerRecords, MappingRecords, Objects, Packages, Records, Sandbox, Telemetry,
+};
+use engine::queues::{Queues, RoutedSource};
 use engine::tasks;
 use tokio::net::TcpListener;
 use tokio::signal::unix;
@@ -27,6 +32,7 @@ use tokio::sync::watch;
 use crate::admin::{self, Admin};
 use crate::chance::{SystemClock, SystemDice};
 use crate::config::{LogFormat, Settings};
+use crate::fault_report::FaultReport;
 use crate::stderr::Stderr;
 use crate::telemetry::Meters;
 use crate::up::Up;
@@ -45,6 +51,7 @@ const LOG_PAUSE: Duration = Duration::from_millis(100);
 /// # Errors
 /// Something that it needs cannot be had; nothing is served then.
 pub(crate) fn run(settings: Settings, folder: Option<PathBuf>) -> Result<()> {
+    sandbox::give_memory_back();
     let stderr = Stderr::start().context("starting the thread that writes standard error")?;
     log_to_stderr(&settings, &stderr)?;
     raise_file_limit();
@@ -61,7 +68,8 @@ pub(crate) fn run(settings: Settings, folder: Option<PathBuf>) -> Result<()> {
 }
 
 async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> Result<()> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let system_clock = Arc::new(SystemClock::new());
+    let clock: Arc<dyn Clock> = system_clock.clone();
     let dice: Arc<dyn Dice> = Arc::new(SystemDice::default());
     let home = Home {
         partition: "aws".into(),
@@ -77,10 +85,12 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
     let records: Arc<dyn Records> = store.clone();
     let packages: Arc<dyn Packages> = store.clone();
     let layer_records: Arc<dyn LayerRecords> = store.clone();
-    let event_records: Arc<dyn EventRecords> = store;
+    let event_records: Arc<dyn EventRecords> = store.clone();
+    let mapping_records: Arc<dyn MappingRecords> = store.clone();
+    let queues = Queues::new(home.clone(), store, (clock.clone(), dice.clone()));
     let objects: Arc<dyn Objects> =
         Arc::new(courier::ObjectStore::new(settings.endpoints.get("s3").cloned(), settings.region.clone()));
-    let logs = Arc::new(store::Logs::open(&settings.data_dir, store::LogBounds::default())?);
+    let logs = Arc::new(store::Logs::open(&settings.data_dir, log_bounds(&settings)?)?);
     let linux = Arc::new(sandbox::Linux::start(sandbox_settings(&settings)?, clock.clone()).await?);
     report_isolation(&linux.report().await);
     let sandbox: Arc<dyn Sandbox> = linux.clone();
@@ -115,40 +125,63 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
         (sandbox.clone(), telemetry.clone()),
         (clock.clone(), dice.clone()),
     );
-    let queues = Arc::new(courier::Queues::new(&settings.endpoints, &settings.region));
-    let courier: Arc<dyn Courier> = Arc::new(courier::Deliveries::new(&settings.endpoints, &settings.region, queues));
+    let queues_elsewhere = Arc::new(courier::Queues::new(&settings.endpoints, &settings.region));
+    let courier: Arc<dyn Courier> =
+        Arc::new(courier::Deliveries::new(&settings.endpoints, &settings.region, queues_elsewhere.clone()));
     let inbox = Inbox::new(event_records.clone(), telemetry.clone(), clock.clone(), event_settings(&settings));
     let deliveries = Deliveries::new(
         home.clone(),
         (catalog.clone(), inbox.clone()),
         event_records,
-        courier,
+        (queues.clone(), courier),
         (telemetry, clock.clone()),
     );
     let events = Events::new(home.clone(), (catalog.clone(), invoker.clone()), (inbox, deliveries), dice.clone());
+    let sources = RoutedSource::new(queues.clone(), queues_elsewhere);
+    let pollers = Pollers::new((catalog.clone(), invoker.clone()), sources.clone(), (clock.clone(), dice.clone()));
+    let mappings = EventSourceMappings::new(
+        home.clone(),
+        catalog.clone(),
+        (mapping_records, sources),
+        pollers,
+        (clock.clone(), dice.clone()),
+    );
     layers.load().await.map_err(|fault| anyhow::anyhow!(fault.chain()))?;
     functions.load().await.map_err(|fault| anyhow::anyhow!(fault.chain()))?;
+    queues.load().await.map_err(|fault| anyhow::anyhow!(fault.chain()))?;
     events.load().await.map_err(|fault| anyhow::anyhow!(fault.chain()))?;
+    mappings.load().await.map_err(|fault| anyhow::anyhow!(fault.chain()))?;
 
     let api = wire::server::Api::new(
         home.clone(),
         (functions.clone(), layers),
-        (invoker.clone(), events.clone()),
+        (invoker.clone(), events.clone(), mappings.clone()),
+        queues.clone(),
         (clock.clone(), dice),
     );
     let (stop, stopping) = watch::channel(false);
-    let admin = tasks::spawn(
-        "the admin listener",
-        admin::serve(
-            admin_listener,
-            Admin { meters: meters.clone(), logs: logs.clone(), catalog: catalog.clone(), home: home.clone() },
-            (clock.clone(), stopped(&stopping)),
-        ),
-    );
+    if settings.test_clock {
+        tracing::warn!("--test-clock: whoever reaches the admin listener can move the calendar forward");
+    }
+    let admin = Admin {
+        address: admin_listener.local_addr()?,
+        meters: meters.clone(),
+        logs: logs.clone(),
+        catalog: catalog.clone(),
+        home: home.clone(),
+        events: events.clone(),
+        clock: clock.clone(),
+        test_clock: settings.test_clock.then_some(system_clock),
+    };
+    let admin = tasks::spawn("the admin listener", admin::serve(admin_listener, admin, stopped(&stopping)));
     let api = tasks::spawn("the API", api.serve(listener, stopped(&stopping)));
+    let mut faults = FaultReport::new(event_settings(&settings).faults, catalog.clone());
+    faults.tell(clock.elapsed());
+    tasks::spawn("telling of faults on purpose", faults.go_on(clock.clone())).detach();
     tasks::spawn("keeping provisioned environments", environments.clone().keep_provisioned()).detach();
     tasks::spawn("housekeeping", keep_house((catalog, environments, functions.clone()), (meters, logs), clock.clone()))
         .detach();
+    tasks::spawn("sweeping queues", queues.clone().keep_house()).detach();
     tasks::spawn("writing function logs", write_logs(stderr.clone(), clock.clone())).detach();
     tasks::spawn("running events", events.clone().run()).detach();
     // From here on an end is an orderly one.
@@ -172,6 +205,8 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
         ),
     }
     events.close();
+    mappings.close();
+    queues.stop();
     // Nobody listening any more means that both have ended already.
     let _ = stop.send(true);
     let ended = async {
@@ -180,6 +215,7 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
         // Some run on without a connection: their callers have left, or have their answers already.
         invoker.drained().await;
         events.drained().await;
+        mappings.drained().await;
     };
     tokio::select! {
         () = ended => {}
@@ -194,10 +230,15 @@ fn event_settings(settings: &Settings) -> events::Settings {
     events::Settings {
         retry_base: Duration::from_secs(settings.retry_base_seconds),
         events_max: settings.events_max,
-        disk_reserve_bytes: settings.disk_reserve,
+        disk_reserve_bytes: settings.disk_reserve.0,
         // Read already: `Settings::check`.
         faults: settings.fault.parse().unwrap_or_default(),
     }
+}
+
+fn log_bounds(settings: &Settings) -> Result<store::LogBounds> {
+    let age = settings.log_retention.age.try_into().context("reading --log-retention")?;
+    Ok(store::LogBounds::new(age, settings.log_retention.size.0))
 }
 
 /// Each connection and each environment takes descriptors; what the machine allows at most is what the engine takes.

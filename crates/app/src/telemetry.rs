@@ -30,6 +30,8 @@ pub(crate) struct Meters {
     events_dropped: Family<Function, Counter>,
     dead_letter_errors: Family<Function, Counter>,
     destination_failures: Family<Function, Counter>,
+    events_kept: Gauge,
+    events_running: Gauge,
     /// Of which functions there are counters.
     counted: Mutex<BTreeSet<FunctionName>>,
     /// Where functions' log lines go; `None` where nobody wants them.
@@ -67,6 +69,9 @@ impl Meters {
         let mut registry = Registry::with_prefix("lambd");
         let (invocations, errors, cold_starts, machine_full) = Default::default();
         let (events_received, events_dropped, dead_letter_errors, destination_failures) = Default::default();
+        let (events_kept, events_running) = <(Gauge, Gauge)>::default();
+        registry.register("events_kept", "Events on disk, in whatever state", events_kept.clone());
+        registry.register("events_running", "Events that run", events_running.clone());
         let throttles: Family<Throttled, Counter> = Family::default();
         let help = "Invocations refused for concurrency or for their rate";
         registry.register("throttles", help, throttles.clone());
@@ -95,6 +100,8 @@ impl Meters {
             events_dropped,
             dead_letter_errors,
             destination_failures,
+            events_kept,
+            events_running,
             counted: Mutex::default(),
             lines,
             logs: None,
@@ -148,6 +155,12 @@ impl Meters {
         family.get_or_create(labels).inc();
     }
 
+    /// How many events there are at this moment.
+    pub(crate) fn see_events(&self, kept: u64, running: usize) {
+        self.events_kept.set(i64::try_from(kept).unwrap_or(i64::MAX));
+        self.events_running.set(i64::try_from(running).unwrap_or(i64::MAX));
+    }
+
     /// The text behind `/metrics`.
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
@@ -175,7 +188,7 @@ impl Telemetry for Meters {
     }
 
     fn count(&self, metric: Metric, function: &FunctionName) {
-        let name = function.to_string();
+        let name = function.as_str().to_owned();
         let family = match metric {
             Metric::Invocations => &self.invocations,
             Metric::Errors => &self.errors,

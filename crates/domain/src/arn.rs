@@ -41,7 +41,13 @@ pub struct FunctionArn {
 impl FunctionArn {
     /// The ARN with a qualifier behind it.
     pub fn qualified(&self, qualifier: &Qualifier) -> String {
-        format!("{self}:{qualifier}")
+        [&self.parts().concat(), ":", qualifier.text().as_ref()].concat()
+    }
+
+    /// What its text is made of.
+    pub(crate) fn parts(&self) -> [&str; 8] {
+        let Self { partition, region, account, name } = self;
+        ["arn:", partition, ":lambda:", region, ":", account, ":function:", name.as_str()]
     }
 
     /// Where it is.
@@ -63,7 +69,7 @@ impl FunctionArn {
 
 impl fmt::Display for FunctionArn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "arn:{}:lambda:{}:{}:function:{}", self.partition, self.region, self.account, self.name)
+        self.parts().iter().try_for_each(|part| f.write_str(part))
     }
 }
 
@@ -92,7 +98,7 @@ impl Target {
     /// (recorded: `test_invocation_with_qualifier`).
     pub fn as_invoked(&self) -> String {
         match &self.qualifier {
-            None => self.arn.to_string(),
+            None => self.arn.parts().concat(),
             Some(qualifier) => self.arn.qualified(qualifier),
         }
     }

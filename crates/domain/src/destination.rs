@@ -325,7 +325,13 @@ mod tests {
         home.read("fn", None).unwrap().arn
     }
 
-    fn check(condition: Condition, qualifier: Option<&str>, attempts: u32, response: Option<Response>, expected: &str) {
+    fn check(
+        condition: Condition,
+        qualifier: Option<&str>,
+        attempts: u32,
+        response: Option<&Response>,
+        expected: &str,
+    ) {
         let (function, payload) = (arn(), Bytes::from_static(br#"{"a": 1}"#));
         let qualifier = qualifier.map(Qualifier::parse);
         let ended = Ended {
@@ -336,7 +342,7 @@ mod tests {
             condition,
             attempts,
             payload: &payload,
-            response: response.as_ref(),
+            response,
         };
         assert_eq!(std::str::from_utf8(&ended.record()).unwrap(), expected);
     }
@@ -357,7 +363,7 @@ mod tests {
             Condition::Success,
             None,
             1,
-            answer(false, b"[1, 2]"),
+            answer(false, b"[1, 2]").as_ref(),
             &(head(&format!("{arn}:$LATEST"), "Success", 1)
                 + r#","responseContext":{"statusCode":200,"executedVersion":"$LATEST"},"responsePayload":[1, 2]}"#),
         );
@@ -366,7 +372,7 @@ mod tests {
             Condition::RetriesExhausted,
             Some("live"),
             3,
-            answer(true, br#"{"errorMessage":"no"}"#),
+            answer(true, br#"{"errorMessage":"no"}"#).as_ref(),
             &(head(&format!("{arn}:live"), "RetriesExhausted", 3)
                 + r#","responseContext":{"statusCode":200,"executedVersion":"$LATEST","functionError":"Unhandled"},"responsePayload":{"errorMessage":"no"}}"#),
         );
@@ -387,7 +393,7 @@ mod tests {
                 Condition::Success,
                 None,
                 1,
-                answer(false, payload),
+                answer(false, payload).as_ref(),
                 &(head(&format!("{arn}:$LATEST"), "Success", 1) + &rest),
             );
         }

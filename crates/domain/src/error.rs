@@ -336,6 +336,11 @@ pub enum Refusal {
     NoTags,
     /// Tags of a version or an alias.
     TagsOfQualifier,
+    /// A tag that sets faults on purpose and cannot be read.
+    MalformedFaults {
+        /// Which of its items is wrong, and what it takes.
+        why: String,
+    },
     /// No such resource of another kind than functions.
     ResourceNotFound {
         /// As the text names it: `Event source mapping`.
@@ -449,6 +454,8 @@ pub enum Refusal {
         /// Which bound is reached.
         why: String,
     },
+    /// An event source mapping that cannot be.
+    Mapping(crate::mapping::Refused),
     /// The parameter's or operation's feature is not built yet.
     NotBuilt {
         /// What was asked for: `CreateFunction with Layers`.

@@ -189,13 +189,13 @@ mod tests {
     }
 
     fn terms(retries_max: u32, age_seconds: u64) -> Terms {
-        Terms { retries_max, age_max: Duration::from_secs(age_seconds), retry_base: Duration::from_secs(60) }
+        Terms { retries_max, age_max: Duration::from_secs(age_seconds), retry_base: Duration::from_mins(1) }
     }
 
     #[test]
     fn a_failing_event_is_tried_again_after_one_and_after_two_minutes() {
         // Recorded: test_retries.
-        let terms = Terms::of(None, Duration::from_secs(60));
+        let terms = Terms::of(None, Duration::from_mins(1));
         assert_eq!(terms, self::terms(2, 21_600));
         assert_eq!(verdict(1, at(0), Tried::Failed, at(1), &terms), Verdict::Again(at(61)));
         assert_eq!(verdict(2, at(0), Tried::Failed, at(62), &terms), Verdict::Again(at(182)));

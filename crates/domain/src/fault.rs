@@ -6,6 +6,8 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::Refusal;
+
 /// The tag that sets them for one function.
 pub const TAG: &str = "lambd:fault";
 
@@ -24,6 +26,22 @@ impl Faults {
     /// Whether there are none.
     pub fn are_none(&self) -> bool {
         *self == Self::default()
+    }
+}
+
+/// What the tags of a function say; nothing where there is no such tag.
+pub fn of_tags(tags: &[(String, String)]) -> Option<Result<Faults, String>> {
+    tags.iter().find(|(key, _)| key == TAG).map(|(_, value)| value.parse())
+}
+
+/// Checks tags that a function is to get.
+///
+/// # Errors
+/// The faults among them cannot be read.
+pub fn check_tags(tags: &[(String, String)]) -> Result<(), Refusal> {
+    match of_tags(tags) {
+        Some(Err(why)) => Err(Refusal::MalformedFaults { why }),
+        Some(Ok(_)) | None => Ok(()),
     }
 }
 
@@ -111,6 +129,15 @@ mod tests {
             let mistake = text.parse::<Faults>().unwrap_err();
             assert!(mistake.starts_with(named), "{mistake}");
         }
+    }
+
+    #[test]
+    fn a_tag_that_cannot_be_read_is_refused() {
+        let tags = |key: &str, value: &str| [("a".to_owned(), "loss=1".to_owned()), (key.to_owned(), value.to_owned())];
+        assert_eq!(check_tags(&tags("b", "loss=1")), Ok(()), "others may say what they like");
+        assert_eq!(check_tags(&tags(TAG, "duplicate=1 delay=1s")), Ok(()));
+        let why = "\"loss=1\" is no fault; there are duplicate, throttle and delay".to_owned();
+        assert_eq!(check_tags(&tags(TAG, "delay=1s loss=1")), Err(Refusal::MalformedFaults { why }));
     }
 
     #[test]

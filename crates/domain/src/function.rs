@@ -8,10 +8,10 @@ use jiff::Timestamp;
 
 use crate::arn::FunctionArn;
 use crate::error::Refusal;
-use crate::limits;
 use crate::names::{RevisionId, Version, VersionNumber};
 use crate::runtime::Runtime;
 use crate::variables::Variables;
+use crate::{fault, limits};
 
 /// The SHA-256 of a package: its name in the store, and `CodeSha256` on the wire.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -294,10 +294,11 @@ impl NewFunction {
     /// Checks what the model lets pass and Lambda does not.
     ///
     /// # Errors
-    /// See [`Configuration::check`]; or there are too many tags (recorded: `test_tag_limits`).
+    /// See [`Configuration::check`]; or there are too many tags (recorded: `test_tag_limits`), or one of ours that cannot
+    /// be read.
     pub fn check(&self) -> Result<(), Refusal> {
         self.configuration.check()?;
-        if self.tags.len() > limits::TAGS { Err(Refusal::TooManyTags) } else { Ok(()) }
+        if self.tags.len() > limits::TAGS { Err(Refusal::TooManyTags) } else { fault::check_tags(&self.tags) }
     }
 
     /// The function, Pending until it is activated.

@@ -14,6 +14,7 @@ use crate::error::Refusal;
 use crate::function::Package;
 use crate::limits;
 use crate::names::RevisionId;
+use crate::tags::Tags;
 
 /// The bare name of a layer.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -141,12 +142,14 @@ pub struct Layer {
     pub last: u64,
     /// The versions there are, by number.
     pub versions: BTreeMap<u64, Arc<LayerVersion>>,
+    /// Those of all versions together.
+    pub tags: Tags,
 }
 
 impl Layer {
     /// A layer without versions.
     pub fn new(arn: LayerArn) -> Self {
-        Self { arn, last: 0, versions: BTreeMap::new() }
+        Self { arn, last: 0, versions: BTreeMap::new(), tags: Tags::new() }
     }
 
     /// The newest version that is for a runtime and a processor, where these are asked for.

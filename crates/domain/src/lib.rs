@@ -6,6 +6,7 @@
 pub mod alias;
 pub mod arn;
 pub mod concurrency;
+mod decimal;
 pub mod destination;
 pub mod environment;
 pub mod error;
@@ -17,11 +18,14 @@ pub mod layer;
 pub mod limits;
 pub mod lineage;
 pub mod log;
+pub mod mapping;
 pub mod names;
 pub mod payload;
 pub mod policy;
+pub mod queue;
 pub mod runtime;
 pub mod settings;
+pub mod tags;
 pub mod trace;
 pub mod variables;
 

@@ -7,6 +7,8 @@ pub const MIB: u64 = 1024 * 1024;
 
 /// Characters in a function's bare name (recorded: `function_name_too_long`).
 pub const FUNCTION_NAME_CHARS: usize = 64;
+/// Bytes of a request body of the legacy InvokeAsync (AWS developer guide, gettingstarted-limits of its time).
+pub const INVOKE_ASYNC_REQUEST_BYTES: usize = 262_144;
 /// Bytes of a synchronous request body.
 pub const SYNC_REQUEST_BYTES: usize = 6_291_456;
 /// Bytes of an asynchronous request body.
@@ -89,3 +91,46 @@ pub const EVENT_AGE_SECONDS_MAX: u32 = 21_600;
 pub const EVENT_BACK_OFF_SECONDS_MAX: u64 = 300;
 /// Hours that a delivery is tried. AWS gives up without a word; ours is kept as failed.
 pub const DELIVERY_HOURS: u64 = 6;
+
+/// Filters of one event source mapping (AWS developer guide, invocation-eventfiltering; more by request only).
+pub const MAPPING_FILTERS: usize = 5;
+/// Messages of a batch that needs no window to be gathered (recorded: `test_event_source_mapping_default_batch_size`).
+pub const BATCH_WITHOUT_WINDOW: u32 = 10;
+/// Batches of a mapping that run at a time, to begin with (AWS developer guide, services-sqs-scaling).
+pub const MAPPING_CONCURRENCY: u32 = 5;
+/// See [`MAPPING_CONCURRENCY`]: at most.
+pub const MAPPING_CONCURRENCY_MAX: u32 = 1_000;
+/// See [`MAPPING_CONCURRENCY`]: how many more in a minute, while there are messages.
+pub const MAPPING_CONCURRENCY_PER_MINUTE: u32 = 300;
+/// Event source mappings of this engine. AWS publishes no number; this bounds what is kept in memory and polled.
+pub const MAPPINGS: usize = 1_000;
+/// Items that a listing of event source mappings returns by default, and at most (API reference,
+/// `ListEventSourceMappings`).
+pub const MAPPING_PAGE_ITEMS: u32 = 100;
+
+// Of queues: Amazon SQS developer guide, quotas-queues and quotas-messages; the last four are our own.
+
+/// Characters in the name of a queue.
+pub const QUEUE_NAME_CHARS: usize = 80;
+/// Bytes of a message, its attributes included, and of all messages of a batch together.
+pub const MESSAGE_BYTES: usize = 1_048_576;
+/// Attributes of a message.
+pub const MESSAGE_ATTRIBUTES: usize = 10;
+/// Entries of a batch, and messages of one ReceiveMessage.
+pub const QUEUE_BATCH: usize = 10;
+/// Messages of a queue that somebody has received and not deleted.
+pub const QUEUE_IN_FLIGHT: u32 = 120_000;
+/// Seconds that a message may stay with who received it.
+pub const VISIBILITY_SECONDS: u32 = 43_200;
+/// Seconds between two PurgeQueue of one queue.
+pub const PURGE_SECONDS: u64 = 60;
+/// Tags of a queue.
+pub const QUEUE_TAGS: usize = 50;
+/// Queues.
+pub const QUEUES: usize = 10_000;
+/// Messages in one queue.
+pub const QUEUE_MESSAGES: u64 = 10_000_000;
+/// Calls of ReceiveMessage that wait for messages at once.
+pub const QUEUE_POLLS: usize = 4_096;
+/// Bytes of a request to a queue: a batch, in which JSON or a form writes a byte as up to three.
+pub const QUEUE_REQUEST_BYTES: usize = 4 * 1_048_576;

@@ -7,7 +7,10 @@
 
 use std::fmt;
 
+use data_encoding::HEXLOWER;
+
 use crate::arn::FunctionArn;
+use crate::decimal::push_decimal;
 use crate::error::Refusal;
 use crate::limits;
 use crate::settings::RecursiveLoop;
@@ -63,6 +66,24 @@ impl Lineage {
         self.passed.drain(..excess);
         Ok(self)
     }
+
+    /// Adds it to a text.
+    pub(crate) fn push_to(&self, text: &mut String) {
+        text.push_str(VERSION);
+        for (index, passed) in self.passed.iter().enumerate() {
+            if index > 0 {
+                text.push('|');
+            }
+            match passed {
+                Passed::Function { mark, again } => {
+                    HEXLOWER.encode_append(&mark.to_be_bytes(), text);
+                    text.push(':');
+                    push_decimal(text, (*again).into());
+                }
+                Passed::Unread(unread) => text.push_str(unread),
+            }
+        }
+    }
 }
 
 impl Passed {
@@ -81,24 +102,17 @@ impl Passed {
 
 impl fmt::Display for Lineage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(VERSION)?;
-        for (index, passed) in self.passed.iter().enumerate() {
-            if index > 0 {
-                f.write_str("|")?;
-            }
-            match passed {
-                Passed::Function { mark, again } => write!(f, "{mark:08x}:{again}")?,
-                Passed::Unread(text) => f.write_str(text)?,
-            }
-        }
-        Ok(())
+        let mut text = String::new();
+        self.push_to(&mut text);
+        f.write_str(&text)
     }
 }
 
 /// What stands for a function. AWS does not say how it comes about; ours follows from the ARN, so that it is the same
 /// for all versions and after a restart. FNV-1a; any fixed function of the ARN would do.
 fn mark(arn: &FunctionArn) -> u32 {
-    arn.to_string().bytes().fold(0x811c_9dc5, |hash, c| (hash ^ u32::from(c)).wrapping_mul(0x0100_0193))
+    let bytes = arn.parts().into_iter().flat_map(str::bytes);
+    bytes.fold(0x811c_9dc5, |hash, c| (hash ^ u32::from(c)).wrapping_mul(0x0100_0193))
 }
 
 #[cfg(test)]

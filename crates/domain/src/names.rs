@@ -2,9 +2,11 @@
 //!
 //! Never here: a raw `String` that still needs checking.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use uuid::Uuid;
 
 /// The bare name of a function, without account, region or qualifier.
@@ -76,15 +78,20 @@ impl Qualifier {
         let Self::Alias(AliasName(name)) = self else { return false };
         !name.contains('$') && !name.bytes().all(|c| c.is_ascii_digit())
     }
+
+    /// As it is written.
+    pub fn text(&self) -> Cow<'_, str> {
+        match self {
+            Self::Latest => Cow::Borrowed("$LATEST"),
+            Self::Version(number) => Cow::Owned(number.to_string()),
+            Self::Alias(name) => Cow::Borrowed(name.as_str()),
+        }
+    }
 }
 
 impl fmt::Display for Qualifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Latest => f.write_str("$LATEST"),
-            Self::Version(number) => write!(f, "{number}"),
-            Self::Alias(name) => fmt::Display::fmt(name, f),
-        }
+        f.write_str(&self.text())
     }
 }
 
@@ -176,6 +183,13 @@ macro_rules! uuid_name {
         #[derive(Clone, Copy, PartialEq, Eq, Hash)]
         pub struct $name(pub Uuid);
 
+        impl $name {
+            /// Adds it to a text.
+            pub fn push_to(self, text: &mut String) {
+                text.push_str(self.0.as_hyphenated().encode_lower(&mut [0; uuid::fmt::Hyphenated::LENGTH]));
+            }
+        }
+
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 fmt::Display::fmt(&self.0.as_hyphenated(), f)
@@ -195,6 +209,16 @@ uuid_name! {
     /// (recorded: `test_request_id_invoke`).
     RequestId
 }
+
+impl RequestId {
+    /// One made at a moment. Those that are made one after the other stand beside one another in an index, which then
+    /// writes one page and not one for each. The rest is by chance; the form is that of AWS's ids, version 4.
+    pub fn made_at(at: Timestamp, by_chance: Uuid) -> Self {
+        let mut bytes = by_chance.into_bytes();
+        bytes[..6].copy_from_slice(&at.as_millisecond().to_be_bytes()[2..]);
+        Self(Uuid::from_bytes(bytes))
+    }
+}
 uuid_name! {
     /// The id of one state of a function; every change makes a new one (recorded: `TestLambdaRevisions`).
     RevisionId
@@ -202,4 +226,22 @@ uuid_name! {
 uuid_name! {
     /// The id of one execution environment.
     EnvironmentId
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn request_ids_follow_one_another_and_have_the_form_of_aws() {
+        let made = |millis, bits| {
+            let by_chance = uuid::Builder::from_random_bytes([bits; 16]).into_uuid();
+            RequestId::made_at(Timestamp::from_millisecond(millis).unwrap(), by_chance).0
+        };
+        let now = 1_795_396_170_292;
+        assert!(made(now, 0xff) < made(now + 1, 0));
+        assert_ne!(made(now, 1), made(now, 2));
+        assert_eq!((made(now, 7).get_version_num(), made(now, 7).get_variant()), (4, uuid::Variant::RFC4122));
+        assert_eq!(made(now, 0).to_string(), "01a205f3-7234-4000-8000-000000000000");
+    }
 }

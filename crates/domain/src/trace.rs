@@ -6,11 +6,19 @@ use std::collections::HashSet;
 use std::fmt;
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 
 use crate::function::Tracing;
 use crate::lineage::Lineage;
 use crate::names::FunctionName;
+
+/// Bytes of a root that we make.
+const ROOT_BYTES: usize = 35;
+/// Room for a lineage of one function, as most are.
+const LINEAGE_BYTES: usize = 32;
+/// Room for a header with such a root and such a lineage.
+const HEADER_BYTES: usize = 128;
 
 /// A trace header. Fields that nobody here understands (`Lineage`, `Self`) are kept as they came.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,15 +55,18 @@ impl TraceHeader {
     /// A new trace: the root carries the time in seconds as 8 hex digits and 96 random bits
     /// (AWS X-Ray developer guide, xray-api-sendingdata, "trace ID format").
     pub fn new_root(now: Timestamp, random: u128) -> Self {
-        let seconds = now.as_second() & 0xffff_ffff;
-        let root = format!("1-{seconds:08x}-{:024x}", random & 0xffff_ffff_ffff_ffff_ffff_ffff);
+        let mut root = String::with_capacity(ROOT_BYTES);
+        root.push_str("1-");
+        HEXLOWER.encode_append(&now.as_second().to_be_bytes()[4..], &mut root);
+        root.push('-');
+        HEXLOWER.encode_append(&random.to_be_bytes()[4..], &mut root);
         Self { root, parent: None, sampled: None, rest: Vec::new() }
     }
 
     /// The header as the function and the caller see it: same root, the invocation's own segment as parent.
     #[must_use]
     pub fn with_parent(mut self, segment: u64) -> Self {
-        self.parent = Some(format!("{segment:016x}"));
+        self.parent = Some(HEXLOWER.encode(&segment.to_be_bytes()));
         self
     }
 
@@ -65,8 +76,28 @@ impl TraceHeader {
         let is_lineage =
             |field: &String| field.split('=').next().is_some_and(|key| key.eq_ignore_ascii_case("lineage"));
         self.rest.retain(|field| !is_lineage(field));
-        self.rest.push(format!("Lineage={lineage}"));
+        let mut field = String::with_capacity(LINEAGE_BYTES);
+        field.push_str("Lineage=");
+        lineage.push_to(&mut field);
+        self.rest.push(field);
         self
+    }
+
+    /// As it is written.
+    pub fn text(&self) -> String {
+        let mut text = String::with_capacity(HEADER_BYTES);
+        text.push_str("Root=");
+        text.push_str(&self.root);
+        if let Some(parent) = &self.parent {
+            text.push_str(";Parent=");
+            text.push_str(parent);
+        }
+        text.push_str(if self.is_sampled() { ";Sampled=1" } else { ";Sampled=0" });
+        for field in &self.rest {
+            text.push(';');
+            text.push_str(field);
+        }
+        text
     }
 
     /// `1-…`, the same for all that belongs together.
@@ -119,12 +150,7 @@ impl Sampling {
 
 impl fmt::Display for TraceHeader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Root={}", self.root)?;
-        if let Some(parent) = &self.parent {
-            write!(f, ";Parent={parent}")?;
-        }
-        write!(f, ";Sampled={}", u8::from(self.is_sampled()))?;
-        self.rest.iter().try_for_each(|field| write!(f, ";{field}"))
+        f.write_str(&self.text())
     }
 }
 

@@ -113,6 +113,16 @@ pub enum Action {
     RemoveLayerVersionPermission,
     /// `lambda:GetLayerVersionPolicy`
     GetLayerVersionPolicy,
+    /// `lambda:CreateEventSourceMapping`
+    CreateEventSourceMapping,
+    /// `lambda:GetEventSourceMapping`
+    GetEventSourceMapping,
+    /// `lambda:ListEventSourceMappings`
+    ListEventSourceMappings,
+    /// `lambda:UpdateEventSourceMapping`
+    UpdateEventSourceMapping,
+    /// `lambda:DeleteEventSourceMapping`
+    DeleteEventSourceMapping,
 }
 
 /// Judges one call on one function.

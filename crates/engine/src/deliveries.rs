@@ -6,21 +6,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::arn::Home;
-use domain::destination::{Parcel, Purpose};
+use domain::destination::{Attribute, Parcel, Purpose};
 use domain::event::back_off;
 use domain::limits;
 use domain::names::{FunctionName, RequestId};
+use domain::queue::{self, AttributeValue, MessageAttribute, MessageBody};
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::catalog::Catalog;
 use crate::events::{self, Inbox};
-use crate::lanes::{Item, Lanes, Move};
+use crate::lanes::{Item, Lanes, Move, Room};
 use crate::ports::{Batch, Clock, Courier, Due, EventRecords, Metric, Owed, Sent, Telemetry, Undelivered};
+use crate::queues::Queues;
 use crate::{resolve, tasks};
 
-/// Deliveries to one target that are under way at a time, to begin with.
-const WINDOW: usize = 8;
+/// Deliveries to one target that are under way at a time, to begin with, and that wait in hand.
+const ROOM: Room = Room { window: 8, ready_max: 64 };
 /// How long to wait before an end that could not be written is tried again.
 const WRITE_WAIT: Duration = Duration::from_secs(1);
 
@@ -42,6 +44,7 @@ pub struct Deliveries {
     catalog: Arc<Catalog>,
     inbox: Arc<Inbox>,
     records: Arc<dyn EventRecords>,
+    queues: Arc<Queues>,
     courier: Arc<dyn Courier>,
     telemetry: Arc<dyn Telemetry>,
     clock: Arc<dyn Clock>,
@@ -54,15 +57,15 @@ impl Deliveries {
         home: Home,
         (catalog, inbox): (Arc<Catalog>, Arc<Inbox>),
         records: Arc<dyn EventRecords>,
-        courier: Arc<dyn Courier>,
+        (queues, courier): (Arc<Queues>, Arc<dyn Courier>),
         (telemetry, clock): (Arc<dyn Telemetry>, Arc<dyn Clock>),
     ) -> Arc<Self> {
-        Arc::new(Self { home, catalog, inbox, records, courier, telemetry, clock, lanes: Lanes::new(WINDOW) })
+        Arc::new(Self { home, catalog, inbox, records, queues, courier, telemetry, clock, lanes: Lanes::new(ROOM) })
     }
 
     /// Something is or will be due for a target.
-    pub(crate) fn due(&self, target: String, at: Timestamp) {
-        self.lanes.due(&target, at, self.clock.now());
+    pub(crate) fn due(&self, target: &str, at: Timestamp) {
+        self.lanes.due(&target.to_owned(), at, self.clock.now());
     }
 
     /// Somebody wants deliveries to a target sent again, now.
@@ -210,6 +213,14 @@ impl Deliveries {
                 };
                 self.inbox.put(event).await.map_err(undelivered)
             }
+            // The ARN decides: a queue of our own, or one elsewhere.
+            Parcel::Queue { arn, body, attributes, trace } if self.queues.has(&arn) => {
+                let sent = self.queues.send(&arn, message(&body, attributes, trace)).await;
+                sent.map(drop).map_err(|error| match error {
+                    queue::Error::Refused(refusal) => Undelivered { why: refusal.to_string() },
+                    queue::Error::Fault(fault) => Undelivered { why: fault.chain() },
+                })
+            }
             parcel => self.courier.send(parcel).await,
         }
     }
@@ -235,6 +246,18 @@ impl Deliveries {
             self.clock.wake_at(self.clock.elapsed() + WRITE_WAIT).await;
         }
     }
+}
+
+fn message(body: &[u8], attributes: Vec<Attribute>, trace: Option<String>) -> MessageBody {
+    let attribute = |Attribute { name, kind, value }: Attribute| MessageAttribute {
+        name: name.to_owned(),
+        data_type: kind.as_str().to_owned(),
+        value: AttributeValue::Text(queue::mended(&value)),
+    };
+    let mut attributes: Vec<MessageAttribute> = attributes.into_iter().map(attribute).collect();
+    attributes.sort_by(|one, other| one.name.cmp(&other.name));
+    // Payloads and records are JSON, which is UTF-8.
+    MessageBody { text: String::from_utf8_lossy(body).into_owned(), attributes, trace, group: None }
 }
 
 fn last_try(owed: &Owed) -> Timestamp {

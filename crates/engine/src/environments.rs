@@ -18,7 +18,7 @@ use tokio::sync::oneshot::error::TryRecvError;
 use crate::catalog::{Catalog, Serving};
 use crate::pool::{Back, Member, Pool, Slot, Slots};
 use crate::ports::{Clock, Dice, EnvironmentSpec, LogSource, Metric, Packages, Sandbox, Telemetry};
-use crate::tasks::Task;
+use crate::tasks::{self, Task};
 use crate::telemetry::EnvironmentLog;
 
 /// How long a call waits for an environment whose answer is out and which is about to ask for its next event,
@@ -26,6 +26,8 @@ use crate::telemetry::EnvironmentLog;
 const SETTLING_WAIT: Duration = Duration::from_millis(5);
 /// How often a call looks for it before it arms a timer, which costs more than a look.
 const SETTLING_LOOKS: usize = 4;
+/// Turns after each look: one for the connection that the request came over, one for the invocation that ends with it.
+const SETTLING_TURNS: usize = 2;
 /// How long a call waits on a full machine.
 const FULL_WAIT: Duration = Duration::from_secs(1);
 /// No environment is started while less of the machine's memory is available.
@@ -126,10 +128,12 @@ impl Environments {
         for _ in 0..SETTLING_LOOKS {
             // Lets what has already come in be read: mostly that is the request for the next event.
             tokio::task::yield_now().await;
-            match back.try_recv() {
-                Ok(member) => return Ok(member),
-                Err(TryRecvError::Empty) => {}
-                Err(TryRecvError::Closed) => return Err(None),
+            for _ in 0..SETTLING_TURNS {
+                match back.try_recv() {
+                    Ok(member) => return Ok(member),
+                    Err(TryRecvError::Empty) => tasks::give_way().await,
+                    Err(TryRecvError::Closed) => return Err(None),
+                }
             }
         }
         tokio::select! {

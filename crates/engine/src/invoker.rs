@@ -3,6 +3,7 @@
 //! Never here: retries, queueing, wire types.
 
 use std::fmt::Write as _;
+use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -128,10 +129,9 @@ impl Invoker {
     }
 
     /// The checks of an invocation, in AWS's order as far as it is known.
-    async fn judge(&self, caller: &Caller, ask: &Ask, kind: Kind) -> Result<Judged, Error> {
+    async fn judge(&self, caller: &Caller, ask: &Ask, bytes_max: usize) -> Result<Judged, Error> {
         access::check(&self.home, caller, Action::InvokeFunction, &ask.target.arn)?;
         let (entry, version) = self.find(&ask.target)?;
-        let bytes_max = kind.bytes_max();
         if ask.payload.len() > bytes_max {
             return Err(Refusal::RequestTooLarge { bytes_max, operation: "InvokeFunction" }.into());
         }
@@ -154,7 +154,7 @@ impl Invoker {
     }
 
     /// The chain of invocations with this one in it.
-    fn lineage(&self, ask: &Ask, judged: &Judged) -> Result<Lineage, Refusal> {
+    fn lineage(ask: &Ask, judged: &Judged) -> Result<Lineage, Refusal> {
         let Judged { entry, version, .. } = judged;
         Lineage::of_header(ask.trace.as_deref()).pass(&version.function.arn, entry.settings.recursion)
     }
@@ -164,17 +164,17 @@ impl Invoker {
     /// # Errors
     /// As for [`Invoker::invoke`], but for concurrency.
     pub async fn dry_run(&self, caller: &Caller, ask: Ask) -> Result<(), Error> {
-        let judged = self.judge(caller, &ask, Kind::Answered).await?;
-        self.lineage(&ask, &judged)?;
+        let judged = self.judge(caller, &ask, limits::SYNC_REQUEST_BYTES).await?;
+        Self::lineage(&ask, &judged)?;
         Ok(())
     }
 
-    /// Judges an event before it is accepted; the answer is what the function will get.
+    /// Judges an event before it is accepted, of so many bytes at most; the answer is what the function will get.
     ///
     /// # Errors
     /// As for [`Invoker::invoke`], but for concurrency and for loops: these are judged when it runs.
-    pub async fn judge_event(&self, caller: &Caller, ask: &Ask) -> Result<Bytes, Error> {
-        Ok(self.judge(caller, ask, Kind::Event).await?.payload)
+    pub async fn judge_event(&self, caller: &Caller, ask: &Ask, bytes_max: usize) -> Result<Bytes, Error> {
+        Ok(self.judge(caller, ask, bytes_max).await?.payload)
     }
 
     /// Runs an event that was accepted, with what the function is by now.
@@ -193,7 +193,7 @@ impl Invoker {
     /// The function could not run: permission, name, state, size, payload, concurrency. A function that ran and
     /// failed is no error.
     pub async fn invoke(self: &Arc<Self>, caller: &Caller, ask: Ask) -> Result<Answered, Error> {
-        let judged = self.judge(caller, &ask, Kind::Answered).await?;
+        let judged = self.judge(caller, &ask, limits::SYNC_REQUEST_BYTES).await?;
         self.begin(judged, ask, Kind::Answered, Tell::Answer).await
     }
 
@@ -202,7 +202,7 @@ impl Invoker {
     /// # Errors
     /// As [`Invoker::invoke`].
     pub async fn invoke_with_response_stream(self: &Arc<Self>, caller: &Caller, ask: Ask) -> Result<Streaming, Error> {
-        let judged = self.judge(caller, &ask, Kind::Answered).await?;
+        let judged = self.judge(caller, &ask, limits::SYNC_REQUEST_BYTES).await?;
         self.begin(judged, ask, Kind::Answered, Tell::Stream).await
     }
 
@@ -214,7 +214,7 @@ impl Invoker {
         kind: Kind,
         tell_as: fn(oneshot::Sender<Result<T, Error>>) -> Tell,
     ) -> Result<T, Error> {
-        let lineage = self.lineage(&ask, &judged)?;
+        let lineage = Self::lineage(&ask, &judged)?;
         let Judged { entry, version, payload, client_context } = judged;
         let trace = self.trace(ask.trace.as_deref(), &version.function).with_lineage(&lineage);
         let serving = version.serving;
@@ -232,14 +232,15 @@ impl Invoker {
             request_id: ask.request_id,
             payload,
             client_context,
-            trace: trace.to_string(),
+            trace: trace.text(),
             sampled: Some(trace).filter(TraceHeader::is_sampled),
             tail: ask.tail,
             serving,
             lease,
         };
-        // A task of its own: the function runs to its end even if the caller leaves.
-        let task = tasks::spawn("running an invocation", run.run(checked_out, tell_as(tell)));
+        // A task of its own: the function runs to its end even if the caller leaves. On the heap, since a task is moved
+        // about ten times on its way in and out of the runtime.
+        let task = tasks::spawn("running an invocation", Box::pin(run.run(checked_out, tell_as(tell))));
         match told.await {
             Ok(answer) => answer,
             Err(_) => match task.result().await {
@@ -299,13 +300,6 @@ enum Kind {
 }
 
 impl Kind {
-    fn bytes_max(self) -> usize {
-        match self {
-            Self::Answered => limits::SYNC_REQUEST_BYTES,
-            Self::Event => limits::ASYNC_REQUEST_BYTES,
-        }
-    }
-
     fn pace(self) -> Pace {
         match self {
             Self::Answered => Pace::Limited,
@@ -350,10 +344,22 @@ struct Served {
     owed: Option<Owed>,
     /// How the function failed, if it did.
     error_type: Option<String>,
-    /// How long its answer was; `None` where it was streamed through.
+    /// How long its answer was; `None` where there is none.
     produced_bytes: Option<u64>,
+    /// When the last of its answer had come, where it was streamed through.
+    streamed_at: Option<Duration>,
     /// Why the environment must be reset.
     broken: Option<Failure>,
+}
+
+/// Moments of an invocation, on the time elapsed.
+struct Times {
+    begun: Duration,
+    /// Its answer came, or the first of it.
+    answered_at: Duration,
+    /// See [`Served`].
+    streamed_at: Option<Duration>,
+    ended: Duration,
 }
 
 /// One invocation that was admitted. It owns its lease and, while it runs, its environment.
@@ -382,13 +388,17 @@ struct Prepared {
 }
 
 impl Run {
-    async fn run(self, checked_out: CheckedOut, tell: Tell) {
+    async fn run(mut self, checked_out: CheckedOut, tell: Tell) {
         let member = match checked_out {
             CheckedOut::Warm(member) => Ok(member),
-            CheckedOut::Room(room) => self.invoker.environments.start(room, &self.serving.function).await,
+            // On the heap, as everything below that is not done each time: the future is made anew for every invocation.
+            CheckedOut::Room(room) => Box::pin(self.invoker.environments.start(room, &self.serving.function)).await,
         };
         let prepared = match member {
-            Ok(member) => self.prepare(&member).await.map(|prepared| (member, prepared)),
+            Ok(member) => match self.prepared(&member) {
+                Some(prepared) => Ok((member, prepared)),
+                None => Box::pin(self.prepare(&member)).await.map(|prepared| (member, prepared)),
+            },
             Err(fault) => Err(fault),
         };
         match prepared {
@@ -401,16 +411,18 @@ impl Run {
         &self.serving.function
     }
 
-    /// Initialises the environment where it has to be. An initialisation that fails or takes longer than ten
+    /// Nothing is left to do where the environment waits for an event already.
+    fn prepared(&self, member: &Member) -> Option<Prepared> {
+        let is_ready = member.readiness == Some(Readiness::Ready) && member.environment.is_ready();
+        is_ready.then(|| Prepared { init: None, begun: self.invoker.clock.elapsed(), failure: None })
+    }
+
+    /// Initialises the environment. An initialisation that fails or takes longer than ten
     /// seconds is repeated inside the invocation, on the function's own time; so is that of an environment that
     /// was reset (AWS developer guide, troubleshooting-invocation; recorded: `test_lambda_runtime_exit_segfault`).
     async fn prepare(&self, member: &Member) -> Result<Prepared, Fault> {
         let clock = &self.invoker.clock;
         let mut begun = clock.elapsed();
-        let ready = |init| Prepared { init, begun, failure: None };
-        if member.readiness == Some(Readiness::Ready) && member.environment.is_ready() {
-            return Ok(ready(None));
-        }
         if member.readiness.is_none() {
             self.write_init_start(member);
             let allowed = Duration::from_secs(limits::INIT_SECONDS);
@@ -442,8 +454,7 @@ impl Run {
 
     /// Hands the event over, tells the caller as soon as there is an answer, and goes on until the runtime asks for
     /// its next event: only then are the log and the environment free.
-    async fn serve(self, mut member: Member, prepared: Prepared, tell: Tell) {
-        let invoker = &self.invoker;
+    async fn serve(&mut self, mut member: Member, prepared: Prepared, tell: Tell) {
         let Prepared { init, begun, failure: init_failure } = prepared;
         let init_failed = init_failure.is_some();
         if self.tail {
@@ -459,9 +470,10 @@ impl Run {
             Some(failure) => Answer::Failed(failure),
             None => member.environment.invoke(self.event(begun, takes_stream)).await,
         };
+        let invoker = &self.invoker;
         let answered_at = invoker.clock.elapsed();
-        let Served { owed, error_type, produced_bytes, broken } = match answer {
-            Answer::Stream(stream) => self.pass_on(stream, tell, &member).await,
+        let Served { owed, error_type, produced_bytes, streamed_at, broken } = match answer {
+            Answer::Stream(stream) => Box::pin(self.pass_on(stream, tell, &member)).await,
             Answer::Response(bytes) => self.hand_over(Ok((bytes, false)), tell, &member, init_failed).await,
             Answer::Collected(bytes) => self.hand_over(Ok((bytes, true)), tell, &member, init_failed).await,
             Answer::Failed(failure) => self.hand_over(Err(failure), tell, &member, init_failed).await,
@@ -473,7 +485,8 @@ impl Run {
             (None, Some(error_type)) => Status::Raised(error_type),
             (None, None) => Status::Success,
         };
-        self.write_end(&mut member, (begun, answered_at, now), init, (status, failed, produced_bytes));
+        let times = Times { begun, answered_at, streamed_at, ended: now };
+        self.write_end(&mut member, times, init, (status, failed, produced_bytes));
         let name = &self.function().arn.name;
         invoker.telemetry.count(Metric::Invocations, name);
         if failed || broken.is_some() {
@@ -531,7 +544,7 @@ impl Run {
                 settled.err()
             }
         };
-        Served { owed, error_type, produced_bytes, broken }
+        Served { owed, error_type, produced_bytes, streamed_at: None, broken }
     }
 
     /// An answer that is still coming: the caller gets it as it comes, and is told of its end.
@@ -549,22 +562,25 @@ impl Run {
         let mut settling = None;
         let upload = async {
             // The environment says it before it is gone.
-            let outcome = match ended.await {
-                Ok(Ok(())) => Outcome::Answered(Bytes::new()),
-                Ok(Err(failure)) => Outcome::of_failure(&failure, self.request_id),
-                Err(_) => Outcome::of_failure(&Failure::ResponseTruncated, self.request_id),
+            let (outcome, bytes) = match ended.await {
+                Ok(Ok(bytes)) => (Outcome::Answered(Bytes::new()), Some(bytes)),
+                Ok(Err(failure)) => (Outcome::of_failure(&failure, self.request_id), None),
+                Err(_) => (Outcome::of_failure(&Failure::ResponseTruncated, self.request_id), None),
             };
+            let streamed_at = self.invoker.clock.elapsed();
             self.lease.answered();
             settling = Some(self.serving.pool.settling());
             let error_type = match &outcome {
                 Outcome::Answered(_) => None,
                 Outcome::FunctionError { error_type, .. } => Some(error_type.clone()),
             };
-            (self.unless_tail(completion.map(|tell| Owed::Completion(tell, Completed::of(outcome)))), error_type)
+            let owed = completion.map(|tell| Owed::Completion(tell, Completed::of(outcome)));
+            (self.unless_tail(owed), error_type, bytes, streamed_at)
         };
-        let ((owed, error_type), settled) = tokio::join!(upload, member.environment.settle());
+        let ((owed, error_type, produced_bytes, streamed_at), settled) =
+            tokio::join!(upload, member.environment.settle());
         drop(settling);
-        Served { owed, error_type, produced_bytes: None, broken: settled.err() }
+        Served { owed, error_type, produced_bytes, streamed_at: Some(streamed_at), broken: settled.err() }
     }
 
     fn begin_stream(&self, tell: oneshot::Sender<Result<Streaming, Error>>, body: Body) -> oneshot::Sender<Completed> {
@@ -585,47 +601,54 @@ impl Run {
         None
     }
 
-    fn event(&self, begun: Duration, takes_stream: bool) -> Event {
+    /// The event, which there is once.
+    fn event(&mut self, begun: Duration, takes_stream: bool) -> Event {
         let clock = &self.invoker.clock;
         let allowed = self.function().configuration.timeout();
         let left = (begun + allowed).saturating_sub(clock.elapsed());
         Event {
             request_id: self.request_id,
-            invoked_arn: self.invoked_arn.clone(),
+            invoked_arn: mem::take(&mut self.invoked_arn),
             trace: self.trace.clone(),
-            client_context: self.client_context.clone(),
+            client_context: self.client_context.take(),
             deadline_at: clock.now() + left,
             deadline: begun + allowed,
             allowed,
-            payload: self.payload.clone(),
+            payload: mem::take(&mut self.payload),
             takes_stream,
         }
     }
 
-    /// What the log says at the end of an invocation that began, was answered and ended at these moments.
+    /// What the log says at the end of an invocation.
     fn write_end(
         &self,
         member: &mut Member,
-        (begun, answered_at, now): (Duration, Duration, Duration),
+        Times { begun, answered_at, streamed_at, ended: now }: Times,
         init: Option<Duration>,
         (status, failed, produced_bytes): (Status, bool, Option<u64>),
     ) {
         let request_id = self.request_id;
         let duration = now.saturating_sub(begun);
-        let spans = if failed {
-            Vec::new()
-        } else {
-            let ended = self.invoker.clock.now();
-            let span = |name, from: Duration, to: Duration| Span {
-                name,
-                start: ended - now.saturating_sub(from),
-                duration: to.saturating_sub(from),
+        if member.log.tells_all() {
+            let spans = if failed {
+                Vec::new()
+            } else {
+                let ended = self.invoker.clock.now();
+                let span = |name, from: Duration, to: Duration| Span {
+                    name,
+                    start: ended - now.saturating_sub(from),
+                    duration: to.saturating_sub(from),
+                };
+                // An answer that is not streamed is there as a whole.
+                let mut spans = vec![span("responseLatency", begun, answered_at)];
+                spans.extend(streamed_at.map(|at| span("responseDuration", answered_at, at)));
+                spans.push(span("runtimeOverhead", streamed_at.unwrap_or(answered_at), now));
+                spans
             };
-            vec![span("responseLatency", begun, answered_at), span("runtimeOverhead", answered_at, now)]
-        };
-        let trace = self.sampled.clone();
-        let done = RuntimeDone { request_id, status: status.clone(), trace, spans, duration, produced_bytes };
-        member.log.record(&Record::RuntimeDone(done));
+            let trace = self.sampled.clone();
+            let done = RuntimeDone { request_id, status: status.clone(), trace, spans, duration, produced_bytes };
+            member.log.record(&Record::RuntimeDone(done));
+        }
         member.log.record(&Record::End { request_id });
         let report = Report {
             request_id,

@@ -15,10 +15,6 @@ use tokio::sync::Notify;
 
 use crate::ports::{Batch, Due};
 
-/// Items of one lane that are in hand and wait for their turn.
-const READY_MAX: usize = 64;
-/// From here on down, more are taken in hand.
-const READY_LOW: usize = 16;
 /// Bytes that one reading takes in hand.
 const LOAD_BYTES: usize = 1024 * 1024;
 /// Bytes in hand of all lanes together, beyond which lanes that are held up take nothing more in hand.
@@ -68,8 +64,23 @@ pub(crate) struct Lanes<K, T: Item> {
     stirred: Notify,
     /// Woken whenever something has come to an end.
     ended: Notify,
-    /// How much of one lane runs at a time, to begin with.
-    window: usize,
+    room: Room,
+}
+
+/// How much of one lane is in hand.
+#[derive(Clone, Copy)]
+pub(crate) struct Room {
+    /// How much runs at a time, to begin with.
+    pub(crate) window: usize,
+    /// How much waits for its turn.
+    pub(crate) ready_max: usize,
+}
+
+impl Room {
+    /// From here on down, more is taken in hand.
+    fn ready_low(self) -> usize {
+        self.ready_max / 4
+    }
 }
 
 struct State<K, T: Item> {
@@ -196,8 +207,8 @@ impl<T: Item> Lane<T> {
 }
 
 impl<K: Clone + Ord, T: Item> Lanes<K, T> {
-    /// No work yet. At first, `window` items of each lane run at a time.
-    pub(crate) fn new(window: usize) -> Self {
+    /// No work yet.
+    pub(crate) fn new(room: Room) -> Self {
         let state = State {
             lanes: BTreeMap::new(),
             stirred: BTreeSet::new(),
@@ -208,7 +219,7 @@ impl<K: Clone + Ord, T: Item> Lanes<K, T> {
             stalled: 0,
             is_closed: false,
         };
-        Self { state: Mutex::new(state), stirred: Notify::new(), ended: Notify::new(), window }
+        Self { state: Mutex::new(state), stirred: Notify::new(), ended: Notify::new(), room }
     }
 
     fn lock(&self) -> MutexGuard<'_, State<K, T>> {
@@ -218,7 +229,7 @@ impl<K: Clone + Ord, T: Item> Lanes<K, T> {
     fn with_lane<R>(&self, key: &K, now: Timestamp, change: impl FnOnce(&mut Lane<T>, &mut usize) -> R) -> R {
         let mut state = self.lock();
         let State { lanes, stirred, ready_bytes, .. } = &mut *state;
-        let lane = lanes.entry(key.clone()).or_insert_with(|| Lane::new(self.window, now));
+        let lane = lanes.entry(key.clone()).or_insert_with(|| Lane::new(self.room.window, now));
         let result = change(lane, ready_bytes);
         stirred.insert(key.clone());
         drop(state);
@@ -230,7 +241,7 @@ impl<K: Clone + Ord, T: Item> Lanes<K, T> {
     /// [`Lanes::arrived`] or [`Lanes::stayed_away`]. `false` where it is in hand already.
     pub(crate) fn expect(&self, key: &K, id: T::Id, now: Timestamp) -> bool {
         let mut state = self.lock();
-        let lane = state.lanes.entry(key.clone()).or_insert_with(|| Lane::new(self.window, now));
+        let lane = state.lanes.entry(key.clone()).or_insert_with(|| Lane::new(self.room.window, now));
         lane.in_hand.insert(id)
     }
 
@@ -247,7 +258,7 @@ impl<K: Clone + Ord, T: Item> Lanes<K, T> {
     pub(crate) fn arrived(&self, key: &K, item: T, now: Timestamp) {
         self.with_lane(key, now, |lane, ready_bytes| {
             let bytes = item.bytes();
-            let has_room = lane.ready.len() < READY_MAX && *ready_bytes + bytes <= READY_BYTES_MAX;
+            let has_room = lane.ready.len() < self.room.ready_max && *ready_bytes + bytes <= READY_BYTES_MAX;
             if lane.taken.contains(&item.id()) {
                 lane.mark(now);
             } else if has_room && !lane.is_behind(now) && lane.in_hand.contains(&item.id()) {
@@ -296,7 +307,7 @@ impl<K: Clone + Ord, T: Item> Lanes<K, T> {
             state.stirred.insert(key);
         }
         for key in std::mem::take(&mut state.stirred) {
-            state.look_at(key, now, self.window, &mut moves);
+            state.look_at(&key, now, self.room, &mut moves);
         }
         (moves, state.timers.first().map(|(at, _)| *at))
     }
@@ -340,7 +351,7 @@ impl<K: Clone + Ord, T: Item> Lanes<K, T> {
     pub(crate) fn ended(&self, key: &K, id: &T::Id, again_at: Option<Timestamp>, now: Timestamp) {
         self.let_go(key, id, again_at, now, |lane| {
             lane.hold = None;
-            lane.window = lane.window.max(self.window);
+            lane.window = lane.window.max(self.room.window);
         });
     }
 
@@ -518,8 +529,8 @@ impl<K: Clone + Ord, T: Item> Lanes<K, T> {
 }
 
 impl<K: Clone + Ord, T: Item> State<K, T> {
-    fn look_at(&mut self, key: K, now: Timestamp, window: usize, moves: &mut Vec<Move<K, T>>) {
-        let Some(lane) = self.lanes.get_mut(&key) else { return };
+    fn look_at(&mut self, key: &K, now: Timestamp, room: Room, moves: &mut Vec<Move<K, T>>) {
+        let Some(lane) = self.lanes.get_mut(key) else { return };
         let is_backlogged = |lane: &Lane<T>| !lane.ready.is_empty() || lane.is_behind(now);
         match &mut lane.hold {
             Some(hold) if hold.is_on(now) => {
@@ -539,7 +550,7 @@ impl<K: Clone + Ord, T: Item> State<K, T> {
                     lane.moved_at = now;
                 }
                 if lane.running.is_empty() && !is_backlogged(lane) {
-                    lane.window = window;
+                    lane.window = room.window;
                 }
                 let stands_still = lane.running.len() >= lane.window && is_backlogged(lane);
                 if stands_still && lane.moved_at + STANDSTILL <= now {
@@ -564,7 +575,7 @@ impl<K: Clone + Ord, T: Item> State<K, T> {
         }
         match lane.left_at {
             Some(at) if at > now => lane.look_again(at, key.clone(), &mut self.timers),
-            Some(_) if lane.loading.is_none() && lane.ready.len() <= READY_LOW => {
+            Some(_) if lane.loading.is_none() && lane.ready.len() <= room.ready_low() => {
                 if self.loading >= LOADING_MAX {
                     // Looked at again when a reading is done.
                     self.stirred.insert(key.clone());
@@ -576,7 +587,7 @@ impl<K: Clone + Ord, T: Item> State<K, T> {
                         Due {
                             now,
                             skip: lane.in_hand.iter().cloned().collect(),
-                            items_max: READY_MAX - lane.ready.len(),
+                            items_max: room.ready_max - lane.ready.len(),
                             bytes_max: LOAD_BYTES,
                         },
                     ));
@@ -588,7 +599,7 @@ impl<K: Clone + Ord, T: Item> State<K, T> {
             if let Some(at) = lane.timer {
                 self.timers.remove(&(at, key.clone()));
             }
-            self.lanes.remove(&key);
+            self.lanes.remove(key);
         }
     }
 }
@@ -596,6 +607,8 @@ impl<K: Clone + Ord, T: Item> State<K, T> {
 #[cfg(test)]
 mod tests {
     use std::future::Future as _;
+    use std::pin::pin;
+    use std::task::{Context, Waker};
 
     use super::*;
 
@@ -625,6 +638,10 @@ mod tests {
 
     type Few = Lanes<&'static str, Piece>;
 
+    fn few(window: usize) -> Few {
+        Few::new(Room { window, ready_max: 64 })
+    }
+
     /// What the next moves are, as `run LANE ID`, `load LANE COUNT but SKIPPED` and `sift LANE`.
     fn check(lanes: &Few, now: i64, expected: &[&str], wake: Option<i64>) {
         let (moves, at_last) = lanes.next_moves(at(now));
@@ -637,13 +654,13 @@ mod tests {
         assert_eq!(at_last, wake.map(at), "when to look again, at {now}");
     }
 
-    fn batch(ids: &[u32], next_at: Option<i64>) -> Option<Batch<Piece>> {
-        Some(Batch { items: ids.iter().map(|id| Piece(*id)).collect(), next_at: next_at.map(at) })
+    fn batch(ids: &[u32], next_at: Option<i64>) -> Batch<Piece> {
+        Batch { items: ids.iter().map(|id| Piece(*id)).collect(), next_at: next_at.map(at) }
     }
 
     #[test]
     fn what_arrives_runs_within_the_window_of_its_lane() {
-        let lanes = Few::new(2);
+        let lanes = few(2);
         for id in 0..3 {
             come(&lanes, "a", id, at(0));
         }
@@ -660,7 +677,7 @@ mod tests {
 
     #[test]
     fn a_lane_in_which_nothing_ends_gets_more_room() {
-        let lanes = Few::new(1);
+        let lanes = few(1);
         for id in 0..8 {
             come(&lanes, "a", id, at(0));
         }
@@ -671,7 +688,7 @@ mod tests {
 
     #[test]
     fn a_refusal_holds_the_lane_and_no_other() {
-        let lanes = Few::new(4);
+        let lanes = few(4);
         for id in 0..3 {
             come(&lanes, "a", id, at(0));
         }
@@ -695,18 +712,41 @@ mod tests {
     }
 
     #[test]
+    fn a_lane_that_is_tried_with_one_has_caught_up_while_that_one_runs() {
+        let lanes = few(4);
+        let has_caught_up = |now| {
+            let mut asking = Context::from_waker(Waker::noop());
+            pin!(lanes.caught_up(at(now))).poll(&mut asking).is_ready()
+        };
+        for id in 0..3 {
+            come(&lanes, "a", id, at(0));
+        }
+        assert!(!has_caught_up(0), "nothing of it runs");
+        check(&lanes, 0, &["run a 0", "run a 1", "run a 2"], None);
+        for id in 0..3 {
+            lanes.hold(&"a", "full", at(0));
+            lanes.put_back(&"a", Piece(id), at(0));
+        }
+        check(&lanes, 0, &["sift a"], Some(1));
+        assert!(has_caught_up(0), "it waits until second 1");
+        assert!(!has_caught_up(1), "it may go on");
+        check(&lanes, 1, &["run a 2"], Some(2));
+        assert!(has_caught_up(1), "the others wait for the one that runs");
+    }
+
+    #[test]
     fn what_is_due_is_read_and_nothing_twice() {
-        let lanes = Few::new(1);
+        let lanes = few(1);
         lanes.due(&"a", at(5), at(0));
         check(&lanes, 0, &[], Some(5));
         check(&lanes, 5, &["load a 64 but 0"], None);
-        lanes.loaded(&"a", batch(&[1, 2], Some(9)), at(5));
+        lanes.loaded(&"a", Some(batch(&[1, 2], Some(9))), at(5));
         check(&lanes, 5, &["run a 1"], Some(6));
         lanes.due(&"a", at(5), at(5));
         check(&lanes, 5, &["load a 63 but 2"], Some(6));
         // What came while it was read is not lost.
         lanes.due(&"a", at(5), at(5));
-        lanes.loaded(&"a", batch(&[2, 3], None), at(5));
+        lanes.loaded(&"a", Some(batch(&[2, 3], None)), at(5));
         check(&lanes, 5, &["load a 62 but 3"], Some(6));
         // A reading that failed is repeated, but not at once, whatever comes.
         lanes.loaded(&"a", None, at(5));
@@ -719,7 +759,7 @@ mod tests {
     #[test]
     fn one_is_tried_after_a_refusal_also_while_others_run() {
         // Else a slot that is free again stays so until one of those that run has ended.
-        let lanes = Few::new(4);
+        let lanes = few(4);
         for id in 0..6 {
             come(&lanes, "a", id, at(0));
         }
@@ -742,7 +782,7 @@ mod tests {
 
     #[test]
     fn a_calendar_that_is_set_back_holds_nothing_up() {
-        let lanes = Few::new(1);
+        let lanes = few(1);
         come(&lanes, "a", 1, at(10_000));
         check(&lanes, 10_000, &["run a 1"], None);
         lanes.hold(&"a", "full", at(10_000));
@@ -757,30 +797,30 @@ mod tests {
     #[test]
     fn what_was_let_go_while_it_was_read_is_not_run_as_it_was() {
         // Else an event that has just succeeded runs again.
-        let lanes = Few::new(4);
+        let lanes = few(4);
         lanes.due(&"a", at(0), at(0));
         check(&lanes, 0, &["load a 64 but 0"], None);
         for (id, again_at) in [(1, None), (2, Some(at(60)))] {
             lanes.with_lane(&"a", at(0), |lane, _| lane.in_hand.insert(id));
             lanes.ended(&"a", &id, again_at, at(0));
         }
-        lanes.loaded(&"a", batch(&[1, 2, 3], None), at(0));
+        lanes.loaded(&"a", Some(batch(&[1, 2, 3], None)), at(0));
         // What is still there of them is read again.
         check(&lanes, 0, &["run a 3", "load a 64 but 1"], None);
-        lanes.loaded(&"a", batch(&[], Some(60)), at(0));
+        lanes.loaded(&"a", Some(batch(&[], Some(60))), at(0));
         lanes.ended(&"a", &3, None, at(0));
         check(&lanes, 0, &[], Some(60));
     }
 
     #[test]
     fn what_is_redriven_while_it_is_let_go_is_found() {
-        let lanes = Few::new(4);
+        let lanes = few(4);
         come(&lanes, "a", 1, at(0));
         check(&lanes, 0, &["run a 1"], None);
         // Its end is on disk, and redriven, and the lane has not heard of it yet.
         lanes.due_again(&"a", at(0), at(0));
         check(&lanes, 0, &["load a 64 but 1"], None);
-        lanes.loaded(&"a", batch(&[], None), at(0));
+        lanes.loaded(&"a", Some(batch(&[], None)), at(0));
         lanes.ended(&"a", &1, None, at(0));
         check(&lanes, 0, &["load a 64 but 0"], None);
     }
@@ -788,7 +828,7 @@ mod tests {
     #[test]
     fn what_waits_on_disk_goes_before_what_arrives() {
         // Else those on disk starve while events come as fast as they run.
-        let lanes = Few::new(1);
+        let lanes = few(1);
         for id in 0..70 {
             come(&lanes, "a", id, at(0));
         }
@@ -804,11 +844,11 @@ mod tests {
     #[test]
     fn what_is_being_written_is_found_by_nobody_else() {
         // Else one that was written, read, run and settled before its writer heard of it runs again.
-        let lanes = Few::new(4);
+        let lanes = few(4);
         assert!(lanes.expect(&"a", 1, at(0)));
         lanes.due(&"a", at(0), at(0));
         check(&lanes, 0, &["load a 64 but 1"], None);
-        lanes.loaded(&"a", batch(&[], None), at(0));
+        lanes.loaded(&"a", Some(batch(&[], None)), at(0));
         assert!(!lanes.expect(&"a", 1, at(0)), "the same once more");
         lanes.arrived(&"a", Piece(1), at(0));
         check(&lanes, 0, &["run a 1"], None);
@@ -819,7 +859,7 @@ mod tests {
         check(&lanes, 0, &["load a 64 but 3"], None);
         lanes.give_back(&"a", &taken, at(0));
         lanes.arrived(&"a", Piece(3), at(0));
-        lanes.loaded(&"a", batch(&[2, 3], None), at(0));
+        lanes.loaded(&"a", Some(batch(&[2, 3], None)), at(0));
         check(&lanes, 0, &["load a 64 but 1"], None);
         // Nobody knows whether it was written.
         assert!(lanes.expect(&"b", 3, at(0)));
@@ -829,7 +869,7 @@ mod tests {
 
     #[test]
     fn while_ends_cannot_be_written_nothing_begins() {
-        let lanes = Few::new(1);
+        let lanes = few(1);
         let stalls = [lanes.stall(), lanes.stall()];
         come(&lanes, "a", 1, at(0));
         for stall in stalls {
@@ -841,7 +881,7 @@ mod tests {
 
     #[test]
     fn lanes_that_wait_for_a_reading_do_not_spin() {
-        let lanes = Lanes::<u32, Piece>::new(1);
+        let lanes = Lanes::<u32, Piece>::new(Room { window: 1, ready_max: 64 });
         for lane in 0..10 {
             lanes.due(&lane, at(0), at(0));
         }
@@ -852,14 +892,14 @@ mod tests {
         assert!(woken.as_mut().poll(&mut context).is_ready(), "for what was due");
         let mut woken = std::pin::pin!(lanes.stirred());
         assert!(woken.as_mut().poll(&mut context).is_pending(), "and not for those that wait");
-        lanes.loaded(&0, batch(&[], None), at(0));
+        lanes.loaded(&0, Some(batch(&[], None)), at(0));
         assert!(woken.as_mut().poll(&mut context).is_ready());
         assert_eq!(lanes.next_moves(at(0)).0.len(), 1);
     }
 
     #[test]
     fn what_is_taken_is_not_run() {
-        let lanes = Few::new(1);
+        let lanes = few(1);
         for id in 0..3 {
             come(&lanes, "a", id, at(0));
         }
@@ -875,7 +915,7 @@ mod tests {
 
     #[test]
     fn too_much_to_hold_is_left_on_disk() {
-        let lanes = Few::new(1);
+        let lanes = few(1);
         for id in 0..100 {
             come(&lanes, "a", id, at(0));
         }

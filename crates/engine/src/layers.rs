@@ -2,6 +2,8 @@
 //!
 //! All versions are in memory; a change is written first and shown after. Never here: how layers become `/opt`.
 
+mod tags;
+
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -231,6 +233,9 @@ impl Layers {
             }
             layers.edit(&arn, |layer| {
                 layer.versions.remove(&number);
+                if layer.versions.is_empty() {
+                    layer.tags.clear();
+                }
             });
             Ok(())
         })

@@ -2,6 +2,10 @@
 //!
 //! Never here: a trait with one implementation and no test twin or fault to inject.
 
+mod events;
+mod queue_source;
+mod queues;
+
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
@@ -11,19 +15,29 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::alias::Alias;
-use domain::destination::{Condition, Delivery, Parcel};
+use domain::destination::Parcel;
 use domain::environment::{Failure, InitEnd};
 use domain::error::ThrottleReason;
-use domain::event::{self, Progress};
 use domain::function::{Digest, Function, LogFormat, Package};
 use domain::layer::{Layer, LayerName, LayerVersion};
+use domain::mapping::Mapping;
 use domain::names::{AliasName, EnvironmentId, FunctionName, RequestId, RevisionId, VersionNumber};
 use domain::runtime::Runtime;
 use domain::settings::Settings;
+use domain::tags::Tags;
 use domain::{Error, Fault};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
+
+pub use self::events::{
+    Backlog, Batch, DeliveryShown, DeliveryState, Due, EventFilter, EventRecords, Listed, Owed, Redriven, Sent,
+    Settled, Shown,
+};
+pub use self::queue_source::{
+    MessageAttribute, MessageAttributeValue, NotDone, QueueAttributes, QueueFailure, QueueMessage, QueueSource, Receive,
+};
+pub use self::queues::*;
 
 /// A future behind a port.
 pub type Wait<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -81,8 +95,10 @@ pub trait LayerRecords: Send + Sync {
     fn insert_layer_version(&self, version: Arc<LayerVersion>) -> Wait<'_, Result<bool, Fault>>;
     /// Replaces a version; `false` where there is none.
     fn replace_layer_version(&self, version: Arc<LayerVersion>) -> Wait<'_, Result<bool, Fault>>;
-    /// Removes a version; `false` where there is none.
+    /// Removes a version, and with the last one the layer's tags; `false` where there is none.
     fn remove_layer_version(&self, name: LayerName, number: u64) -> Wait<'_, Result<bool, Fault>>;
+    /// Replaces the tags of a layer; `false` where it never was.
+    fn set_layer_tags(&self, name: LayerName, tags: Tags) -> Wait<'_, Result<bool, Fault>>;
 }
 
 /// Where users keep code: S3, or what speaks its language.
@@ -216,6 +232,10 @@ pub trait Environment: Send + Sync + std::fmt::Debug {
     }
     /// The platform has said something of this environment, of which its extensions may want to hear.
     fn observe(&self, _at: Timestamp, _record: &domain::log::Record) {}
+    /// Whether [`Environment::observe`] reaches anybody: else there is no need to call it.
+    fn is_observed(&self) -> bool {
+        false
+    }
     /// Whether the runtime is alive and waits for an event.
     fn is_ready(&self) -> bool;
     /// The most memory that it has used so far.
@@ -266,14 +286,16 @@ pub struct Stream {
     /// What has come, in order; few pieces, so that whoever reads slowly holds the runtime up and not the memory. When
     /// nobody listens any more, the rest of the upload is thrown away.
     pub pieces: mpsc::Receiver<Bytes>,
-    /// How the upload ended, once it did; the pieces are complete then.
-    pub ended: oneshot::Receiver<Result<(), Failure>>,
+    /// How the upload ended, once it did, and the bytes of all pieces, which are complete then.
+    pub ended: oneshot::Receiver<Result<u64, Failure>>,
 }
 
 /// Time, handed in.
 pub trait Clock: Send + Sync {
     /// The calendar: ages, dates, the deadline that a function is told.
     fn now(&self) -> Timestamp;
+    /// The calendar as the machine has it, which no test moves: queues, whose times must outlive the engine.
+    fn system_now(&self) -> Timestamp;
     /// The time elapsed since some moment before the start of the engine; never goes back.
     fn elapsed(&self) -> Duration;
     /// Wakes when the elapsed time has reached `at`.
@@ -350,329 +372,12 @@ pub struct Undelivered {
     pub why: String,
 }
 
-/// Accepted events and what is owed of them, kept. Every call is one serialisable step; when one that writes returns, it
-/// is on disk.
-pub trait EventRecords: Send + Sync {
-    /// How much room the disk has for more.
-    fn free_bytes(&self) -> Result<u64, Fault>;
-    /// What there is, once at start.
-    fn load_events(&self) -> Wait<'_, Result<Backlog, Fault>>;
-    /// Writes an event; `false` where its id is there already.
-    fn insert_event(&self, event: Arc<event::Event>) -> Wait<'_, Result<bool, Fault>>;
-    /// Events of a function that are due, earliest first.
-    fn due_events(&self, function: FunctionName, due: Due<RequestId>) -> Wait<'_, Result<Batch<event::Event>, Fault>>;
-    /// Writes what became of an event that was at that round; `false`, and no effect, where it is not any more.
-    fn settle_event(&self, id: RequestId, round: u32, settled: Settled) -> Wait<'_, Result<bool, Fault>>;
-    /// Deliveries to a target that are due, earliest first.
-    fn due_deliveries(&self, target: String, due: Due<Uuid>) -> Wait<'_, Result<Batch<Owed>, Fault>>;
-    /// Writes what became of a delivery. The answer counts the events that have gone with it: one that waited for
-    /// nothing else, or none.
-    fn settle_delivery(&self, id: Uuid, sent: Sent) -> Wait<'_, Result<u64, Fault>>;
-    /// Events that fit, oldest first, then by id; those behind `after`.
-    fn find_events(
-        &self,
-        filter: EventFilter,
-        after: Option<(Timestamp, RequestId)>,
-        events_max: usize,
-    ) -> Wait<'_, Result<Vec<Listed>, Fault>>;
-    /// How many fit.
-    fn count_events(&self, filter: EventFilter) -> Wait<'_, Result<u64, Fault>>;
-    /// One event with all that is known of it.
-    fn show_event(&self, id: RequestId) -> Wait<'_, Result<Option<Shown>, Fault>>;
-    /// Starts dead events again, with no attempts and a new age, and the deliveries of delivering ones; tells which
-    /// there were. Others stay as they are.
-    fn redrive_events(&self, ids: Vec<RequestId>, now: Timestamp) -> Wait<'_, Result<Vec<Redriven>, Fault>>;
-    /// Removes events, in whatever state; tells which there were.
-    fn purge_events(&self, ids: Vec<RequestId>) -> Wait<'_, Result<Vec<RequestId>, Fault>>;
-}
-
-/// What is kept of events when the engine starts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Backlog {
-    /// How many events, in whatever state.
-    pub events: u64,
-    /// Functions with events to run, and when the first is due.
-    pub functions: Vec<(FunctionName, Timestamp)>,
-    /// Targets with deliveries to make, and when the first is due.
-    pub targets: Vec<(String, Timestamp)>,
-}
-
-/// Which of those that are due are wanted.
-#[derive(Clone, Debug)]
-pub struct Due<Id> {
-    /// Due by then.
-    pub now: Timestamp,
-    /// Not these: they are in hand.
-    pub skip: Vec<Id>,
-    /// So many at most.
-    pub items_max: usize,
-    /// So many bytes of payload at most, but one item at least.
-    pub bytes_max: usize,
-}
-
-/// What is due.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Batch<T> {
-    /// Some of it.
-    pub items: Vec<T>,
-    /// When the first of the others is due, which may be already; none where there are no others.
-    pub next_at: Option<Timestamp>,
-}
-
-/// What became of an event.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Settled {
-    /// It is done, and nobody is to be told.
-    Done,
-    /// It is tried again.
-    Again {
-        /// When.
-        due_at: Timestamp,
-        /// How far it is.
-        progress: Progress,
-    },
-    /// It is done: dead, unless it succeeded; then it is there until its record has arrived.
-    Ended {
-        /// How.
-        condition: Condition,
-        /// How far it came.
-        progress: Progress,
-        /// What is to be sent.
-        deliveries: Vec<Delivery>,
-    },
-}
-
-/// A delivery that has not arrived.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Owed {
-    /// What is to be sent.
-    pub delivery: Delivery,
-    /// How often that was tried.
-    pub attempts: u32,
-    /// Since when.
-    pub tried_from: Timestamp,
-}
-
-/// What became of a delivery.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Sent {
-    /// The target has it.
-    Delivered,
-    /// It is tried again.
-    Again {
-        /// When.
-        due_at: Timestamp,
-        /// How often it was tried.
-        attempts: u32,
-        /// Why it did not arrive.
-        error: String,
-    },
-    /// It is not tried any more until somebody says so.
-    Failed {
-        /// How often it was tried.
-        attempts: u32,
-        /// Why it did not arrive.
-        error: String,
-    },
-}
-
-/// Which events are meant.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct EventFilter {
-    /// Of this function.
-    pub function: Option<FunctionName>,
-    /// In this state; running is none that is kept.
-    pub state: Option<event::State>,
-    /// Accepted before.
-    pub accepted_before: Option<Timestamp>,
-    /// One of these.
-    pub only: Option<Vec<RequestId>>,
-    /// None of these.
-    pub but: Vec<RequestId>,
-}
-
-/// An event as listings have it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
-    /// Its id.
-    pub request_id: RequestId,
-    /// Its function.
-    pub function: FunctionName,
-    /// As it was asked for.
-    pub qualifier: Option<domain::names::Qualifier>,
-    /// As it is kept: never running.
-    pub state: event::State,
-    /// How often it ran.
-    pub attempts: u32,
-    /// When it was accepted.
-    pub accepted_at: Timestamp,
-    /// When it is tried next.
-    pub due_at: Option<Timestamp>,
-    /// How it ended, where it has.
-    pub condition: Option<String>,
-    /// The last error's message, where there was one.
-    pub error_message: Option<String>,
-}
-
-/// An event with all that is known of it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Shown {
-    /// What listings have.
-    pub listed: Listed,
-    /// What the function gets.
-    pub payload: Bytes,
-    /// The attempts that failed.
-    pub history: Vec<event::Attempt>,
-    /// What is or was to be sent.
-    pub deliveries: Vec<DeliveryShown>,
-}
-
-/// A delivery as people see it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeliveryShown {
-    /// The target's ARN.
-    pub target: String,
-    /// How far it is.
-    pub state: DeliveryState,
-    /// How often it was tried.
-    pub attempts: u32,
-    /// When it is tried next.
-    pub due_at: Option<Timestamp>,
-    /// Why it did not arrive the last time.
-    pub error: Option<String>,
-}
-
-/// How far a delivery is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DeliveryState {
-    /// It is tried again.
-    Pending,
-    /// The target has it.
-    Delivered,
-    /// It was tried for long enough.
-    Failed,
-}
-
-impl DeliveryState {
-    /// As it is spelled everywhere.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Delivered => "delivered",
-            Self::Failed => "failed",
-        }
-    }
-}
-
-/// An event that was started again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Redriven {
-    /// Its id.
-    pub request_id: RequestId,
-    /// Its function, where it runs again.
-    pub function: Option<FunctionName>,
-    /// The targets of its deliveries, where these are sent again.
-    pub targets: Vec<String>,
-}
-
-/// Queues that functions are fed from: the built-in ones, and those of an SQS elsewhere.
-///
-/// Standard queues, so a message can come twice and in any order. One that was received stays invisible to others for
-/// its visibility timeout and comes again afterwards, under a new handle, unless it was deleted. `queue` is the ARN.
-/// Dropping a call gives it up; what it had received by then comes again.
-pub trait QueueSource: Send + Sync {
-    /// What a mapping must know of a queue before it polls.
-    fn attributes(&self, queue: String) -> Wait<'_, Result<QueueAttributes, QueueFailure>>;
-    /// Takes messages that are visible; none after `wait` without one.
-    fn receive(&self, queue: String, ask: Receive) -> Wait<'_, Result<Vec<QueueMessage>, QueueFailure>>;
-    /// Deletes messages, any number of them, by the handles of their last receipt. What was not deleted is given back.
-    fn delete(&self, queue: String, handles: Vec<String>) -> Wait<'_, Result<Vec<NotDone>, QueueFailure>>;
-    /// Lets messages become visible again after `timeout` from now, at once with zero. What was not changed is given
-    /// back: a message that is visible already, for one.
-    fn change_visibility(
-        &self,
-        queue: String,
-        handles: Vec<String>,
-        timeout: Duration,
-    ) -> Wait<'_, Result<Vec<NotDone>, QueueFailure>>;
-}
-
-/// What a queue says of itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct QueueAttributes {
-    /// `VisibilityTimeout`: how long a message stays invisible where [`Receive::visibility`] says nothing.
-    pub visibility: Duration,
-}
-
-/// How to receive. Durations are in whole seconds; what is below one counts as none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Receive {
-    /// 1 to 10 messages.
-    pub max: u8,
-    /// How long to wait for a first message; at most 20 seconds. Less than `max` may come although there are more.
-    pub wait: Duration,
-    /// How long they stay invisible; as the queue has it where there is none. At most 12 hours.
-    pub visibility: Option<Duration>,
-}
-
-/// One message, as it was received.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct QueueMessage {
-    /// `MessageId`, the same at each receipt.
-    pub id: String,
-    /// `ReceiptHandle`, of this receipt.
-    pub handle: String,
-    /// `Body`
-    pub body: String,
-    /// `MD5OfBody`, in hex, as the queue told it.
-    pub body_md5: String,
-    /// System attributes by name: `ApproximateReceiveCount`, `SentTimestamp`, `SenderId`,
-    /// `ApproximateFirstReceiveTimestamp`, `AWSTraceHeader` where there is one.
-    pub attributes: BTreeMap<String, String>,
-    /// What the sender put beside the body, by name.
-    pub message_attributes: BTreeMap<String, MessageAttribute>,
-    /// `MD5OfMessageAttributes`; none where there are no attributes.
-    pub message_attributes_md5: Option<String>,
-}
-
-/// One attribute that a sender gave to a message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MessageAttribute {
-    /// `DataType`: `String`, `Number` or `Binary`, perhaps with the sender's own name for it behind a point.
-    pub data_type: String,
-    /// The value.
-    pub value: MessageAttributeValue,
-}
-
-/// What a message attribute holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum MessageAttributeValue {
-    /// `StringValue`, of strings and numbers.
-    Text(String),
-    /// `BinaryValue`
-    Binary(Bytes),
-}
-
-/// One message of a batch that was refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NotDone {
-    /// Its handle.
-    pub handle: String,
-    /// For people: the queue's own words.
-    pub why: String,
-}
-
-/// Why a queue did not do as it was asked. Asking again may help.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum QueueFailure {
-    /// There is no such queue.
-    Missing {
-        /// For people, in one line.
-        why: String,
-    },
-    /// It was refused, or nobody answered.
-    Failed {
-        /// For people, in one line.
-        why: String,
-    },
+/// Event source mappings, kept. Every call is one serialisable step; when it returns, it is on disk.
+pub trait MappingRecords: Send + Sync {
+    /// Everything there is, once at start.
+    fn load_mappings(&self) -> Wait<'_, Result<Vec<Mapping>, Fault>>;
+    /// Writes one, new or in place of itself.
+    fn put_mapping(&self, mapping: Arc<Mapping>) -> Wait<'_, Result<(), Fault>>;
+    /// Removes one; `false` where there is none.
+    fn remove_mapping(&self, id: Uuid) -> Wait<'_, Result<bool, Fault>>;
 }

@@ -38,6 +38,19 @@ pub async fn caught<T>(doing: &'static str, work: impl Future<Output = T>) -> Re
     .await
 }
 
+/// Lets others that can go on do so first, without looking for what has come in meanwhile.
+pub async fn give_way() {
+    let mut is_first = true;
+    poll_fn(|context| {
+        if std::mem::take(&mut is_first) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    })
+    .await;
+}
+
 /// Work that was started by [`spawn`].
 pub struct Task<T> {
     doing: &'static str,

@@ -48,6 +48,12 @@ impl EnvironmentLog {
         let _ = self.environment.set(Arc::downgrade(environment));
     }
 
+    /// Whether anybody is told what a log in text leaves out.
+    pub fn tells_all(&self) -> bool {
+        let environment = self.environment.get().and_then(Weak::upgrade);
+        self.source.format == LogFormat::Json || environment.is_some_and(|environment| environment.is_observed())
+    }
+
     /// Writes what the platform has to say, as far as the function's format and level let it.
     pub fn record(&self, record: &Record) {
         let now = self.clock.now();

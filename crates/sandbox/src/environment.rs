@@ -25,7 +25,7 @@ use crate::launcher::client::{Init, LaunchError, Lifetime, Spawner};
 use crate::launcher::protocol::{Deed, Order, Places, Told};
 use crate::launcher::{OVERLAY, view_keep};
 use crate::layers::Merged;
-use crate::memory::RuntimeMemory;
+use crate::memory::ProcessMemory;
 use crate::output::OutputPipe;
 use crate::runtime_api::extension_routes::ExtensionApi;
 use crate::runtime_api::extensions::{Extensions, Facts, Reason};
@@ -120,7 +120,9 @@ struct Process {
     spawner: Arc<Spawner>,
     extensions: Arc<Extensions>,
     rest: Arc<Rest>,
-    memory: OnceLock<RuntimeMemory>,
+    memory: OnceLock<ProcessMemory>,
+    /// That of each external extension.
+    extensions_memory: Mutex<Vec<ProcessMemory>>,
     /// Told by the kernel at its end; 0 before.
     peak_bytes: AtomicU64,
     server: Task<()>,
@@ -309,6 +311,7 @@ impl Environment {
             extensions,
             rest: Rest::new(place.init.clone()),
             memory: OnceLock::new(),
+            extensions_memory: Mutex::default(),
             peak_bytes: AtomicU64::new(0),
             server: tasks::spawn("serving the Runtime API", server),
             pumps: Mutex::new(vec![tasks::spawn("reading a function's output", output.pump())]),
@@ -361,7 +364,7 @@ impl Environment {
         let failure = loop {
             match place.replies.recv().await {
                 Some((Told::Started, descriptors)) => {
-                    let _ = process.memory.set(RuntimeMemory::new(descriptors));
+                    let _ = process.memory.set(ProcessMemory::new(descriptors));
                     return Ok(Ok(()));
                 }
                 Some((Told::NoProgram, _)) => match interpreter {
@@ -407,7 +410,11 @@ impl Environment {
             place.init.order(&Order::StartExtension { number, start }, &[written_to.as_fd()]).await?;
             loop {
                 match place.replies.recv().await {
-                    Some((Told::ExtensionStarted, _)) => break,
+                    Some((Told::ExtensionStarted, descriptors)) => {
+                        let mut all = process.extensions_memory.lock().unwrap_or_else(PoisonError::into_inner);
+                        all.push(ProcessMemory::new(descriptors));
+                        break;
+                    }
                     Some((Told::NotExecuted { program, errno }, _)) => {
                         let error_type = if errno == libc::EACCES { "PermissionDenied" } else { "UnknownError" };
                         return refused(error_type, start::not_executed(&program, &place.paths, errno));
@@ -580,8 +587,11 @@ impl Environment {
     }
 
     fn note_memory(&self, process: &Process) {
-        let alive = process.memory.get().map_or(0, RuntimeMemory::most_bytes);
-        let most = alive.max(process.peak_bytes.load(Ordering::Relaxed));
+        let alive = process.memory.get().map_or(0, ProcessMemory::most_bytes);
+        let runtime = alive.max(process.peak_bytes.load(Ordering::Relaxed));
+        // Extensions share the function's memory (AWS developer guide, lambda-extensions).
+        let extensions = process.extensions_memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let most = runtime + extensions.iter().map(ProcessMemory::most_bytes).sum::<u64>();
         self.memory_most_bytes.fetch_max(most, Ordering::Relaxed);
     }
 
@@ -590,8 +600,12 @@ impl Environment {
         if let Some(process) = self.current.get() {
             process.conversation.doom(&failure);
         }
-        let mut place = self.place.lock().await;
-        self.fail(&mut place, &failure).await;
+        // On the heap: it is rare, and would make every invocation's future several times as large.
+        Box::pin(async {
+            let mut place = self.place.lock().await;
+            self.fail(&mut place, &failure).await;
+        })
+        .await;
         failure
     }
 
@@ -878,6 +892,10 @@ impl ports::Environment for Environment {
 
     fn observe(&self, at: Timestamp, record: &Record) {
         self.telemetry.record(at, record);
+    }
+
+    fn is_observed(&self) -> bool {
+        self.telemetry.is_heard()
     }
 
     fn is_ready(&self) -> bool {

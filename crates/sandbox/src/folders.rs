@@ -119,18 +119,22 @@ fn version_of_clients() -> String {
     format!("{:016x}", hasher.finish())
 }
 
+const CLIENTS: [(&str, &[RuntimeFile]); 3] =
+    [("python", clients::PYTHON), ("nodejs", clients::NODEJS), ("provided", &[])];
+
+/// Nothing of it is synced: what a power cut has left of it is seen here, and made again.
 fn lay_out_clients(at: &Path) -> io::Result<()> {
-    if at.is_dir() {
+    if are_laid_out(at) {
         return Ok(());
     }
     let new = at.with_extension("new");
-    match fs::remove_dir_all(&new) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
+    for old in [&new, at] {
+        match fs::remove_dir_all(old) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
     }
-    let all: [(&str, &[RuntimeFile]); 3] =
-        [("python", clients::PYTHON), ("nodejs", clients::NODEJS), ("provided", &[])];
-    for (family, files) in all {
+    for (family, files) in CLIENTS {
         let folder = new.join(family);
         fs::create_dir_all(&folder)?;
         for (path, bytes) in files {
@@ -140,6 +144,14 @@ fn lay_out_clients(at: &Path) -> io::Result<()> {
         }
     }
     fs::rename(new, at)
+}
+
+fn are_laid_out(at: &Path) -> bool {
+    CLIENTS.iter().all(|(family, files)| {
+        let folder = at.join(family);
+        let is_whole = |(path, bytes): &RuntimeFile| fs::read(folder.join(path)).is_ok_and(|found| found == *bytes);
+        folder.is_dir() && files.iter().all(is_whole)
+    })
 }
 
 /// Removes a folder with all that a function may have put there, also what it made unreadable for its own user.
@@ -253,6 +265,20 @@ mod tests {
         assert_eq!(left.len(), 1);
         remove(&left[0]).unwrap();
         assert!(second.left().is_empty());
+    }
+
+    /// What a power cut makes of files that were not synced: they are there and empty.
+    #[test]
+    fn runtime_clients_that_were_damaged_are_made_again() {
+        let data = tempfile::tempdir().unwrap();
+        let client = Folders::open(data.path()).unwrap().client(Family::Python);
+        let (name, bytes) = clients::PYTHON[0];
+        fs::write(client.join(name), "").unwrap();
+        drop(Folders::open(data.path()).unwrap());
+        assert_eq!(fs::read(client.join(name)).unwrap(), bytes);
+        fs::remove_dir(client.parent().unwrap().join("provided")).unwrap();
+        drop(Folders::open(data.path()).unwrap());
+        assert!(client.parent().unwrap().join("provided").is_dir());
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! nothing that it started outlives it. That is fidelity, not protection.
 //! Never here: queues, aliases, and what a failure means to the caller.
 
+mod allocator;
 pub mod clients;
 mod environment;
 mod folders;
@@ -21,6 +22,7 @@ mod settings;
 mod start;
 mod telemetry;
 
+pub use allocator::give_memory_back;
 pub use folders::FoldersError;
 pub use launcher::end_with_us;
 pub use report::{FoundRuntime, Report, Strength, View};

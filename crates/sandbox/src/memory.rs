@@ -1,4 +1,4 @@
-//! How much memory a runtime uses and how much the machine has left, read from descriptors that are kept open.
+//! How much memory a runtime or an extension uses and how much the machine has left, read from descriptors that are kept open.
 //!
 //! Never here: a limit.
 
@@ -11,15 +11,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// are noticed with the next ones.
 const FAULTS: u64 = 16;
 
-/// The memory of one runtime process.
+/// The memory of one process.
 #[derive(Debug, Default)]
-pub(crate) struct RuntimeMemory {
+pub(crate) struct ProcessMemory {
     files: Option<(File, File)>,
     faults_seen: AtomicU64,
     most_bytes: AtomicU64,
 }
 
-impl RuntimeMemory {
+impl ProcessMemory {
     /// From its `stat` and `status`.
     pub(crate) fn new(mut descriptors: Vec<OwnedFd>) -> Self {
         let status = descriptors.pop();
@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn a_process_has_used_what_it_touched() {
         let open = |name: &str| OwnedFd::from(File::open(format!("/proc/self/{name}")).unwrap());
-        let memory = RuntimeMemory::new(vec![open("stat"), open("status")]);
+        let memory = ProcessMemory::new(vec![open("stat"), open("status")]);
         let before = memory.most_bytes();
         assert!(before > 100_000, "{before}");
         let touched = vec![1u8; 32 * 1024 * 1024];

@@ -113,9 +113,14 @@ impl Telemetry {
         self.is_heard.store(true, Ordering::Release);
     }
 
+    /// Whether anybody hears what is said, or may yet.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.is_heard.load(Ordering::Acquire)
+    }
+
     /// The platform says something.
     pub(crate) fn record(&self, at: Timestamp, record: &Record) {
-        if !self.is_heard.load(Ordering::Acquire) {
+        if !self.is_heard() {
             return;
         }
         let kind = match record {
@@ -135,7 +140,7 @@ impl Telemetry {
 
     /// The function or an extension writes a line.
     fn line(&self, writer: Writer, line: &[u8]) {
-        if !self.is_heard.load(Ordering::Acquire) {
+        if !self.is_heard() {
             return;
         }
         let kind = match writer {

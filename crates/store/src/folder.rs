@@ -3,11 +3,13 @@
 //! Never here: what lies in it.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::FlockOperation;
+use rustix::process::Pid;
 
 use crate::error::StoreError;
 
@@ -27,6 +29,11 @@ const NETWORK: [(u64, &str); 10] = [
 
 /// The name of the lock file; `flock(2)` on it is the right to use the folder.
 const LOCK: &str = "state.lock";
+
+/// How long a lock without an owner is waited for: that many looks, with that much time between them.
+const LOOKS: u32 = 250;
+/// See [`LOOKS`].
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// A data folder that no other engine can claim while this lives.
 #[derive(Debug)]
@@ -53,7 +60,17 @@ impl Folder {
 /// else also uses (`/tmp`, a home) is not ours to close, what we put into it is closed by itself.
 fn make_private(path: &Path) -> io::Result<()> {
     if !path.try_exists()? {
+        let is_missing = |folder: &&Path| !folder.exists();
+        let made = path.ancestors().take_while(is_missing).count();
         DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+        // A new folder is on disk only when the one that names it is.
+        for above in path.canonicalize()?.ancestors().skip(1).take(made) {
+            match sync(above) {
+                // Not ours to read, so not ours to sync.
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+                synced => synced?,
+            }
+        }
     }
     let ours = path.join(LOCK).try_exists()? || fs::read_dir(path)?.next().is_none();
     let found = fs::metadata(path)?;
@@ -78,7 +95,7 @@ fn kind_of(magic: u64) -> Option<&'static str> {
 fn lock(folder: &Path) -> Result<File, StoreError> {
     let path = folder.join(LOCK);
     let failed = |source| StoreError::Folder { path: path.clone(), source };
-    let mut file = OpenOptions::new()
+    let file = OpenOptions::new()
         .read(true)
         .write(true)
         .create(true)
@@ -86,24 +103,36 @@ fn lock(folder: &Path) -> Result<File, StoreError> {
         .mode(0o600)
         .open(&path)
         .map_err(failed)?;
-    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => {}
-        Err(rustix::io::Errno::WOULDBLOCK) => {
-            let mut holder = String::new();
-            // Only a hint for the reader of the message: what cannot be read is left out.
-            if file.read_to_string(&mut holder).is_err() || !holder.trim().bytes().all(|c| c.is_ascii_digit()) {
-                holder.clear();
+    for look in 0.. {
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => break,
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                let holder = holder(&file);
+                // A killed engine's lock lives on in a process that it was about to start, until that process becomes
+                // another program, which closes it.
+                if look < LOOKS && holder.is_some_and(is_gone) {
+                    std::thread::park_timeout(LOOK_EVERY);
+                    continue;
+                }
+                let holder = holder.map(|pid| format!(" (process {pid})")).unwrap_or_default();
+                return Err(StoreError::InUse { path: folder.to_owned(), holder });
             }
-            let holder = match holder.trim() {
-                "" => String::new(),
-                pid => format!(" (process {pid})"),
-            };
-            return Err(StoreError::InUse { path: folder.to_owned(), holder });
+            Err(errno) => return Err(failed(errno.into())),
         }
-        Err(errno) => return Err(failed(errno.into())),
     }
-    file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(failed)?;
+    file.set_len(0).and_then(|()| writeln!(&file, "{}", std::process::id())).map_err(failed)?;
     Ok(file)
+}
+
+/// Which process says that it has the lock. Only a hint: what cannot be read is nobody.
+fn holder(mut file: &File) -> Option<Pid> {
+    let mut text = String::new();
+    file.seek(SeekFrom::Start(0)).and_then(|_| file.read_to_string(&mut text)).ok()?;
+    Pid::from_raw(text.trim().parse().ok()?)
+}
+
+fn is_gone(pid: Pid) -> bool {
+    rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH)
 }
 
 /// Makes the names in a folder durable: a rename or a new file is on disk only when its folder is.

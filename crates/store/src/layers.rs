@@ -11,6 +11,7 @@ use domain::arn::Home;
 use domain::function::{Digest, Package};
 use domain::layer::{Layer, LayerName, LayerPolicy, LayerStatement, LayerVersion};
 use domain::names::RevisionId;
+use domain::tags::Tags;
 use engine::ports::{LayerRecords, Wait};
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
@@ -71,6 +72,8 @@ pub(crate) enum LayerChange {
     Replace(Row),
     /// Removes a version if there is one.
     Remove { name: String, number: i64 },
+    /// Replaces the tags of a layer, as JSON.
+    SetTags { name: String, tags: String },
 }
 
 /// A layer version as it is written.
@@ -89,6 +92,7 @@ impl Step for LayerChange {
         match self {
             Self::Insert(row) | Self::Replace(row) => row.document.len(),
             Self::Remove { name, .. } => name.len(),
+            Self::SetTags { tags, .. } => tags.len(),
         }
     }
 
@@ -118,7 +122,17 @@ impl Step for LayerChange {
             Self::Remove { name, number } => {
                 let mut remove =
                     connection.prepare_cached("DELETE FROM layer_versions WHERE name = ?1 AND number = ?2")?;
-                Ok(remove.execute(params![name, number])? == 1)
+                let was_there = remove.execute(params![name, number])? == 1;
+                let mut untag = connection.prepare_cached(
+                    "UPDATE layers SET tags = '[]'
+                     WHERE name = ?1 AND NOT EXISTS (SELECT 1 FROM layer_versions WHERE name = ?1)",
+                )?;
+                untag.execute(params![name])?;
+                Ok(was_there)
+            }
+            Self::SetTags { name, tags } => {
+                let mut set = connection.prepare_cached("UPDATE layers SET tags = ?2 WHERE name = ?1")?;
+                Ok(set.execute(params![name, tags])? == 1)
             }
         }
     }
@@ -152,6 +166,14 @@ impl LayerRecords for Store {
             self.writer.write(LayerChange::Remove { name: name.to_string(), number }).await
         })
     }
+
+    fn set_layer_tags(&self, name: LayerName, tags: Tags) -> Wait<'_, Result<bool, Fault>> {
+        Box::pin(async move {
+            let tags =
+                serde_json::to_string(&tags).map_err(|error| Fault::new("writing the tags of a layer", error))?;
+            self.writer.write(LayerChange::SetTags { name: name.to_string(), tags }).await
+        })
+    }
 }
 
 impl Store {
@@ -171,13 +193,16 @@ fn read_all(database: &Path, home: &Home) -> Result<Vec<Layer>, Fault> {
     let failed = |error| Fault::new("reading the layers from the database", error);
     let connection = schema::open_for_reading(database).map_err(failed)?;
     let mut layers: BTreeMap<String, Layer> = BTreeMap::new();
-    let mut select = connection.prepare("SELECT name, last_number FROM layers").map_err(failed)?;
+    let mut select = connection.prepare("SELECT name, last_number, tags FROM layers").map_err(failed)?;
     let mut rows = select.query([]).map_err(failed)?;
     while let Some(row) = rows.next().map_err(failed)? {
         let (text, last): (String, i64) = (row.get(0).map_err(failed)?, row.get(1).map_err(failed)?);
         let name = LayerName::parse(&text)
             .ok_or_else(|| Fault::bare(format!("a layer in the database is called {text:?}")))?;
-        layers.insert(text, Layer { last: last.unsigned_abs(), ..Layer::new(home.layer_arn(&name)) });
+        let tags: String = row.get(2).map_err(failed)?;
+        let tags = serde_json::from_str(&tags)
+            .map_err(|error| Fault::new(format!("reading the tags of layer {text} from the database"), error))?;
+        layers.insert(text, Layer { last: last.unsigned_abs(), tags, ..Layer::new(home.layer_arn(&name)) });
     }
     let mut select = connection
         .prepare("SELECT name, number, package, format, document FROM layer_versions ORDER BY name, number")

@@ -1,4 +1,5 @@
-//! What is kept on disk: functions, layers and events in SQLite, packages as files named by their content, logs as segments.
+//! What is kept on disk: functions, layers, events and queues in SQLite, packages as files named by their content, logs as
+//! segments.
 //!
 //! Under the data folder: `state.lock`, `state.db` (with `-wal` and `-shm`), `packages/sha256/HEX.zip`,
 //! `packages/tmp/` for what is being written, `code/HEX/`, the packages unpacked, and `logs/FUNCTION/NUMBER.log`. A call
@@ -11,7 +12,11 @@ mod functions;
 mod holds;
 mod layers;
 mod logs;
+mod mappings;
 mod packages;
+#[cfg(test)]
+mod power_cut;
+mod queues;
 mod reader;
 mod schema;
 mod settings;
@@ -23,6 +28,7 @@ use std::sync::Arc;
 
 use domain::Fault;
 use domain::arn::Home;
+use rusqlite::Connection;
 
 pub use crate::error::StoreError;
 use crate::folder::Folder;
@@ -32,8 +38,8 @@ use crate::packages::Shelf;
 use crate::reader::Reader;
 use crate::writer::Writer;
 
-/// The engine's state, in one folder that is its own. Implements `Records`, `LayerRecords`, `Packages`
-/// and `EventRecords`.
+/// The engine's state, in one folder that is its own. Implements `Records`, `LayerRecords`, `EventRecords`, `QueueRecords`,
+/// `MappingRecords` and `Packages`.
 #[derive(Debug)]
 pub struct Store {
     // Before the shelf, which holds the folder's lock: the database is closed when the lock goes.
@@ -53,8 +59,12 @@ impl Store {
     /// The folder is another engine's or not to be trusted, or what lies in it cannot be read; the text says what to do.
     pub fn open(data_dir: &Path, home: Home) -> Result<Self, StoreError> {
         let folder = Folder::claim(data_dir)?;
+        let connection = schema::open_for_writing(&folder.path.join("state.db"))?;
+        Self::assemble(folder, connection, home)
+    }
+
+    fn assemble(folder: Folder, connection: Connection, home: Home) -> Result<Self, StoreError> {
         let database = folder.path.join("state.db");
-        let connection = schema::open_for_writing(&database)?;
         let holds = Arc::<Holds>::default();
         let shelf = Shelf::open(folder, holds)?;
         let writer = Writer::start(connection).map_err(StoreError::Thread)?;

@@ -46,14 +46,18 @@ pub struct LogBounds {
     pub waiting_bytes: usize,
 }
 
+impl LogBounds {
+    /// Lines are kept for so long, and so many bytes in all.
+    pub fn new(age: jiff::SignedDuration, disk_bytes: u64) -> Self {
+        // The oldest go a segment at a time: there are to be several of them.
+        Self { disk_bytes, age, segment_bytes: (disk_bytes / 16).min(4 * 1024 * 1024), waiting_bytes: 4 * 1024 * 1024 }
+    }
+}
+
+/// Seven days and 1 GB.
 impl Default for LogBounds {
     fn default() -> Self {
-        Self {
-            disk_bytes: 1024 * 1024 * 1024,
-            age: jiff::SignedDuration::from_hours(7 * 24),
-            segment_bytes: 4 * 1024 * 1024,
-            waiting_bytes: 4 * 1024 * 1024,
-        }
+        Self::new(jiff::SignedDuration::from_hours(7 * 24), 1_000_000_000)
     }
 }
 

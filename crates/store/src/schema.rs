@@ -17,12 +17,18 @@ use crate::folder;
 /// The first SQLite without the WAL-reset bug, which damages databases that several connections use.
 const SQLITE_MIN: i32 = 3_051_003;
 
+/// Statements that the writer keeps prepared: more than there are steps.
+const STATEMENTS_KEPT: usize = 128;
+
 /// Grows at the end only: what stands here has run on users' disks.
 const STEPS: &[M<'static>] = &[
     M::up(include_str!("migrations/001_functions.sql")),
     M::up(include_str!("migrations/002_versions.sql")),
     M::up(include_str!("migrations/003_layers.sql")),
     M::up(include_str!("migrations/004_events.sql")),
+    M::up(include_str!("migrations/005_queues.sql")),
+    M::up(include_str!("migrations/006_layer_tags.sql")),
+    M::up(include_str!("migrations/007_mappings.sql")),
 ];
 const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
 
@@ -65,7 +71,9 @@ fn set_up(connection: &Connection) -> rusqlite::Result<String> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
-    connection.pragma_update(None, "cache_size", -65_536)?;
+    // KiB. Of a long queue only its end and what is due are touched, and the kernel keeps pages as well.
+    connection.pragma_update(None, "cache_size", -8_192)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     // The writer checkpoints when it has nothing else to do. Nor does closing: after an error nothing may be synced again.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
@@ -122,7 +130,7 @@ mod tests {
             ("busy_timeout", "5000"),
             ("foreign_keys", "1"),
             ("temp_store", "2"),
-            ("cache_size", "-65536"),
+            ("cache_size", "-8192"),
             ("wal_autocheckpoint", "0"),
             ("integrity_check", "ok"),
         ] {

@@ -20,8 +20,9 @@ const GROUP_MAX: usize = 1_024;
 const GROUP_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Pages in the WAL that are worth a checkpoint when nothing else is to do.
 const IDLE_CHECKPOINT_PAGES: i64 = 1_000;
-/// Pages in the WAL beyond which a checkpoint cannot wait.
-const FORCED_CHECKPOINT_PAGES: i64 = 16_000;
+/// Pages in the WAL beyond which a checkpoint cannot wait. Meanwhile nothing is written, so it should be short: with 16,000
+/// an event waited for a quarter of a second.
+const FORCED_CHECKPOINT_PAGES: i64 = 4_000;
 
 /// One serialisable step. Each noun has its own, beside its reading.
 pub(crate) trait Step: Send + 'static {
@@ -29,6 +30,10 @@ pub(crate) trait Step: Send + 'static {
     type Answer: Send + 'static;
     /// About how much it writes.
     fn bytes(&self) -> usize;
+    /// Whether it is a single statement of SQL: SQLite itself undoes one that fails.
+    fn is_one_statement(&self) -> bool {
+        false
+    }
     /// Carries it out within a transaction, which may be rolled back and never carried out again.
     fn apply(&self, connection: &Connection) -> rusqlite::Result<Self::Answer>;
 }
@@ -36,6 +41,7 @@ pub(crate) trait Step: Send + 'static {
 /// A step with somebody who waits for it.
 trait Write: Send {
     fn bytes(&self) -> usize;
+    fn is_one_statement(&self) -> bool;
     /// Carries it out and keeps what came of it.
     fn apply(&mut self, connection: &Connection) -> rusqlite::Result<()>;
     /// Tells what came of it, once it is on disk, or why it is not. Whoever asked may have gone; what was asked is done
@@ -52,6 +58,10 @@ struct Waited<S: Step> {
 impl<S: Step> Write for Waited<S> {
     fn bytes(&self) -> usize {
         self.step.bytes()
+    }
+
+    fn is_one_statement(&self) -> bool {
+        self.step.is_one_statement()
     }
 
     fn apply(&mut self, connection: &Connection) -> rusqlite::Result<()> {
@@ -174,20 +184,29 @@ fn gather(first: Box<dyn Write>, outbox: &mut mpsc::Receiver<Box<dyn Write>>) ->
     group
 }
 
-/// One transaction around all steps, and a savepoint around each: one that cannot be written does not take the others
-/// with it.
+/// One transaction around all steps, and a savepoint around each that is more than a statement: one that cannot be
+/// written does not take the others with it.
 fn commit(connection: &mut Connection, group: &mut [Box<dyn Write>]) -> rusqlite::Result<Vec<Result<(), Fault>>> {
-    let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let say = |sql: &str| transaction.prepare_cached(sql)?.execute([]).map(drop);
     let mut results = Vec::with_capacity(group.len());
     for write in group {
-        let savepoint = transaction.savepoint()?;
-        match write.apply(&savepoint) {
-            Ok(()) => {
-                savepoint.commit()?;
-                results.push(Ok(()));
+        let needs_savepoint = !write.is_one_statement();
+        if needs_savepoint {
+            say("SAVEPOINT step")?;
+        }
+        match write.apply(&transaction) {
+            Ok(()) => results.push(Ok(())),
+            Err(error) if is_its_own(&error) => {
+                results.push(Err(Fault::new("writing one row", error)));
+                if needs_savepoint {
+                    say("ROLLBACK TO step")?;
+                }
             }
-            Err(error) if is_its_own(&error) => results.push(Err(Fault::new("writing one row", error))),
             Err(error) => return Err(error),
+        }
+        if needs_savepoint {
+            say("RELEASE step")?;
         }
     }
     transaction.commit()?;
@@ -210,8 +229,9 @@ fn is_passing(error: &rusqlite::Error) -> bool {
 }
 
 fn checkpoint(connection: &Connection, is_idle: bool) -> rusqlite::Result<()> {
-    let (pages, done): (i64, i64) =
-        connection.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| Ok((row.get(1)?, row.get(2)?)))?;
+    let (pages, done): (i64, i64) = connection
+        .prepare_cached("PRAGMA wal_checkpoint(NOOP)")?
+        .query_row([], |row| Ok((row.get(1)?, row.get(2)?)))?;
     let threshold = if is_idle { IDLE_CHECKPOINT_PAGES } else { FORCED_CHECKPOINT_PAGES };
     if pages - done < threshold {
         return Ok(());
@@ -230,7 +250,7 @@ mod tests {
     use super::*;
     use crate::schema;
 
-    /// A row with a document of that size, as a step.
+    /// A row with a document of that size, as a step. Of an odd size it says that it is one statement.
     struct Insert(&'static str, usize);
 
     impl Step for Insert {
@@ -238,6 +258,10 @@ mod tests {
 
         fn bytes(&self) -> usize {
             self.1
+        }
+
+        fn is_one_statement(&self) -> bool {
+            self.1 % 2 == 1
         }
 
         fn apply(&self, connection: &Connection) -> rusqlite::Result<bool> {
@@ -300,12 +324,14 @@ mod tests {
                 "CREATE TRIGGER no BEFORE INSERT ON functions WHEN new.name = 'bad' BEGIN SELECT RAISE(ABORT, 'no'); END",
             )
             .unwrap();
-        let mut group = ["a", "bad", "c"].map(|name| waited(Insert(name, 2)));
-        let results = commit(&mut connection, &mut group).unwrap();
-        assert_eq!(results.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
+        for (names, bytes) in [(["a", "bad", "c"], 2), (["d", "bad", "e"], 3)] {
+            let mut group = names.map(|name| waited(Insert(name, bytes)));
+            let results = commit(&mut connection, &mut group).unwrap();
+            assert_eq!(results.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
+        }
         let names: String =
             connection.query_row("SELECT group_concat(name ORDER BY name) FROM functions", [], |r| r.get(0)).unwrap();
-        assert_eq!(names, "a,c");
+        assert_eq!(names, "a,c,d,e");
     }
 
     #[test]

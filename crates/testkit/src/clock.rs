@@ -62,6 +62,10 @@ impl Clock for HandClock {
         self.start_at + self.lock().elapsed
     }
 
+    fn system_now(&self) -> Timestamp {
+        self.now()
+    }
+
     fn elapsed(&self) -> Duration {
         self.lock().elapsed
     }

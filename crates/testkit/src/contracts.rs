@@ -1,6 +1,7 @@
 //! What every implementation of a port promises. A fake that keeps them is as honest as the real one.
 
 pub mod events;
+mod queues;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use engine::ports::{LayerRecords, Packages, Record, Records, VersionChange};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+pub use self::queues::{message, queue, queue_records_contract, receiving};
 use crate::packages::zip_of;
 
 /// The home of the functions that the contracts make; an implementation that asks for one is opened with it.
@@ -356,17 +358,29 @@ pub async fn layer_records_contract(records: &dyn LayerRecords) {
     }
     assert!(!records.replace_layer_version(Arc::new(layer_version("one", 9))).await.expect("answers"));
 
-    // What goes leaves its number behind.
+    // Tags are the layer's, in order.
+    let name = |text: &str| LayerName::parse(text).expect("valid");
+    let tags = |keys: &[&str]| keys.iter().map(|key| ((*key).to_owned(), "\u{fc}".to_owned())).collect::<Vec<_>>();
+    for keys in [&["b", "a"][..], &[], &["c"]] {
+        assert!(records.set_layer_tags(name("one"), tags(keys)).await.expect("answers"));
+        let all = loaded_layers(records).await;
+        assert_eq!((&all["one"].tags, &all["two"].tags), (&tags(keys), &Vec::new()));
+    }
+    assert!(!records.set_layer_tags(name("none"), tags(&["a"])).await.expect("answers"));
+
+    // What goes leaves its number behind, and with the last version the tags go.
     let remove = async |text: &str, number| {
         let name = LayerName::parse(text).expect("valid");
         records.remove_layer_version(name, number).await.expect("answers")
     };
-    assert!(remove("one", 1).await && remove("one", 2).await && remove("two", 1).await);
+    assert!(remove("one", 1).await);
+    assert_eq!(loaded_layers(records).await["one"].tags, tags(&["c"]));
+    assert!(remove("one", 2).await && remove("two", 1).await);
     for (text, number) in [("one", 2), ("one", 0), ("one", u64::MAX), ("none", 1)] {
         assert!(!remove(text, number).await, "{text} {number}");
     }
     let all = loaded_layers(records).await;
-    assert!(all["one"].versions.is_empty());
+    assert!(all["one"].versions.is_empty() && all["one"].tags.is_empty());
     assert_eq!((all["one"].last, all["two"].last), (2, 1));
     assert!(!insert(&layer_version("one", 1)).await && insert(&layer_version("one", 3)).await);
     assert!(remove("one", 3).await);

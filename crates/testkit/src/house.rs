@@ -15,11 +15,14 @@ use engine::admission::Admission;
 use engine::catalog::Catalog;
 use engine::deliveries::Deliveries;
 use engine::environments::{Environments, Settings};
+use engine::event_source_mappings::EventSourceMappings;
 use engine::events::{self, Events, Inbox};
 use engine::functions::Functions;
 use engine::invoker::{Answered, Ask, Invoker, Streaming};
 use engine::layers::Layers;
-use engine::ports::{Clock, Dice, LayerRecords, Packages, Records, Sandbox, Telemetry};
+use engine::pollers::Pollers;
+use engine::ports::{Clock, Dice, LayerRecords, MappingRecords, Packages, QueueSource, Records, Sandbox, Telemetry};
+use engine::queues::Queues;
 
 use crate::clock::HandClock;
 use crate::courier::FakeCourier;
@@ -28,6 +31,7 @@ use crate::events::MemoryEvents;
 use crate::faulty::Faulty;
 use crate::layers::MemoryLayers;
 use crate::objects::MemoryObjects;
+use crate::queues::MemoryQueues;
 use crate::sandbox::FakeSandbox;
 use crate::telemetry::Remembered;
 
@@ -93,6 +97,10 @@ pub struct House {
     pub environments: Arc<Environments>,
     /// Their invocations.
     pub invoker: Arc<Invoker>,
+    /// The queues, in memory.
+    pub queues: Arc<Queues>,
+    /// What they all look at.
+    pub catalog: Arc<Catalog>,
     /// The events; [`House::start_events`] makes them run.
     pub events: Arc<Events>,
     /// Where they are kept.
@@ -150,6 +158,7 @@ impl House {
             (time.clone(), chance.clone()),
         );
         engine::tasks::spawn("keeping provisioned environments", environments.clone().keep_provisioned()).detach();
+        let queues = Queues::new(home.clone(), Arc::new(MemoryQueues::default()), (time.clone(), chance.clone()));
         let invoker = Invoker::new(
             home.clone(),
             (catalog.clone(), admission, environments.clone()),
@@ -162,10 +171,10 @@ impl House {
             home.clone(),
             (catalog.clone(), inbox.clone()),
             kept.clone(),
-            courier.clone(),
+            (queues.clone(), courier.clone()),
             (told, time),
         );
-        let events = Events::new(home.clone(), (catalog, invoker.clone()), (inbox, deliveries), chance);
+        let events = Events::new(home.clone(), (catalog.clone(), invoker.clone()), (inbox, deliveries), chance);
         Self {
             clock,
             sandbox,
@@ -175,12 +184,23 @@ impl House {
             functions,
             environments,
             invoker,
+            queues,
+            catalog,
             events,
             kept,
             courier,
             home,
             dice,
         }
+    }
+
+    /// Event source mappings that feed its functions.
+    pub fn mappings(&self, records: Arc<dyn MappingRecords>, queues: Arc<dyn QueueSource>) -> Arc<EventSourceMappings> {
+        let (time, chance): (Arc<dyn Clock>, Arc<dyn Dice>) = (self.clock.clone(), self.dice.clone());
+        let pollers =
+            Pollers::new((self.catalog.clone(), self.invoker.clone()), queues.clone(), (time.clone(), chance.clone()));
+        let catalog = self.catalog.clone();
+        EventSourceMappings::new(self.home.clone(), catalog, (records, queues), pollers, (time, chance))
     }
 
     /// Finds the events that are kept and runs them, as the engine does when it starts.

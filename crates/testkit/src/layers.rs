@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use domain::Fault;
 use domain::function::Digest;
 use domain::layer::{Layer, LayerName, LayerVersion};
+use domain::tags::Tags;
 use engine::ports::{LayerRecords, Wait};
 
 /// Layers that live as long as this does.
@@ -53,9 +54,19 @@ impl LayerRecords for MemoryLayers {
     }
 
     fn remove_layer_version(&self, name: LayerName, number: u64) -> Wait<'_, Result<bool, Fault>> {
-        Box::pin(
-            async move { Ok(self.layers().get_mut(&name).and_then(|layer| layer.versions.remove(&number)).is_some()) },
-        )
+        Box::pin(async move {
+            let mut layers = self.layers();
+            let Some(layer) = layers.get_mut(&name) else { return Ok(false) };
+            let was_there = layer.versions.remove(&number).is_some();
+            if layer.versions.is_empty() {
+                layer.tags.clear();
+            }
+            Ok(was_there)
+        })
+    }
+
+    fn set_layer_tags(&self, name: LayerName, tags: Tags) -> Wait<'_, Result<bool, Fault>> {
+        Box::pin(async move { Ok(self.layers().get_mut(&name).map(|layer| layer.tags = tags).is_some()) })
     }
 }
 

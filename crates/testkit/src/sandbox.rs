@@ -195,7 +195,7 @@ struct FakeEnvironment {
 struct Uploading {
     left: std::vec::IntoIter<Bytes>,
     pieces: mpsc::Sender<Bytes>,
-    ended: oneshot::Sender<Result<(), Failure>>,
+    ended: oneshot::Sender<Result<u64, Failure>>,
     failure: Option<Failure>,
     event: Event,
 }
@@ -296,6 +296,7 @@ impl Environment for FakeEnvironment {
         Box::pin(async move {
             let uploading = lock(&self.uploading).take();
             if let Some(Uploading { left, pieces, ended, failure, event }) = uploading {
+                let bytes = left.as_slice().iter().map(|piece| piece.len() as u64).sum();
                 let send = async {
                     for piece in left {
                         // Thrown away where nobody listens any more.
@@ -308,7 +309,7 @@ impl Environment for FakeEnvironment {
                     () = self.clock.wake_at(event.deadline) => Some(Failure::TimedOut(event.allowed)),
                 };
                 drop(pieces);
-                let _ = ended.send(failure.clone().map_or(Ok(()), Err));
+                let _ = ended.send(failure.clone().map_or(Ok(bytes), Err));
                 if let Some(failure) = failure.filter(Failure::breaks_environment) {
                     self.ready.store(false, Ordering::Release);
                     return Err(failure);

@@ -7,6 +7,7 @@ pub(crate) mod event_invoke_config;
 pub(crate) mod function;
 pub(crate) mod invocation;
 pub(crate) mod layer;
+pub(crate) mod mapping;
 pub(crate) mod permission;
 pub(crate) mod tag;
 pub(crate) mod version;

@@ -21,12 +21,12 @@ const BUILT: &[(Operation, Support)] = &[
     (
         Operation::CreateFunction,
         Support::Partly(
-            "container images, S3ObjectStorageMode, PublishTo, SnapStart, KMSKeyArn, SourceKMSKeyArn, code signing, TenancyConfig, CapacityProviderConfig, DurableConfig, RuntimeConfig, AcceleratorConfig",
+            "container images, S3ObjectStorageMode REFERENCE, PublishTo, SnapStart, KMSKeyArn, SourceKMSKeyArn, code signing, TenancyConfig, CapacityProviderConfig, DurableConfig, RuntimeConfig, AcceleratorConfig",
         ),
     ),
     (
         Operation::UpdateFunctionCode,
-        Support::Partly("container images, S3ObjectStorageMode, PublishTo, SourceKMSKeyArn"),
+        Support::Partly("container images, S3ObjectStorageMode REFERENCE, PublishTo, SourceKMSKeyArn"),
     ),
     (
         Operation::UpdateFunctionConfiguration,
@@ -34,9 +34,10 @@ const BUILT: &[(Operation, Support)] = &[
             "SnapStart, KMSKeyArn, ImageConfig, CapacityProviderConfig, DurableConfig, RuntimeConfig, AcceleratorConfig",
         ),
     ),
-    (Operation::Invoke, Support::Partly("InvocationType Event, TenantId, DurableExecutionName")),
+    (Operation::Invoke, Support::Partly("TenantId, DurableExecutionName")),
     (Operation::InvokeWithResponseStream, Support::Partly("TenantId")),
     (Operation::GetFunction, Support::Works),
+    (Operation::InvokeAsync, Support::Works),
     (Operation::GetFunctionConfiguration, Support::Works),
     (Operation::DeleteFunction, Support::Works),
     (Operation::PublishVersion, Support::Partly("PublishTo")),
@@ -64,14 +65,14 @@ const BUILT: &[(Operation, Support)] = &[
     (Operation::GetAccountSettings, Support::Works),
     (Operation::PutFunctionRecursionConfig, Support::Works),
     (Operation::GetFunctionRecursionConfig, Support::Works),
-    (Operation::TagResource, Support::Partly("tags of layers")),
-    (Operation::UntagResource, Support::Partly("tags of layers")),
-    (Operation::ListTags, Support::Partly("tags of layers")),
+    (Operation::TagResource, Support::Works),
+    (Operation::UntagResource, Support::Works),
+    (Operation::ListTags, Support::Works),
     (Operation::GetFunctionCodeSigningConfig, Support::Works),
     (Operation::DeleteFunctionCodeSigningConfig, Support::Works),
     (Operation::GetRuntimeManagementConfig, Support::Works),
     (Operation::PutRuntimeManagementConfig, Support::Partly("UpdateRuntimeOn other than Auto")),
-    (Operation::PublishLayerVersion, Support::Partly("S3ObjectStorageMode")),
+    (Operation::PublishLayerVersion, Support::Partly("S3ObjectStorageMode REFERENCE")),
     (Operation::GetLayerVersion, Support::Works),
     (Operation::GetLayerVersionByArn, Support::Works),
     (Operation::ListLayers, Support::Works),
@@ -80,6 +81,19 @@ const BUILT: &[(Operation, Support)] = &[
     (Operation::AddLayerVersionPermission, Support::Works),
     (Operation::RemoveLayerVersionPermission, Support::Works),
     (Operation::GetLayerVersionPolicy, Support::Works),
+    (
+        Operation::CreateEventSourceMapping,
+        Support::Partly(
+            "sources other than SQS standard queues, KMSKeyArn, MetricsConfig, LoggingConfig, ProvisionedPollerConfig",
+        ),
+    ),
+    (Operation::GetEventSourceMapping, Support::Works),
+    (Operation::ListEventSourceMappings, Support::Works),
+    (
+        Operation::UpdateEventSourceMapping,
+        Support::Partly("KMSKeyArn, MetricsConfig, LoggingConfig, ProvisionedPollerConfig"),
+    ),
+    (Operation::DeleteEventSourceMapping, Support::Works),
 ];
 
 /// How far `operation` is built.
@@ -93,7 +107,13 @@ const FEATURES: &[(&str, Support)] = &[
     ("versions and aliases, weighted routing, qualifiers", Support::Works),
     ("`RequestResponse`: the connection is held until the function answers or times out", Support::Works),
     ("payloads up to 6,291,456 bytes, answers up to 6,291,556", Support::Works),
-    ("`Event`: queue, retries, dead-letter queue, destinations", Support::NotYet),
+    ("`Event`: queue, retries, dead-letter queue, destinations", Support::Works),
+    (
+        "queues: an SQS-compatible endpoint on the same listener, AWS JSON and query protocol",
+        Support::Partly(
+            "FIFO queues, `AddPermission`, `RemovePermission`, message move tasks, `KmsMasterKeyId`; policies are kept and shown",
+        ),
+    ),
     ("`DryRun`", Support::Works),
     ("`LogType=Tail`, `X-Amz-Executed-Version`, `ClientContext`", Support::Works),
     ("function errors as 200 with `X-Amz-Function-Error`", Support::Works),
@@ -119,6 +139,10 @@ const FEATURES: &[(&str, Support)] = &[
     ("container images", Support::NotYet),
     ("between invocations an environment stands still; shutdown phase", Support::Works),
     ("extensions, Telemetry API, Logs API", Support::Works),
+    (
+        "event source mappings of SQS: batches, windows, filters, partial responses, maximum concurrency",
+        Support::Partly("FIFO queues, provisioned pollers; sources other than SQS"),
+    ),
     ("function URLs", Support::NotYet),
     ("durable functions, tenants, capacity providers", Support::NotYet),
 ];

@@ -1,5 +1,7 @@
 //! Refusals and faults in the words of AWS's API. The only such place; the statuses are in the generated table.
 
+mod mapping;
+
 use bytes::Bytes;
 use domain::{Error, Refusal};
 use http::{HeaderValue, Response, StatusCode, header};
@@ -248,6 +250,7 @@ impl From<Refusal> for Told {
             )),
             Refusal::TooManyTags => invalid("Number of tags exceeds resource tag limit.".to_owned()),
             Refusal::NoTags => invalid("An error occurred and the request cannot be processed.".to_owned()),
+            Refusal::MalformedFaults { why } => invalid(format!("The tag {} cannot be read: {why}", domain::fault::TAG)),
             Refusal::TagsOfQualifier => invalid(
                 "Tags on function aliases and versions are not supported. Please specify a function ARN.".to_owned(),
             ),
@@ -366,6 +369,7 @@ impl From<Refusal> for Told {
             Refusal::QueueFull { why } => {
                 Self::new(ErrorCode::ServiceUnavailable, format!("The event was not accepted: {why}."))
             }
+            Refusal::Mapping(refused) => mapping::told(refused),
             Refusal::NotBuilt { what } => Self::new(
                 ErrorCode::NotImplemented,
                 format!(

@@ -7,6 +7,7 @@ mod error;
 pub mod generated;
 pub mod model;
 pub mod server;
+mod sqs;
 
 /// An error in AWS's words, for those of us who are not clients: `lambd up` tells why a folder cannot be deployed.
 pub fn explain(error: domain::Error) -> String {

@@ -84,7 +84,7 @@ impl Bench {
         Ok(figures)
     }
 
-    fn pss(&self, served: &Served) -> Result<f64> {
+    pub(super) fn pss(&self, served: &Served) -> Result<f64> {
         let text = read(self.driver().args(["mem", &served.id().to_string()]))?;
         let tree: Json = serde_json::from_str(text.trim()).context("reading what the driver prints")?;
         Ok(number(&tree, "pss_mb"))

@@ -49,6 +49,24 @@ while true; do
     '{"do":"large"'*)
       { printf '"'; head -c 2000000 /dev/zero | tr '\0' x; printf '"'; } >/tmp/answer
       post response /tmp/answer ;;
+    '{"do":"stream"'*)
+      head -c 65536 /dev/zero >/tmp/piece
+      printf 'POST %s/%s/response HTTP/1.1\r\nHost: runtime\r\nTransfer-Encoding: chunked\r\nLambda-Runtime-Function-Response-Mode: streaming\r\n\r\n' "$runtime" "$id" >&3
+      for ((piece = 0; piece < 40; piece++)); do
+        printf '10000\r\n' >&3
+        cat /tmp/piece >&3
+        printf '\r\n' >&3
+      done
+      printf '0\r\n\r\n' >&3
+      answer
+      head -c "$length" <&3 >/dev/null ;;
+    '{"do":"layer"'*)
+      { printf '"'; cat /opt/layer.txt; printf '"'; } >/tmp/answer
+      post response /tmp/answer ;;
+    '{"do":"kind"'* | '{"do":"nap"'*)
+      case "$event" in *nap*) sleep 1 ;; esac
+      printf '"%s"' "$AWS_LAMBDA_INITIALIZATION_TYPE" >/tmp/answer
+      post response /tmp/answer ;;
     '{"do":"leave"'*)
       # A process that outlives the invocation and has left its session, and a file that nobody removes.
       setsid sleep 100000 >/dev/null 2>&1 &

@@ -4,9 +4,15 @@
 //! A client has functions of its own, of which it knows exactly what must be answered, and meets the others at the
 //! shared ones, where whoever comes at the wrong moment may be told so.
 
+mod concurrency;
+mod layers;
+mod settings;
+mod streams;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use data_encoding::BASE64;
@@ -14,6 +20,7 @@ use serde_json::{Value as Json, json};
 
 use super::chance::Chance;
 use crate::api::{self, Answer, Api};
+use crate::process::now;
 
 const FUNCTION: &str = include_str!("function.sh");
 const RUNTIME: &str = "provided.al2023";
@@ -22,6 +29,9 @@ const OWN: usize = 3;
 const SHARED: usize = 3;
 /// Seconds that an invocation has: more than it takes on a machine that is busy with all the others.
 const TIMEOUT: u64 = 60;
+/// How long a function, or an environment of its own, may take to be ready, on such a machine; and how often to ask.
+const SETTLE_MAX: Duration = Duration::from_mins(1);
+const ASK_EVERY: Duration = Duration::from_millis(1);
 /// Unexpected answers that are told; all are counted.
 const TOLD: usize = 20;
 
@@ -69,6 +79,14 @@ const ACTIONS: &[Action] = &[
     ("update code", 5, Client::update_code),
     ("update configuration", 5, Client::update_configuration),
     ("publish and alias", 5, Client::publish),
+    ("stream", 10, Client::stream),
+    ("stream, half an answer", 2, Client::stream_broken),
+    ("use layers", 4, Client::use_layers),
+    ("reserve concurrency", 3, Client::reserve),
+    ("provision concurrency", 3, Client::provision),
+    ("tag", 4, Client::tag),
+    ("permit", 4, Client::permit),
+    ("configure events", 4, Client::configure_events),
     ("dry run", 3, Client::dry_run),
     ("read", 15, Client::read),
     ("list", 3, Client::list),
@@ -160,11 +178,14 @@ impl Client {
         }
     }
 
-    /// Removes its own functions whether or not they are there.
+    /// Removes its own functions whether or not they are there, so that the next action finds what it expects.
     fn forget(&mut self) {
         for own in &mut self.own {
             own.there = None;
             let _ = self.api.send("DELETE", &api::function(&own.name), b"");
+        }
+        for what in ["hanging", "layered", "reserved", "provisioned"] {
+            let _ = self.api.send("DELETE", &api::function(&format!("{}-{what}", self.own[0].name)), b"");
         }
     }
 
@@ -220,16 +241,17 @@ impl Client {
     }
 
     fn settle(&mut self, name: &str) -> Result<()> {
-        const TRIES: u32 = 2000;
-        for _ in 0..TRIES {
+        let begun = now();
+        while begun.elapsed() < SETTLE_MAX {
             let answer = self.api.send("GET", &format!("{}/configuration", api::function(name)), b"")?;
             expect(&answer, 200)?;
             let shown = answer.json();
             if shown["State"] == "Active" && shown["LastUpdateStatus"] != "InProgress" {
                 return Ok(());
             }
+            std::thread::sleep(ASK_EVERY);
         }
-        bail!("{name} does not settle")
+        bail!("{name} does not settle within {} s", SETTLE_MAX.as_secs())
     }
 
     fn invoke(&mut self) -> Result<()> {
@@ -428,13 +450,13 @@ impl Client {
         expect(&answer, status)
     }
 
-    /// Removes all functions that are there.
+    /// Removes all functions and layers that are there.
     fn remove_all(&mut self) -> Result<()> {
         loop {
             let page = self.api.send("GET", api::FUNCTIONS, b"")?.json();
             let functions = page["Functions"].as_array().context("a page without functions")?;
             if functions.is_empty() {
-                return Ok(());
+                return layers::remove_all(&mut self.api);
             }
             for function in functions {
                 let name = function["FunctionName"].as_str().context("a function without a name")?;

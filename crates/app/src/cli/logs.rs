@@ -1,36 +1,23 @@
 //! `lambd logs`: a function's execution log, from the engine that keeps it.
 
 use std::fmt::Write as _;
-use std::io::{ErrorKind, Write as _};
+use std::io::Write as _;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use bytes::Bytes;
 use clap::{Args, ValueEnum};
 use engine::ports::Clock as _;
-use http_body_util::{BodyExt as _, Empty, Limited};
-use hyper::{Request, StatusCode, Uri};
-use hyper_util::rt::TokioIo;
+use hyper::StatusCode;
 use jiff::{Span, SpanRelativeTo, Timestamp};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tokio::net::TcpStream;
 
 use super::Advised;
+use super::admin_client::{self, AdminClient, DEFAULT_ADMIN, Trouble};
 use crate::chance::SystemClock;
 
-/// What the engine's listener is if nobody says otherwise.
-const DEFAULT_ADMIN: &str = "http://127.0.0.1:4567";
-/// As for `lambd invoke`: the engine refused.
-const REFUSED: u8 = 254;
-/// Anything else that went wrong.
-const FAILED: u8 = 255;
-/// How long the engine may take to answer.
-const ANSWER_WAIT: Duration = Duration::from_secs(30);
-/// How often it is asked for what is new.
+/// How often the engine is asked for what is new.
 const FOLLOW_PAUSE: Duration = Duration::from_millis(250);
-/// Bytes of an answer: a page is about 1 MB before it becomes JSON.
-const ANSWER_BYTES: usize = 64 * 1024 * 1024;
 
 /// Print the execution log of a function, the oldest line first
 ///
@@ -94,34 +81,8 @@ struct Event {
     bytes: Option<String>,
 }
 
-/// Why there is no page.
-enum Trouble {
-    Refused(Advised),
-    Failed(anyhow::Error),
-}
-
-impl From<anyhow::Error> for Trouble {
-    fn from(error: anyhow::Error) -> Self {
-        Self::Failed(error)
-    }
-}
-
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("starting the asynchronous runtime")?;
-    let (error, code) = match runtime.block_on(print(arguments)) {
-        Ok(()) => return Ok(0),
-        Err(Trouble::Refused(refused)) => (anyhow::Error::new(refused), REFUSED),
-        Err(Trouble::Failed(error)) => (error, FAILED),
-    };
-    // Whoever reads has enough: `lambd logs fn | head`.
-    if error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe) {
-        return Ok(0);
-    }
-    crate::report(&error);
-    Ok(code)
+    admin_client::run(print(arguments))
 }
 
 async fn print(arguments: &Arguments) -> Result<(), Trouble> {
@@ -132,13 +93,7 @@ async fn print(arguments: &Arguments) -> Result<(), Trouble> {
     });
     let mut after = None;
     loop {
-        let page = tokio::select! {
-            page = ask(arguments, after.as_deref(), since) => page?,
-            () = clock.wake_at(clock.elapsed() + ANSWER_WAIT) => {
-                let late = anyhow::anyhow!("no answer within {} s", ANSWER_WAIT.as_secs());
-                return Err(unreachable_engine(arguments, &late));
-            }
-        };
+        let page = ask(arguments, after.as_deref(), since).await?;
         write_out(&page.events, arguments.output)?;
         after = Some(page.next);
         if page.last {
@@ -174,13 +129,6 @@ fn write_out(events: &[Box<RawValue>], format: Format) -> Result<(), anyhow::Err
 
 /// Asks for one page.
 async fn ask(arguments: &Arguments, after: Option<&str>, since: Option<Timestamp>) -> Result<Page, Trouble> {
-    let failed = |error: anyhow::Error| unreachable_engine(arguments, &error);
-    let base: Uri = arguments.admin_url.parse().context("--admin-url takes a URL such as http://127.0.0.1:4567")?;
-    let (Some("http"), Some(host)) = (base.scheme_str(), base.host()) else {
-        return Err(
-            anyhow::anyhow!("--admin-url takes a URL such as {DEFAULT_ADMIN}, not {:?}", arguments.admin_url).into()
-        );
-    };
     // Names and ARNs need no encoding; what would is no name.
     if !arguments.function.bytes().all(|c| c.is_ascii_alphanumeric() || b"-_:$.".contains(&c)) {
         return Err(Trouble::Refused(Advised {
@@ -192,22 +140,7 @@ async fn ask(arguments: &Arguments, after: Option<&str>, since: Option<Timestamp
     if let Some(since) = since {
         write!(path, "&since={}", since.as_millisecond()).expect("a String takes everything");
     }
-    let address = (host.trim_start_matches('[').trim_end_matches(']'), base.port_u16().unwrap_or(80));
-    let stream = TcpStream::connect(address).await.map_err(|error| failed(error.into()))?;
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| failed(error.into()))?;
-    let request = Request::get(path).header(hyper::header::HOST, host).body(Empty::<Bytes>::new());
-    let request = request.context("making the request")?;
-    let answering = async {
-        let response = sender.send_request(request).await?;
-        let (status, body) = (response.status(), Limited::new(response.into_body(), ANSWER_BYTES));
-        let bytes = body.collect().await.map_err(|error| anyhow::anyhow!(error))?.to_bytes();
-        // Ends the connection, which is driven beside this.
-        drop(sender);
-        anyhow::Ok((status, bytes))
-    };
-    let (answer, _) = tokio::join!(answering, connection);
-    let (status, body) = answer.map_err(failed)?;
+    let (status, body) = AdminClient::new(&arguments.admin_url).get(&path).await?;
     match status {
         StatusCode::OK => Ok(serde_json::from_slice(&body).context("reading the answer of the engine")?),
         StatusCode::NOT_FOUND => Err(Trouble::Refused(Advised {
@@ -224,13 +157,6 @@ async fn ask(arguments: &Arguments, after: Option<&str>, since: Option<Timestamp
             Err(anyhow::anyhow!("the engine at {} answered {other}: {text}", arguments.admin_url).into())
         }
     }
-}
-
-fn unreachable_engine(arguments: &Arguments, error: &anyhow::Error) -> Trouble {
-    Trouble::Failed(anyhow::Error::new(Advised {
-        message: format!("no engine answers at {}: {error:#}", arguments.admin_url),
-        help: "`lambd serve` starts one; the line `lambd: admin URL` that it prints is for --admin-url".to_owned(),
-    }))
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! The command line: one clap declaration per flag, from which the parser, `--help`, the shell completions and the man
 //! pages all come. One file per command; never an `if` about Lambda.
 
+mod admin_client;
 mod completions;
 mod doctor;
 mod env;
+mod events;
 mod invoke;
 mod logs;
 mod man;
@@ -34,6 +36,7 @@ enum Command {
     Up(Box<up::Arguments>),
     Invoke(Box<invoke::Arguments>),
     Logs(Box<logs::Arguments>),
+    Events(Box<events::Arguments>),
     Doctor(Box<doctor::Arguments>),
     Env(env::Arguments),
     Completions(completions::Arguments),
@@ -65,6 +68,11 @@ pub(crate) fn run() -> anyhow::Result<u8> {
         Err(mistake) if invoke::is_meant(&arguments) && mistake.use_stderr() => {
             return Ok(usage::report(&mistake, &command(), &arguments));
         }
+        Err(mistake) if events::is_meant(&arguments) && mistake.use_stderr() => {
+            // When stderr is closed there is nobody left to tell.
+            let _ = mistake.print();
+            return Ok(usage::USAGE);
+        }
         Err(mistake) => mistake.exit(),
     };
     match cli.command {
@@ -73,6 +81,7 @@ pub(crate) fn run() -> anyhow::Result<u8> {
         Command::Doctor(arguments) => doctor::run(*arguments, &matches),
         Command::Invoke(arguments) => invoke::run(&arguments),
         Command::Logs(arguments) => logs::run(&arguments),
+        Command::Events(arguments) => events::run(*arguments),
         Command::Env(arguments) => env::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),

@@ -118,7 +118,8 @@ bad = lambda: client.invoke(FunctionName="one", Payload=b"{")
 refused("not JSON", bad, errors.InvalidRequestContentException)
 assert seen["errors"]["not JSON"].pop().startswith("Could not parse request body into json: Could not parse payload into json: ")
 refused("too large", lambda: run("x" * 6_291_455))
-refused("Event", lambda: run({}, InvocationType="Event"))
+accepted = run({}, InvocationType="Event")
+assert (accepted["StatusCode"], accepted["Payload"].read(), accepted.get("ExecutedVersion")) == (202, b"", None)
 
 for name in ["one", "two", "three", "four", "five"]:
     deleted = client.delete_function(FunctionName=name)

@@ -6,23 +6,12 @@ use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::dice::Dice;
 use crate::engine_process::{Engine, Request, encoded, poll, zip_of};
 
 /// How often the engine is killed.
 const KILLS: u64 = 10;
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];
-
-/// The same row of numbers each time (xorshift64*).
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) % sides
-    }
-}
 
 /// What a function should be: the digest of its code, and its memory.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

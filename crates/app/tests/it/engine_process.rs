@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use crate::shell_function;
 
 /// Longer than anything here takes; it only keeps a hanging engine from hanging the tests.
-const GUARD: Duration = Duration::from_mins(1);
+pub(crate) const GUARD: Duration = Duration::from_mins(1);
 
 /// A running engine. See the module.
 pub(crate) struct Engine {

@@ -10,7 +10,7 @@ use crate::tools::Interpreters;
 const LAYER: &str = "arn:aws:lambda:us-east-1:000000000000:layer";
 
 /// Publishes a version with these files; its ARN.
-fn publish(engine: &Engine, name: &str, files: &[(&str, u32, &[u8])]) -> String {
+pub(crate) fn publish(engine: &Engine, name: &str, files: &[(&str, u32, &[u8])]) -> String {
     let body = json!({"Content": {"ZipFile": data_encoding::BASE64.encode(&zip_of(files))}});
     let published = send(engine, "POST", &format!("{name}/versions"), &body);
     assert_eq!(published.status, 201, "{}", published.json());

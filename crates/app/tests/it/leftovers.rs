@@ -290,6 +290,36 @@ fn connections_on_which_nothing_is_asked_do_not_delay_the_end() {
 }
 
 #[test]
+fn half_a_request_does_not_delay_the_end() {
+    let mut engine = engine(&["--drain-seconds", "600"]);
+    gate::create(&engine, "idle", &[]);
+    let whole = Request::invoke("idle", "1").bytes();
+    let head = whole.len() - b"\r\n1".len();
+    // In the middle of a head, after a head, and both again on connections that were of use before.
+    let mut halves = Vec::new();
+    for (bytes, was_used) in [(head, false), (whole.len() - 1, false), (head, true), (whole.len() - 1, true)] {
+        let mut connection = engine.connect();
+        if was_used {
+            connection.write(&whole).unwrap();
+            served(&connection.read("POST").unwrap(), "1");
+        }
+        connection.write(&whole[..bytes]).unwrap();
+        halves.push(connection);
+    }
+    let mut admin = crate::engine_process::Connection::to(engine.admin());
+    admin.write(b"GET /_lambd/health HTTP/1.1\r\nHo").unwrap();
+    // That it has taken these connections in is seen by its answer on a later one.
+    assert_eq!(engine.send(&Request::new("GET", "/_lambd/health")).status, 200);
+
+    bring(&engine, End::Terminate);
+    let begun = now();
+    assert_eq!(engine.wait().code(), Some(0));
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert!(halves.iter_mut().all(crate::engine_process::Connection::is_closed));
+    assert!(admin.is_closed());
+}
+
+#[test]
 fn an_invocation_that_hangs_is_ended_after_the_drain() {
     let mut engine = engine(&["--drain-seconds", "1"]);
     let gate = Gate::new();

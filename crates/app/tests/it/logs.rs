@@ -262,7 +262,8 @@ fn a_flood_is_kept_or_counted_and_hurts_nobody() {
         .skip(1)
         .map(|rest| rest.split('\t').next().unwrap().parse::<usize>().unwrap())
         .sum();
-    assert_eq!(kept + dropped, lines, "{dropped} dropped");
+    // What the platform had to say meanwhile may be among what was dropped: START, END, REPORT of two invocations.
+    assert!((lines..=lines + 6).contains(&(kept + dropped)), "{kept} kept, {dropped} dropped");
     // Bytes come out as they went in.
     assert!(log.windows(7).any(|bytes| bytes == [0, 255, 254, 10, 195, 40, 10]));
     // A line beyond what CloudWatch takes comes in pieces.

@@ -176,7 +176,7 @@ fn check_streams(engine: &Engine, function: &Deployed<'_>) {
 #[expect(clippy::disallowed_methods, reason = "a deadline is judged by the test's own clock")]
 fn lambda_runtime_runs_unchanged() {
     let engine = Engine::start();
-    let programs = rust_programs();
+    let programs = rust_programs("echo");
     let function = |name: &str| deploy(&engine, name, &fs::read(programs.join(name)).unwrap(), &[]);
 
     let echo = function("echo");
@@ -231,13 +231,13 @@ fn lambda_runtime_runs_unchanged() {
     assert_eq!(told.answer(&json!({}))["count"], 5, "the environment is the same still");
 }
 
-/// The programs of `bench/echo`, built once where `cargo xtask bench` builds as well.
-pub(crate) fn rust_programs() -> PathBuf {
+/// The folder with the programs of a package below `bench`, built once where `cargo xtask bench` builds as well.
+pub(crate) fn rust_programs(package: &str) -> PathBuf {
     let lambd = Path::new(env!("CARGO_BIN_EXE_lambd"));
     let target = lambd.ancestors().nth(2).unwrap().join("bench");
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../bench/Cargo.toml");
     let built = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["build", "--quiet", "--locked", "--package", "echo", "--manifest-path"])
+        .args(["build", "--quiet", "--locked", "--package", package, "--manifest-path"])
         .arg(&manifest)
         .arg("--target-dir")
         .arg(&target)

@@ -398,29 +398,11 @@ fn check_invoke(aws: &Client<'_>) {
 
     let refused =
         |code: &str, text: &str| format!("An error occurred ({code}) when calling the Invoke operation: {text}");
-    for (arguments, line) in [
-        (
-            vec!["--function-name", "none"],
-            refused("ResourceNotFoundException", &format!("Function not found: {ARN}:none:$LATEST")),
-        ),
-        (
-            vec!["--function-name", "one", "--invocation-type", "Event"],
-            refused("NotImplementedException", &not_built("Event")),
-        ),
-    ] {
-        let mut all = vec!["invoke"];
-        all.extend(arguments);
-        all.push("out");
-        aws.is_refused(&all, &line);
-    }
-}
-
-/// What stands for a feature that comes later.
-fn not_built(invocation_type: &str) -> String {
-    format!(
-        "Invoke with InvocationType {invocation_type} is not built yet in lambd {}; docs/compatibility.md lists what is.",
-        env!("CARGO_PKG_VERSION")
-    )
+    let none = refused("ResourceNotFoundException", &format!("Function not found: {ARN}:none:$LATEST"));
+    aws.is_refused(&["invoke", "--function-name", "none", "out"], &none);
+    // Recorded: test_invocation_type_event.
+    let (printed, payload) = aws.invokes(&["--function-name", "one", "--invocation-type", "Event", "--payload", "{}"]);
+    assert_eq!((printed, payload.as_slice()), (json!({"StatusCode": 202}), b"".as_slice()));
 }
 
 /// Paging, the client's and the service's.
@@ -478,7 +460,6 @@ fn boto3_works() {
             "not JSON": ["InvalidRequestContentException", 400, "User"],
             "too large": ["RequestEntityTooLargeException", 413, null, "Request must be smaller than 6291456 bytes for the InvokeFunction operation"],
             "revision": ["PreconditionFailedException", 412, "User", "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve the latest Revision Id"],
-            "Event": ["NotImplementedException", 501, null, not_built("Event")],
         },
         "deleted": 204,
     });

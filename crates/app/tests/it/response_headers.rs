@@ -66,7 +66,7 @@ fn every_answer_has_the_headers_of_aws() {
         ("a payload that is not JSON", Request::invoke("echo", "{"), 400),
         ("a payload too large", Request::invoke("echo", vec![b' '; 7_000_000]), 413),
         ("a name against the pattern", Request::new("GET", "/2015-03-31/functions/a!"), 400),
-        ("what is not built", Request::invoke("echo", "").header("X-Amz-Invocation-Type", "Event"), 501),
+        ("what is not built", Request::invoke("echo", "").header("X-Amz-Tenant-Id", "t"), 501),
         ("an unknown path", Request::new("GET", "/nothing"), 404),
         ("a method not allowed", Request::new("PATCH", function), 405),
     ] {

@@ -34,13 +34,17 @@ fn check_refused(folder: &Path, arguments: &[&str], code: i32, words: &[&str]) {
 #[test]
 fn a_flag_goes_before_a_variable_before_the_file_before_the_default() {
     let folder = tempfile::tempdir().unwrap();
-    let file = "region = \"eu-west-1\"\naccount-id = \"111111111111\"\ndrain-seconds = 3\n\
+    let file = "region = \"eu-west-1\"\naccount-id = \"111111111111\"\ndrain-seconds = 3\ndisk-reserve = 500000000\n\
                 [endpoints]\ns3 = \"http://127.0.0.1:1\"\nsqs = \"http://127.0.0.1:2\"\n\
                 [runtimes.\"python3.12\"]\ncommand = \"/opt/python\"\n";
     fs::write(folder.path().join("engine.toml"), file).unwrap();
-    let variables =
-        [("LAMBD_ACCOUNT_ID", "222222222222"), ("LAMBD_REGION", "us-west-2"), ("LAMBD_CONFIG", "engine.toml")];
-    let endpoint = ["--endpoint", "s3=http://127.0.0.1:3"];
+    let variables = [
+        ("LAMBD_ACCOUNT_ID", "222222222222"),
+        ("LAMBD_REGION", "us-west-2"),
+        ("LAMBD_CONFIG", "engine.toml"),
+        ("LAMBD_LOG_RETENTION", "36h"),
+    ];
+    let endpoint = ["--endpoint", "s3=http://127.0.0.1:3", "--test-clock"];
     let printed = run(
         folder.path(),
         &variables,
@@ -53,6 +57,9 @@ fn a_flag_goes_before_a_variable_before_the_file_before_the_default() {
         "account-id = \"222222222222\"  # environment variable LAMBD_ACCOUNT_ID\n",
         "drain-seconds = 3  # file engine.toml\n",
         "keep-warm-seconds = 600  # default\n",
+        "disk-reserve = \"500MB\"  # file engine.toml\n",
+        "test-clock = true  # flag --test-clock\n",
+        "log-retention = \"36h,1GB\"  # environment variable LAMBD_LOG_RETENTION\n",
         "listen = \"127.0.0.1:4566\"  # default\n",
         "[endpoints]\ns3 = \"http://127.0.0.1:3\"\nsqs = \"http://127.0.0.1:2\"\n",
         "[runtimes.\"python3.12\"]\ncommand = \"/opt/python\"\n",
@@ -84,6 +91,7 @@ fn what_makes_no_sense_is_refused_with_its_place_and_a_way_out() {
     fs::write(place.join("unknown.toml"), "region = \"eu-west-1\"\n\n  memry = 1\n").unwrap();
     fs::write(place.join("wrong.toml"), "listen = \"here\"\n").unwrap();
     fs::write(place.join("cobol.toml"), "[runtimes.cobol]\ncommand = \"/x\"\n").unwrap();
+    fs::write(place.join("reserve.toml"), "disk-reserve = \"much\"\n").unwrap();
     fs::write(place.join("file"), "").unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
@@ -139,6 +147,22 @@ fn what_makes_no_sense_is_refused_with_its_place_and_a_way_out() {
             vec!["--keep-warm-seconds takes 0 to 604800, not 9223372036854775807"],
         ),
         (vec!["serve", "--drain-seconds", "86401"], 1, vec!["--drain-seconds takes 0 to 86400, not 86401"]),
+        (
+            vec!["serve", "--disk-reserve", "1G"],
+            2,
+            vec!["invalid value '1G' for '--disk-reserve <SIZE>'", "write it as 1GB, 500MB, 1GiB, or as plain bytes"],
+        ),
+        (
+            vec!["serve", "--log-retention", "7"],
+            2,
+            vec!["invalid value '7' for '--log-retention <AGE,SIZE>'", "as in 7d, 1GB or 7d,1GB"],
+        ),
+        (vec!["serve", "--log-retention", "1m"], 1, vec!["--log-retention takes an age from 1h to 36525d"]),
+        (vec!["serve", "--log-retention", "1kB"], 1, vec!["--log-retention takes a size from 1MB on, not 1kB"]),
+        (vec!["serve", "--test-clock", "yes"], 2, vec!["unexpected argument 'yes'"]),
+        (vec!["serve", "--fault", "loss=1"], 1, vec!["--fault: \"loss=1\" is no fault; there are duplicate"]),
+        (vec!["serve", "--fault", "delay=1s,throttle=2"], 1, vec!["--fault: \"throttle=2\": throttle takes"]),
+        (vec!["serve", "--config", "reserve.toml"], 1, vec!["reserve.toml is not right", "\"much\" is no size"]),
         (vec!["serve", "--log", "a=b=c"], 1, vec!["--log \"a=b=c\" is no filter: "]),
         (
             vec!["serve", "--data-dir", "file"],

@@ -309,7 +309,7 @@ fn a_stream_ends_at_two_hundred_megabytes() {
 #[test]
 fn lambda_runtime_streams() {
     let engine = Engine::start();
-    let programs = crate::official_clients::rust_programs();
+    let programs = crate::official_clients::rust_programs("echo");
     let bootstrap = fs::read(programs.join("streamed")).unwrap();
     let settings = json!({"Runtime": "provided.al2023", "Timeout": 10});
     let function = Deployed::create(&engine, "streamed", &[("bootstrap", 0o755, &bootstrap)], &settings);

@@ -1,8 +1,12 @@
 //! What a person reads when a delivery did not arrive.
 
+use std::collections::BTreeMap;
 use std::net::TcpListener;
+use std::process::Command;
+use std::sync::Arc;
 
 use bytes::Bytes;
+use courier::{Deliveries, Queues};
 use domain::destination::Parcel;
 use engine::ports::Courier as _;
 use testkit::moto::Moto;
@@ -107,6 +111,32 @@ async fn credentials_that_are_refused() {
                 the engine credentials that may do it, or name another Lambda with --endpoint lambda=URL.";
     assert!(why.ends_with(text), "{why}");
     lambda.finish();
+}
+
+/// Says that the test runs in the process that it has started, without this machine's own credentials.
+const ALONE: &str = "LAMBD_TEST_ALONE";
+
+#[tokio::test]
+async fn credentials_that_are_missing() {
+    if std::env::var_os(ALONE).is_none() {
+        let mut again = Command::new(std::env::current_exe().unwrap());
+        again.args(["--exact", "failures::credentials_that_are_missing"]).env_clear();
+        let settings = [("AWS_EC2_METADATA_DISABLED", "true"), ("AWS_CONFIG_FILE", "/none"), ("HOME", "/none")];
+        let output = again.env(ALONE, "1").envs(settings).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && text.contains("1 passed"), "{text}");
+        return;
+    }
+    let endpoints = BTreeMap::new();
+    let courier = Deliveries::new(&endpoints, "us-east-1", Arc::new(Queues::new(&endpoints, "us-east-1")));
+    for (key, spoken, parcel) in parcels() {
+        let why = courier.send(parcel).await.unwrap_err().why;
+        let text = format!(
+            "Unable to locate credentials. What to do: give the engine credentials for {spoken} (AWS_ACCESS_KEY_ID and \
+             AWS_SECRET_ACCESS_KEY, or AWS_PROFILE), or name another {spoken} with --endpoint {key}=URL."
+        );
+        assert_eq!(why, text);
+    }
 }
 
 #[tokio::test]

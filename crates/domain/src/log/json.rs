@@ -276,7 +276,7 @@ impl<'a> From<&'a Report> for ReportJson<'a> {
     fn from(report: &'a Report) -> Self {
         let metrics = ReportMetrics {
             duration: milliseconds(report.duration),
-            billed_duration: u64::try_from(report.billed_ms()).unwrap_or(u64::MAX),
+            billed_duration: report.billed_ms(),
             memory_size: report.memory_mb,
             max_memory_used: report.memory_used_mb(),
             init_duration: report.init.map(milliseconds),

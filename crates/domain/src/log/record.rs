@@ -4,16 +4,22 @@
 //! Source, where nothing else is said: AWS developer guide, telemetry-schema-reference; the order of the keys is that
 //! of execution logs published in 2024. Never here: who gets it.
 
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::decimal::push_decimal;
 use crate::function::{LogFormat, LogLevel};
 use crate::limits;
 use crate::names::RequestId;
 use crate::trace::TraceHeader;
+
+/// Room for `START` and `END`.
+const LINE_BYTES: usize = 80;
+/// Room for `REPORT`.
+const REPORT_BYTES: usize = 192;
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq)]
@@ -250,8 +256,9 @@ pub struct Report {
 impl Report {
     // Billed Duration includes the initialisation since August 2025 and is rounded up
     // (AWS developer guide, lambda-runtime-environment; observed: 3.10 ms + 542.01 ms -> 546 ms).
-    pub(super) fn billed_ms(&self) -> u128 {
-        (self.duration + self.init.unwrap_or_default()).as_nanos().div_ceil(1_000_000)
+    pub(super) fn billed_ms(&self) -> u64 {
+        let billed = self.duration + self.init.unwrap_or_default();
+        billed.as_secs() * 1_000 + u64::from(billed.subsec_nanos().div_ceil(1_000_000))
     }
 
     pub(super) fn memory_used_mb(&self) -> u64 {
@@ -259,16 +266,22 @@ impl Report {
     }
 
     fn text(&self) -> String {
-        let mut text = format!(
-            "REPORT RequestId: {}\tDuration: {} ms\tBilled Duration: {} ms\tMemory Size: {} MB\tMax Memory Used: {} MB\t",
-            self.request_id,
-            Hundredths(self.duration),
-            self.billed_ms(),
-            self.memory_mb,
-            self.memory_used_mb(),
-        );
+        let mut text = String::with_capacity(REPORT_BYTES);
+        text.push_str("REPORT RequestId: ");
+        self.request_id.push_to(&mut text);
+        text.push_str("\tDuration: ");
+        push_hundredths(&mut text, self.duration);
+        text.push_str(" ms\tBilled Duration: ");
+        push_decimal(&mut text, self.billed_ms());
+        text.push_str(" ms\tMemory Size: ");
+        push_decimal(&mut text, self.memory_mb.into());
+        text.push_str(" MB\tMax Memory Used: ");
+        push_decimal(&mut text, self.memory_used_mb());
+        text.push_str(" MB\t");
         if let Some(init) = self.init {
-            write!(text, "Init Duration: {} ms\t", Hundredths(init)).expect("a String takes everything");
+            text.push_str("Init Duration: ");
+            push_hundredths(&mut text, init);
+            text.push_str(" ms\t");
         }
         text.push_str(&self.status.as_text());
         text.push('\n');
@@ -343,10 +356,22 @@ impl Record {
                 // Here a success is told as well: it is written where initialisations are not on demand.
                 let status = if *status == Status::Success { "Status: success".to_owned() } else { status.as_text() };
                 let phase = phase.as_str();
-                format!("INIT_REPORT Init Duration: {} ms\tPhase: {phase}\t{status}\n", Hundredths(*duration))
+                let mut text = String::from("INIT_REPORT Init Duration: ");
+                push_hundredths(&mut text, *duration);
+                text + " ms\tPhase: " + phase + "\t" + &status + "\n"
             }
-            Self::Start { request_id, version, .. } => format!("START RequestId: {request_id} Version: {version}\n"),
-            Self::End { request_id } => format!("END RequestId: {request_id}\n"),
+            Self::Start { request_id, version, .. } => {
+                let mut text = String::with_capacity(LINE_BYTES);
+                text.push_str("START RequestId: ");
+                request_id.push_to(&mut text);
+                text + " Version: " + version + "\n"
+            }
+            Self::End { request_id } => {
+                let mut text = String::with_capacity(LINE_BYTES);
+                text.push_str("END RequestId: ");
+                request_id.push_to(&mut text);
+                text + "\n"
+            }
             Self::Report(report) => report.text(),
             Self::Extension { name, state, events, error_type } => {
                 let mut text = format!("EXTENSION\tName: {name}\tState: {state}\tEvents: [{}]", events.join(", "));
@@ -371,14 +396,13 @@ fn capitalised(name: &str) -> String {
     chars.next().map(|first| first.to_ascii_uppercase().to_string() + chars.as_str()).unwrap_or_default()
 }
 
-/// A length of time in milliseconds with two decimals.
-struct Hundredths(Duration);
-
-impl fmt::Display for Hundredths {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hundredths = (self.0.as_nanos() + 5_000) / 10_000;
-        write!(f, "{}.{:02}", hundredths / 100, hundredths % 100)
-    }
+/// Adds a length of time in milliseconds with two decimals.
+fn push_hundredths(text: &mut String, duration: Duration) {
+    let hundredths = duration.as_secs() * 100_000 + u64::from((duration.subsec_nanos() + 5_000) / 10_000);
+    push_decimal(text, hundredths / 100);
+    text.push('.');
+    push_decimal(text, hundredths / 10 % 10);
+    push_decimal(text, hundredths % 10);
 }
 
 #[cfg(test)]

@@ -15,23 +15,27 @@ use bytes::Bytes;
 use domain::arn::{Home, Target};
 use domain::event::{Event, Progress};
 use domain::fault::Faults;
+use domain::names::FunctionName;
 use domain::names::RequestId;
-use domain::{Error, Refusal};
+use domain::{Error, Refusal, limits};
 
 pub use self::steer::{EventPage, EventView, Selection, Steered};
 use crate::access::Caller;
 use crate::catalog::Catalog;
 use crate::deliveries::Deliveries;
 use crate::invoker::{Ask, Invoker};
-use crate::lanes::{Item, Lanes};
+use crate::lanes::{Item, Lanes, Room};
 use crate::ports::{Backlog, Clock, Dice, EventRecords, Metric, Telemetry};
 use crate::tasks;
-use domain::names::FunctionName;
 
 /// Events of one function that run at a time, to begin with: enough to keep a machine busy, few enough not to fill it.
-const WINDOW: usize = 16;
+/// And that wait in hand: what has to be read back from disk costs twice.
+const ROOM: Room = Room { window: 16, ready_max: 512 };
 /// The share of the bound from which on it is said that the queue gets full.
 const NEARLY_FULL_PERCENT: u64 = 80;
+/// What to do when it gets full.
+const HOW_TO_EMPTY: &str = "beyond that events are refused with 503. `lambd events list --state dead` shows those that \
+                            will not run again, `lambd events purge` removes them";
 
 /// What an operator may choose.
 #[derive(Clone, Copy, Debug)]
@@ -104,7 +108,7 @@ impl Inbox {
         clock: Arc<dyn Clock>,
         settings: Settings,
     ) -> Arc<Self> {
-        Arc::new(Self { records, lanes: Lanes::new(WINDOW), telemetry, clock, settings, kept: AtomicU64::new(0) })
+        Arc::new(Self { records, lanes: Lanes::new(ROOM), telemetry, clock, settings, kept: AtomicU64::new(0) })
     }
 
     /// Keeps an event; it is on disk when this returns. The same id again is the same event.
@@ -151,11 +155,26 @@ impl Inbox {
 
     fn warn_when_nearly_full(&self, kept: u64) {
         // Once on the way up, not with every event.
-        if kept == self.settings.events_max / 100 * NEARLY_FULL_PERCENT {
-            tracing::warn!(
-                "{kept} events are kept, {NEARLY_FULL_PERCENT} % of --events-max; beyond that events are refused with \
-                 503. `lambd events list --state dead` shows those that will not run again"
-            );
+        if kept == self.nearly_full() {
+            self.warn(kept);
+        }
+    }
+
+    /// So many are many: the share of the bound, rounded up.
+    fn nearly_full(&self) -> u64 {
+        self.settings.events_max.saturating_mul(NEARLY_FULL_PERCENT).div_ceil(100)
+    }
+
+    fn warn(&self, kept: u64) {
+        let events_max = self.settings.events_max;
+        tracing::warn!("{kept} events are kept of the {events_max} that may be (--events-max); {HOW_TO_EMPTY}");
+    }
+
+    /// Knows how many there are on disk when the engine starts.
+    fn count_kept(&self, kept: u64) {
+        self.kept.store(kept, Ordering::Relaxed);
+        if kept >= self.nearly_full() {
+            self.warn(kept);
         }
     }
 
@@ -237,13 +256,13 @@ impl Events {
     /// It cannot be read.
     pub async fn load(&self) -> Result<(), domain::Fault> {
         let Backlog { events, functions, targets } = self.inbox.records.load_events().await?;
-        self.inbox.kept.store(events, Ordering::Relaxed);
+        self.inbox.count_kept(events);
         let now = self.inbox.clock.now();
         for (function, due_at) in functions {
             self.inbox.lanes.due(&function, due_at, now);
         }
         for (target, due_at) in targets {
-            self.deliveries.due(target, due_at);
+            self.deliveries.due(&target, due_at);
         }
         Ok(())
     }
@@ -253,10 +272,22 @@ impl Events {
     /// # Errors
     /// It is refused as a call is, but for concurrency; or there is no room for it.
     pub async fn invoke(&self, caller: &Caller, ask: Ask) -> Result<Accepted, Error> {
-        let payload = self.invoker.judge_event(caller, &ask).await?;
+        self.accept(caller, ask, limits::ASYNC_REQUEST_BYTES).await
+    }
+
+    /// InvokeAsync, the legacy form of the same.
+    ///
+    /// # Errors
+    /// As [`Events::invoke`].
+    pub async fn invoke_async(&self, caller: &Caller, ask: Ask) -> Result<(), Error> {
+        self.accept(caller, ask, limits::INVOKE_ASYNC_REQUEST_BYTES).await.map(drop)
+    }
+
+    async fn accept(&self, caller: &Caller, ask: Ask, bytes_max: usize) -> Result<Accepted, Error> {
+        let payload = self.invoker.judge_event(caller, &ask, bytes_max).await?;
         let Ask { target: Target { arn, qualifier }, request_id, trace, .. } = ask;
         let header = self.invoker.accepted_trace(trace.as_deref());
-        // What chooses the trace of all attempts is chosen now; AWS shows one trace for them.
+        // One root for all attempts.
         let accepted_at = self.now();
         let progress = Progress::new(accepted_at);
         let (function, trace) = (arn.name, Some(header.clone()));

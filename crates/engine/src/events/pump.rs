@@ -8,9 +8,9 @@ use domain::arn::Target;
 use domain::destination::{Condition, Delivery, Ended, Purpose, Response, clip, error_message};
 use domain::error::{Error, Refusal};
 use domain::event::{Attempt, Event, Terms, Tried, Verdict, verdict};
-use domain::fault::{Faults, TAG, happens};
+use domain::fault::{self, Faults, happens};
 use domain::invocation::Outcome;
-use domain::names::{FunctionName, Qualifier};
+use domain::names::{FunctionName, Qualifier, RequestId};
 use jiff::Timestamp;
 
 use super::{Events, InHand};
@@ -80,7 +80,7 @@ impl Events {
         let _ = deliveries.result().await;
     }
 
-    async fn load_some(&self, function: FunctionName, due: Due<domain::names::RequestId>) {
+    async fn load_some(&self, function: FunctionName, due: Due<RequestId>) {
         let read = tasks::caught("reading events", self.inbox.records.due_events(function.clone(), due)).await;
         let batch = match read.flatten() {
             Ok(Batch { items, next_at }) => {
@@ -246,9 +246,8 @@ impl Events {
     }
 
     fn faults(&self, entry: &Entry) -> Faults {
-        let tag = entry.settings.tags.iter().find(|(key, _)| key == TAG);
         // What cannot be read was refused when the tag was set.
-        tag.and_then(|(_, value)| value.parse().ok()).unwrap_or(self.inbox.settings.faults)
+        fault::of_tags(&entry.settings.tags).and_then(Result::ok).unwrap_or(self.inbox.settings.faults)
     }
 
     /// How long and how often, by the configuration of the qualifier that the event was sent to.
@@ -268,18 +267,17 @@ impl Events {
     ) -> bool {
         let mut progress = event.progress.clone();
         progress.round += 1;
-        match &tried.answered {
-            Some(answered) => {
-                progress.attempts += 1;
-                if matches!(answered.outcome, Outcome::FunctionError { .. }) {
-                    progress.history.push(attempt(progress.attempts, started_at, &answered.outcome));
-                }
-                progress.response = Some(response(answered));
+        if let Some(answered) = &tried.answered {
+            progress.attempts += 1;
+            if matches!(answered.outcome, Outcome::FunctionError { .. }) {
+                progress.history.push(attempt(progress.attempts, started_at, &answered.outcome));
             }
-            None => tracing::info!(
+            progress.response = Some(response(answered));
+        } else {
+            tracing::info!(
                 request_id = %event.request_id, function = %event.function,
                 "an event ends without another attempt ({}): {}", condition.as_str(), tried.why.as_deref().unwrap_or_default()
-            ),
+            );
         }
         let deliveries = entry.map(|entry| self.deliveries_of(entry, event, condition, &progress)).unwrap_or_default();
         if condition != Condition::Success {
@@ -292,7 +290,9 @@ impl Events {
         if is_ours {
             self.inbox.discount(u64::from(is_gone));
             let now = self.inbox.clock.now();
-            targets.into_iter().for_each(|target| self.deliveries.due(target, now));
+            for target in &targets {
+                self.deliveries.due(target, now);
+            }
         }
         is_ours
     }
@@ -320,7 +320,7 @@ impl Events {
             response: progress.response.as_ref(),
         };
         let delivery = |purpose, target: String| Delivery {
-            id: self.dice.uuid(),
+            id: RequestId::made_at(at, self.dice.uuid()).0,
             event: event.request_id,
             purpose,
             target,

@@ -1,6 +1,7 @@
 //! Seeing events and steering them, for those who run the engine: list, show, redrive, purge.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use domain::Fault;
 use domain::event::State;
@@ -9,6 +10,7 @@ use jiff::Timestamp;
 
 use super::Events;
 use crate::ports::{EventFilter, Listed, Redriven, Shown};
+use crate::tasks;
 
 /// Events that are looked at in one step.
 const STEP: usize = 1_000;
@@ -74,7 +76,8 @@ impl Events {
             found.truncate(events_max);
             found.last().map(|last| (last.accepted_at, last.request_id))
         });
-        let events = found.into_iter().map(|listed| self.view(listed)).collect();
+        let running = self.running_ids();
+        let events = found.into_iter().map(|listed| self.view(listed, &running)).collect();
         Ok(EventPage { events, next: next.flatten(), total })
     }
 
@@ -84,7 +87,7 @@ impl Events {
     /// The store failed.
     pub async fn show(&self, id: RequestId) -> Result<Option<(EventView, Shown)>, Fault> {
         let shown = self.inbox.records.show_event(id).await?;
-        Ok(shown.map(|shown| (self.view(shown.listed.clone()), shown)))
+        Ok(shown.map(|shown| (self.view(shown.listed.clone(), &self.running_ids()), shown)))
     }
 
     /// Starts dead events again, with their payloads and ids, no attempts and a new age; of those that are delivering,
@@ -92,13 +95,18 @@ impl Events {
     ///
     /// # Errors
     /// The store failed; some may have been started.
-    pub async fn redrive(&self, selection: Selection) -> Result<Steered, Fault> {
+    pub async fn redrive(self: &Arc<Self>, selection: Selection) -> Result<Steered, Fault> {
         let filter = match selection {
             Selection::Ids(ids) => {
-                match self.check(&ids, |state| matches!(state, State::Dead | State::Delivering)).await? {
-                    Ok(_) => return self.redrive_step(ids).await.map(Steered::Done),
+                let found = match self.check(&ids, |state| matches!(state, State::Dead | State::Delivering)).await? {
+                    Ok(found) => found,
                     Err(refused) => return Ok(refused),
+                };
+                let mut redriven = 0;
+                for step in found.chunks(STEP) {
+                    redriven += self.redrive_step(step).await?;
                 }
+                return Ok(Steered::Done(redriven));
             }
             Selection::Filter(filter) => filter,
         };
@@ -113,35 +121,50 @@ impl Events {
                 let step = self.inbox.records.find_events(filter.clone(), after, STEP).await?;
                 let Some(last) = step.last() else { break };
                 after = Some((last.accepted_at, last.request_id));
-                redriven += self.redrive_step(step.into_iter().map(|listed| listed.request_id).collect()).await?;
+                redriven += self.redrive_step(&step).await?;
             }
         }
         Ok(Steered::Done(redriven))
     }
 
-    async fn redrive_step(&self, ids: Vec<RequestId>) -> Result<u64, Fault> {
-        let now = self.now();
-        let redriven = self.inbox.records.redrive_events(ids, now).await?;
-        let count = redriven.len() as u64;
-        for Redriven { function, targets, .. } in redriven {
-            if let Some(function) = function {
-                self.inbox.lanes.due_again(&function, now, now);
+    /// A task of its own: the caller may leave, and what was started again has to come into its lane.
+    async fn redrive_step(self: &Arc<Self>, found: &[Listed]) -> Result<u64, Fault> {
+        let ids = found.iter().map(|listed| listed.request_id).collect();
+        let events = self.clone();
+        let step = tasks::spawn("redriving events", async move {
+            let now = events.now();
+            let redriven = events.inbox.records.redrive_events(ids, now).await?;
+            let count = redriven.len() as u64;
+            for Redriven { function, targets, .. } in redriven {
+                if let Some(function) = function {
+                    events.inbox.lanes.due_again(&function, now, now);
+                }
+                for target in &targets {
+                    events.deliveries.redriven(target, now);
+                }
             }
-            targets.iter().for_each(|target| self.deliveries.redriven(target, now));
-        }
-        Ok(count)
+            Ok(count)
+        });
+        step.result().await?
     }
 
     /// Removes events, whatever their state, but for those that run.
     ///
     /// # Errors
     /// The store failed; some may have been removed.
-    pub async fn purge(&self, selection: Selection) -> Result<Steered, Fault> {
+    pub async fn purge(self: &Arc<Self>, selection: Selection) -> Result<Steered, Fault> {
         let filter = match selection {
-            Selection::Ids(ids) => match self.check(&ids, |state| state != State::Running).await? {
-                Ok(found) => return self.purge_step(&found).await.map(Steered::Done),
-                Err(refused) => return Ok(refused),
-            },
+            Selection::Ids(ids) => {
+                let found = match self.check(&ids, |state| state != State::Running).await? {
+                    Ok(found) => found,
+                    Err(refused) => return Ok(refused),
+                };
+                let mut purged = 0;
+                for step in found.chunks(STEP) {
+                    purged += self.purge_step(step).await?;
+                }
+                return Ok(Steered::Done(purged));
+            }
             Selection::Filter(filter) if filter.state == Some(State::Running) => return Ok(Steered::Done(0)),
             Selection::Filter(filter) => filter,
         };
@@ -154,23 +177,27 @@ impl Events {
         }
     }
 
-    /// While they are removed nothing runs them.
-    async fn purge_step(&self, events: &[Listed]) -> Result<u64, Fault> {
+    /// While they are removed nothing runs them. A task of its own: the caller may leave, and what was taken out of its
+    /// lane has to come back.
+    async fn purge_step(self: &Arc<Self>, found: &[Listed]) -> Result<u64, Fault> {
         let mut by_function: BTreeMap<FunctionName, Vec<RequestId>> = BTreeMap::new();
-        for listed in events {
+        for listed in found {
             by_function.entry(listed.function.clone()).or_default().push(listed.request_id);
         }
-        let mut purged = 0;
-        for (function, ids) in by_function {
-            let lanes = &self.inbox.lanes;
-            let taken = lanes.take(&function, &ids, self.inbox.clock.now());
-            let removed = self.inbox.records.purge_events(taken.clone()).await;
-            lanes.give_back(&function, &taken, self.inbox.clock.now());
-            let removed = removed?.len() as u64;
-            self.inbox.discount(removed);
-            purged += removed;
-        }
-        Ok(purged)
+        let inbox = self.inbox.clone();
+        let step = tasks::spawn("purging events", async move {
+            let mut purged = 0;
+            for (function, ids) in by_function {
+                let taken = inbox.lanes.take(&function, &ids, inbox.clock.now());
+                let removed = inbox.records.purge_events(taken.clone()).await;
+                inbox.lanes.give_back(&function, &taken, inbox.clock.now());
+                let removed = removed?.len() as u64;
+                inbox.discount(removed);
+                purged += removed;
+            }
+            Ok(purged)
+        });
+        step.result().await?
     }
 
     /// Finds the events of these ids, or says which is not there or in no state for it.
@@ -181,7 +208,8 @@ impl Events {
     ) -> Result<Result<Vec<Listed>, Steered>, Fault> {
         let only = EventFilter { only: Some(ids.to_vec()), ..EventFilter::default() };
         let found = self.inbox.records.find_events(only, None, ids.len()).await?;
-        if let Some(unknown) = ids.iter().find(|id| !found.iter().any(|listed| listed.request_id == **id)) {
+        let known: HashSet<RequestId> = found.iter().map(|listed| listed.request_id).collect();
+        if let Some(unknown) = ids.iter().find(|id| !known.contains(id)) {
             return Ok(Err(Steered::Unknown(*unknown)));
         }
         let running = self.running_ids();
@@ -194,7 +222,7 @@ impl Events {
         Ok(Ok(found))
     }
 
-    fn running_ids(&self) -> Vec<RequestId> {
+    fn running_ids(&self) -> HashSet<RequestId> {
         self.inbox.lanes.running().into_iter().map(|(_, id)| id).collect()
     }
 
@@ -206,12 +234,14 @@ impl Events {
                 let wanted = running.filter(|id| filter.only.as_ref().is_none_or(|only| only.contains(id)));
                 EventFilter { state: None, only: Some(wanted.collect()), ..filter }
             }
-            Some(State::Queued | State::Retrying) => EventFilter { but: self.running_ids(), ..filter },
+            Some(State::Queued | State::Retrying) => {
+                EventFilter { but: self.running_ids().into_iter().collect(), ..filter }
+            }
             Some(State::Delivering | State::Dead) | None => filter,
         }
     }
 
-    fn view(&self, mut listed: Listed) -> EventView {
+    fn view(&self, mut listed: Listed, running: &HashSet<RequestId>) -> EventView {
         let arn = self.home.function_arn(&listed.function);
         let function_arn =
             listed.qualifier.as_ref().map_or_else(|| arn.to_string(), |qualifier| arn.qualified(qualifier));
@@ -221,7 +251,7 @@ impl Events {
             (None, message) => message.clone(),
         };
         if matches!(listed.state, State::Queued | State::Retrying) {
-            if self.running_ids().contains(&listed.request_id) {
+            if running.contains(&listed.request_id) {
                 (listed.state, listed.due_at) = (State::Running, None);
             } else if let Some((until, why)) = self.inbox.lanes.held(&listed.function, self.now()) {
                 listed.due_at = listed.due_at.map(|due_at| due_at.max(until));

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use domain::arn::Target;
 use domain::settings::Settings;
-use domain::{Error, Refusal, limits};
+use domain::tags::{self, Tags};
+use domain::{Error, Refusal, fault};
 
 use super::{Functions, with_settings};
 use crate::access::{self, Action, Caller};
@@ -22,36 +23,21 @@ impl Functions {
     /// TagResource: adds tags and replaces those of the same key.
     ///
     /// # Errors
-    /// There is no such function, a part of it is meant, no tag is given, or it would have too many.
-    pub async fn tag_resource(
-        self: &Arc<Self>,
-        caller: &Caller,
-        target: &Target,
-        tags: Vec<(String, String)>,
-    ) -> Result<(), Error> {
+    /// There is no such function, a part of it is meant, no tag is given, one of ours cannot be read, or it would
+    /// have too many.
+    pub async fn tag_resource(self: &Arc<Self>, caller: &Caller, target: &Target, more: Tags) -> Result<(), Error> {
         access::check(&self.home, caller, Action::TagResource, &target.arn)?;
         check_unqualified(target)?;
-        // Recorded: test_tag_exceptions, tag_empty_tags.
-        if tags.is_empty() {
-            return Err(Refusal::NoTags.into());
-        }
+        fault::check_tags(&more)?;
         self.change(&target.arn.name, absent(target), move |_, entry| {
-            let mut next = Settings::clone(&entry.settings);
-            for (key, value) in tags {
-                match next.tags.iter_mut().find(|(known, _)| *known == key) {
-                    Some((_, old)) => *old = value,
-                    None => next.tags.push((key, value)),
-                }
-            }
-            if next.tags.len() > limits::TAGS {
-                return Err(Refusal::TooManyTags);
-            }
+            let tags = tags::with(&entry.settings.tags, more)?;
+            let next = Settings { tags, ..Settings::clone(&entry.settings) };
             Ok((Some(with_settings(entry, next)), ()))
         })
         .await
     }
 
-    /// UntagResource. A tag that is not there is as good as removed (recorded: `test_tag_exceptions`, `untag_nomatch`).
+    /// UntagResource.
     ///
     /// # Errors
     /// There is no such function, or a part of it is meant.
@@ -64,8 +50,8 @@ impl Functions {
         access::check(&self.home, caller, Action::UntagResource, &target.arn)?;
         check_unqualified(target)?;
         self.change(&target.arn.name, absent(target), move |_, entry| {
-            let mut next = Settings::clone(&entry.settings);
-            next.tags.retain(|(key, _)| !keys.contains(key));
+            let tags = tags::without(&entry.settings.tags, &keys);
+            let next = Settings { tags, ..Settings::clone(&entry.settings) };
             Ok((Some(with_settings(entry, next)), ()))
         })
         .await
@@ -75,7 +61,7 @@ impl Functions {
     ///
     /// # Errors
     /// There is no such function, or a part of it is meant.
-    pub fn list_tags(&self, caller: &Caller, target: &Target) -> Result<Vec<(String, String)>, Error> {
+    pub fn list_tags(&self, caller: &Caller, target: &Target) -> Result<Tags, Error> {
         access::check(&self.home, caller, Action::ListTags, &target.arn)?;
         check_unqualified(target)?;
         let entry = self.catalog.get(&target.arn.name).ok_or_else(|| absent(target))?;

@@ -300,7 +300,7 @@ async fn what_waited_too_long_is_not_run() {
     tell_failures(&first, "fn", EventInvokeEdit::default()).await;
     first.events.close();
     let id = first.send("fn", "{}").await.unwrap();
-    first.clock.advance(Duration::from_secs(21_600));
+    first.clock.advance(Duration::from_hours(6));
     let second = engine(&outside, Settings::default()).await;
     second.breathe().await;
     assert_eq!((runs(&second).len(), state(&second, id).await), (0, State::Dead));

@@ -1,12 +1,13 @@
 //! What an invocation leaves in the log, by the function's format and levels, and by what of it is traced.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use domain::environment::Failure;
 use domain::function::{LogFormat, LogLevel, Logging, Tracing};
 use engine::access::Caller;
-use engine::invoker::Answered;
+use engine::invoker::{Answered, Body};
 use serde_json::Value;
 use testkit::house::{Bounds, House};
 use testkit::sandbox::Step;
@@ -123,4 +124,31 @@ async fn what_is_sampled_is_told_with_its_segment() {
     assert!((5..40).contains(&more), "{more} of 400 is not about 5 %");
     active.clock.advance(std::time::Duration::from_secs(1));
     assert!(sampled(run(&active, None).await), "the first in another second");
+}
+
+#[tokio::test]
+async fn what_was_streamed_is_measured() {
+    let house = with(json(LogLevel::Info, LogLevel::Debug), Tracing::PassThrough).await;
+    let pieces = ["one", "two", "three"].map(|text| Bytes::from_static(text.as_bytes())).to_vec();
+    house.sandbox.script([Step::Streams(pieces, None)]);
+    let mut streaming = house.stream(house.ask("fn", "{}")).await.unwrap();
+    let Body::Pieces(pieces) = &mut streaming.body else { panic!("a stream") };
+    assert_eq!(pieces.recv().await.unwrap(), "one");
+    house.breathe().await;
+    // One waits in the channel, the last before it.
+    house.clock.advance(Duration::from_millis(250));
+    assert_eq!(pieces.recv().await.unwrap(), "two");
+    assert_eq!(pieces.recv().await.unwrap(), "three");
+    house.breathe().await;
+    let lines = house.telemetry.lines();
+    let done = lines.iter().find(|line| line.contains("platform.runtimeDone")).unwrap();
+    let done: Value = serde_json::from_str(done).unwrap();
+    assert_eq!(done["record"]["metrics"]["producedBytes"], 11, "{done}");
+    let spans: Vec<(&str, f64)> = done["record"]["spans"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|span| (span["name"].as_str().unwrap(), span["durationMs"].as_f64().unwrap()))
+        .collect();
+    assert_eq!(spans, [("responseLatency", 0.0), ("responseDuration", 250.0), ("runtimeOverhead", 0.0)]);
 }

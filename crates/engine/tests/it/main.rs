@@ -3,12 +3,14 @@
 
 mod concurrency;
 mod environments;
+mod event_source_mappings;
 mod events;
 mod functions;
 mod invoker;
 mod layers;
 mod log;
 mod outbox;
+mod queues;
 mod settings;
 mod simulation;
 mod steering;

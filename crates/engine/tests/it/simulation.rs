@@ -1,4 +1,5 @@
 //! Many stories of events that must not be lost; see `testkit::sim`.
+#![expect(clippy::print_stderr, reason = "what was played is of interest where more is asked for than the usual")]
 
 use std::sync::Arc;
 

@@ -247,6 +247,41 @@ async fn what_is_purged_never_runs_and_what_runs_is_not_purged() {
     assert_eq!(house.events.kept(), 0);
 }
 
+/// Does some steps of it and leaves.
+async fn leave(work: impl Future, steps: u64) {
+    let mut work = Box::pin(work);
+    for _ in 0..steps {
+        tokio::select! {
+            biased;
+            _ = &mut work => return,
+            () = tokio::task::yield_now() => {}
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_steering_began_goes_on_when_its_caller_leaves() {
+    for seed in 0..40 {
+        let outside = outside();
+        let house = engine(&outside, Settings::default()).await;
+        house.create("fn").await;
+        house.sandbox.script((0..3).map(|_| fails()));
+        let dead = house.send("fn", "{}").await.unwrap();
+        house.pass(200).await;
+        assert_eq!(state(&house, dead).await, State::Dead);
+        hold_slot(&house, 5).await;
+        let queued = house.send("fn", "{}").await.unwrap();
+        house.breathe().await;
+        outside.kept.pauses.begin(seed);
+        leave(house.events.purge(Selection::Ids(vec![queued])), seed % 20).await;
+        leave(house.events.redrive(Selection::Ids(vec![dead])), seed % 19).await;
+        house.pass(400).await;
+        let left = all(&house).await;
+        let is_over = left.iter().all(|event| event.listed.state == State::Dead);
+        assert!(is_over, "seed {seed}: removed, or run, or dead as before, but not {left:?}");
+    }
+}
+
 #[tokio::test]
 async fn dead_events_are_redriven_and_purged_by_what_they_have_in_common() {
     let house = house().await;

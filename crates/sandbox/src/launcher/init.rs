@@ -148,6 +148,15 @@ impl Init {
         Ok(packets::send(&self.control, &told.encode(), descriptors)?)
     }
 
+    /// With the files that say what memory the process uses.
+    fn tell_of_start(&self, told: &Told, pid: i32) -> io::Result<()> {
+        let of = |name: &str| open_for_reading(&PathBuf::from(format!("/proc/{pid}/{name}")));
+        match (of("stat"), of("status")) {
+            (Ok(stat), Ok(status)) => self.tell(told, &[stat.as_fd(), status.as_fd()]),
+            _ => self.tell(told, &[]),
+        }
+    }
+
     fn start(&mut self, start: &Start, output: OwnedFd) -> io::Result<()> {
         let Some(program) = start.programs.iter().find(|program| program.is_file()) else {
             return self.tell(&Told::NoProgram, &[]);
@@ -155,11 +164,7 @@ impl Init {
         match execute_apart(program, start, output) {
             Ok(pid) => {
                 self.runtime = Some((start.serial, pid));
-                let of = |name: &str| open_for_reading(&PathBuf::from(format!("/proc/{pid}/{name}")));
-                match (of("stat"), of("status")) {
-                    (Ok(stat), Ok(status)) => self.tell(&Told::Started, &[stat.as_fd(), status.as_fd()]),
-                    _ => self.tell(&Told::Started, &[]),
-                }
+                self.tell_of_start(&Told::Started, pid)
             }
             Err(error) => {
                 let errno = error.raw_os_error().unwrap_or(0);
@@ -173,7 +178,7 @@ impl Init {
         match execute_apart(program, start, output) {
             Ok(pid) => {
                 self.extensions.push(Extension { serial: start.serial, number, pid });
-                self.tell(&Told::ExtensionStarted, &[])
+                self.tell_of_start(&Told::ExtensionStarted, pid)
             }
             Err(error) => {
                 let errno = error.raw_os_error().unwrap_or(0);

@@ -138,7 +138,7 @@ pub(crate) enum Told {
         /// The kernel's answer.
         errno: i32,
     },
-    /// An extension has been executed.
+    /// An extension has been executed; beside it its `/proc` files `stat` and `status`.
     ExtensionStarted,
     /// An extension ended.
     ExtensionExited {

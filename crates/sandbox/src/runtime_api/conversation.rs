@@ -62,16 +62,16 @@ enum Phase {
 enum Pending {
     Whole(oneshot::Sender<Answer>),
     /// The pieces have gone on already.
-    Stream(oneshot::Sender<Result<(), Failure>>),
+    Stream(oneshot::Sender<Result<u64, Failure>>),
 }
 
 impl Pending {
-    /// Nobody listening any more is fine: the caller has left.
-    fn tell(self, outcome: Answer) {
+    /// `streamed` bytes have gone on already. Nobody listening any more is fine: the caller has left.
+    fn tell(self, outcome: Answer, streamed: u64) {
         match (self, outcome) {
             (Self::Whole(answer), outcome) => drop(answer.send(outcome)),
             (Self::Stream(ended), Answer::Failed(failure)) => drop(ended.send(Err(failure))),
-            (Self::Stream(ended), _) => drop(ended.send(Ok(()))),
+            (Self::Stream(ended), _) => drop(ended.send(Ok(streamed))),
         }
     }
 }
@@ -224,7 +224,7 @@ impl Conversation {
         }
     }
 
-    fn finish_upload(&self, outcome: Answer) {
+    fn finish_upload(&self, outcome: Answer, streamed: u64) {
         let mut state = self.state();
         let outcome = state.doom.clone().map_or(outcome, Answer::Failed);
         state.phase = match std::mem::replace(&mut state.phase, Phase::Started) {
@@ -233,7 +233,7 @@ impl Conversation {
                     Answer::Failed(failure) if failure.breaks_environment() => Some(failure.clone()),
                     _ => None,
                 };
-                answer.tell(outcome);
+                answer.tell(outcome, streamed);
                 match broken {
                     None => Phase::ResponseSent(event),
                     Some(failure) => {
@@ -245,7 +245,7 @@ impl Conversation {
                 }
             }
             Phase::Responding { event, answer, .. } => {
-                answer.tell(outcome);
+                answer.tell(outcome, streamed);
                 Phase::ResponseSent(event)
             }
             other => other,
@@ -358,8 +358,8 @@ impl Conversation {
         let (waiter, mourner) = (state.waiter.take(), state.mourner.take());
         drop(state);
         match phase {
-            Phase::Running { answer, .. } => Pending::Whole(answer).tell(Answer::Failed(failure.clone())),
-            Phase::Responding { answer, .. } => answer.tell(Answer::Failed(failure.clone())),
+            Phase::Running { answer, .. } => Pending::Whole(answer).tell(Answer::Failed(failure.clone()), 0),
+            Phase::Responding { answer, .. } => answer.tell(Answer::Failed(failure.clone()), 0),
             _ => {}
         }
         if let Some(waiter) = waiter {
@@ -391,16 +391,21 @@ impl Uploading {
         self.conversation.stream()
     }
 
-    pub(crate) fn finish(mut self, outcome: Answer) {
+    pub(crate) fn finish(self, outcome: Answer) {
+        self.finish_streamed(outcome, 0);
+    }
+
+    /// The end of an upload of which so many bytes have gone on already.
+    pub(crate) fn finish_streamed(mut self, outcome: Answer, bytes: u64) {
         self.is_done = true;
-        self.conversation.finish_upload(outcome);
+        self.conversation.finish_upload(outcome, bytes);
     }
 }
 
 impl Drop for Uploading {
     fn drop(&mut self) {
         if !self.is_done {
-            self.conversation.finish_upload(Answer::Failed(Failure::ResponseTruncated));
+            self.conversation.finish_upload(Answer::Failed(Failure::ResponseTruncated), 0);
         }
     }
 }

@@ -72,6 +72,8 @@ struct Extension {
     /// What it said before it ended, if it did.
     reported: Option<(ExtensionError, String)>,
     is_alive: bool,
+    /// It has been told that everything ends, and hears nothing more.
+    knows_end: bool,
 }
 
 enum Phase {
@@ -330,6 +332,7 @@ impl Extensions {
             events: Vec::new(),
             reported: None,
             is_alive: true,
+            knows_end: false,
         });
     }
 
@@ -537,6 +540,7 @@ impl State {
             events: Vec::new(),
             reported: None,
             is_alive: false,
+            knows_end: false,
         });
         Ok(self.all.len() - 1)
     }
@@ -549,8 +553,10 @@ impl State {
 
     fn tell(&mut self, kind: Kind, what: &What) {
         for at in 0..self.all.len() {
-            if self.all[at].is_ready() && self.all[at].events.contains(&kind) {
+            let extension = &self.all[at];
+            if extension.is_ready() && extension.events.contains(&kind) && !extension.knows_end {
                 let id = self.identifier();
+                self.all[at].knows_end = kind == Kind::Shutdown;
                 let phase = std::mem::replace(&mut self.all[at].phase, Phase::Running);
                 if let Phase::Ready(wake) = phase {
                     // Where its connection has broken, it has missed the event.
@@ -564,6 +570,13 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    struct Silent;
+
+    impl engine::ports::Output for Silent {
+        fn line(&self, _: &[u8]) {}
+        fn record(&self, _: &Record) {}
+    }
 
     fn extensions() -> Arc<Extensions> {
         Extensions::new(Facts::default(), Uuid::from_u128(0x1111_1111_1111_4111_8111_1111_1111_1111))
@@ -600,6 +613,25 @@ mod tests {
         all.ready().await.unwrap();
         assert_eq!(all.register("late", &[]), Err(Refused::RegistrationClosed));
         assert!(!all.is_starting());
+    }
+
+    /// AWS's crate `lambda-extension` asks on after SHUTDOWN and ends when it is killed.
+    #[tokio::test]
+    async fn an_extension_hears_of_the_end_once() {
+        let all = extensions();
+        let (output, _writer) = OutputPipe::new(Arc::new(Silent)).unwrap();
+        all.expect("outside", output);
+        let id = all.register("outside", &names(&["SHUTDOWN"])).unwrap();
+        let first = all.next(id).unwrap();
+        let end = all.shut_down(7, Reason::Spindown);
+        let asks = async {
+            assert!(matches!(first.await.unwrap().what, What::Shutdown { deadline_ms: 7, reason: Reason::Spindown }));
+            let mut second = all.next(id).unwrap();
+            tokio::task::yield_now().await;
+            assert!(second.try_recv().is_err(), "it is told again");
+            all.exited(0, Exit::Status(0));
+        };
+        tokio::join!(end, asks);
     }
 
     #[tokio::test]

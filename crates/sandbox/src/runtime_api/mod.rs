@@ -9,16 +9,15 @@ pub(crate) mod extensions;
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
-use std::future::poll_fn;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use domain::environment::{Failure, reported_error_type};
 use domain::limits;
 use engine::ports::{Answer, Clock, Event};
+use engine::tasks;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
@@ -228,20 +227,24 @@ async fn upload(
         Upload::Error => ERROR_BYTES_MAX,
     };
     let taken = match pieces {
-        None => collect(body, most).await,
+        None => collect(body, most).await.map(|(payload, trailers)| (payload, 0, trailers)),
         // What has gone on already is not handed on once more.
-        Some(pieces) => pass_on(body, pieces, most).await.map(|trailers| (Bytes::new(), trailers)),
+        Some(pieces) => pass_on(body, pieces, most).await.map(|(bytes, trailers)| (Bytes::new(), bytes, trailers)),
     };
     match taken {
-        Ok((payload, trailers)) => {
-            uploading.finish(match what {
+        Ok((payload, streamed, trailers)) => {
+            let outcome = match what {
                 Upload::Response => streamed_error(trailers.as_ref()).unwrap_or(match mode {
                     None => Answer::Response(payload),
                     Some(_) => Answer::Collected(payload),
                 }),
                 Upload::Error => Answer::Failed(reported(headers, payload)),
-            });
-            step_back().await;
+            };
+            uploading.finish_streamed(outcome, streamed);
+            // Whoever waits for the answer hands it on before the runtime is told that it was taken: the caller is in
+            // more of a hurry. Two turns: one for the invocation, one for the caller's connection.
+            tasks::give_way().await;
+            tasks::give_way().await;
             accepted()
         }
         Err(Broken::TooLarge) => {
@@ -253,22 +256,6 @@ async fn upload(
             uploading.finish(Answer::Failed(Failure::ResponseTruncated));
             error(StatusCode::BAD_REQUEST, "TruncatedHTTPRequest", "HTTP request detected as truncated")
         }
-    }
-}
-
-/// Lets whoever waits for an answer hand it on before the runtime is told that it was taken: the caller is in more of a
-/// hurry. Two turns: one for the invocation, one for the caller's connection.
-async fn step_back() {
-    for _ in 0..2 {
-        let mut is_first = true;
-        poll_fn(|context| {
-            if std::mem::take(&mut is_first) {
-                context.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            Poll::Ready(())
-        })
-        .await;
     }
 }
 
@@ -365,8 +352,12 @@ async fn collect(mut body: Incoming, most: usize) -> Result<(Bytes, Option<Heade
 }
 
 /// Hands a body on as it comes, no faster than it is taken. What is beyond `most`, or what nobody takes any more, is
-/// read on without being kept: a caller who leaves does not end the function.
-async fn pass_on(mut body: Incoming, pieces: mpsc::Sender<Bytes>, most: usize) -> Result<Option<HeaderMap>, Broken> {
+/// read on without being kept: a caller who leaves does not end the function. Tells how many bytes came.
+async fn pass_on(
+    mut body: Incoming,
+    pieces: mpsc::Sender<Bytes>,
+    most: usize,
+) -> Result<(u64, Option<HeaderMap>), Broken> {
     let mut pieces = Some(pieces);
     let mut trailers = None;
     let mut length = 0usize;
@@ -391,7 +382,7 @@ async fn pass_on(mut body: Incoming, pieces: mpsc::Sender<Bytes>, most: usize) -
             break;
         }
     }
-    if length > most { Err(Broken::TooLarge) } else { Ok(trailers) }
+    if length > most { Err(Broken::TooLarge) } else { Ok((length as u64, trailers)) }
 }
 
 fn reply(status: StatusCode, content_type: &'static str, body: Bytes) -> Reply {

@@ -385,3 +385,22 @@ IFS= read -r line <&3 &
 wait
 wait
 "#;
+
+#[tokio::test]
+async fn the_memory_of_extensions_is_the_functions() {
+    const TOUCHED_MB: u64 = 64;
+    on_each_kind(|host, _| async move {
+        let function = host.with_extensions(&[("small", both())]).await;
+        assert_eq!(function.init().await, InitEnd::Ready);
+        let without = function.environment.memory_used_bytes();
+        in_time(function.environment.stop()).await;
+
+        let mut script = both();
+        script["at start"] = json!([{"touch memory": TOUCHED_MB}]);
+        let function = host.with_extensions(&[("large", script.clone()), ("larger", script)]).await;
+        assert_eq!(function.init().await, InitEnd::Ready);
+        let with = function.environment.memory_used_bytes();
+        assert!(with >= without + 2 * (TOUCHED_MB << 20), "{without} -> {with}");
+    })
+    .await;
+}

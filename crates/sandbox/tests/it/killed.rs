@@ -218,12 +218,21 @@ impl Clock for RealClock {
         jiff::Timestamp::UNIX_EPOCH
     }
 
+    fn system_now(&self) -> jiff::Timestamp {
+        jiff::Timestamp::UNIX_EPOCH
+    }
+
     fn elapsed(&self) -> Duration {
         self.0.elapsed()
     }
 
     fn wake_at(&self, at: Duration) -> Wait<'static, ()> {
         Box::pin(tokio::time::sleep_until((self.0 + at).into()))
+    }
+
+    fn wake_on(&self, _: jiff::Timestamp) -> Wait<'static, ()> {
+        // No environment asks the calendar to wake it.
+        Box::pin(std::future::pending())
     }
 }
 

@@ -29,6 +29,10 @@ impl Step for Insert {
         ROW_BYTES + self.0.payload.len()
     }
 
+    fn is_one_statement(&self) -> bool {
+        self.0.payload.len() <= IN_ROW_BYTES
+    }
+
     fn apply(&self, connection: &Connection) -> rusqlite::Result<bool> {
         let Event { request_id, function, qualifier, payload, trace, accepted_at, progress } = &*self.0;
         let in_row = (payload.len() <= IN_ROW_BYTES).then(|| payload.as_ref());
@@ -76,6 +80,10 @@ impl Step for Settle {
                 Settled::Again { progress, .. } => of_response(progress),
                 Settled::Ended { deliveries, .. } => deliveries.iter().map(|delivery| delivery.body.len()).sum(),
             }
+    }
+
+    fn is_one_statement(&self) -> bool {
+        matches!(self.settled, Settled::Done)
     }
 
     fn apply(&self, connection: &Connection) -> rusqlite::Result<bool> {

@@ -30,6 +30,27 @@ fn a_second_engine_in_the_same_folder_is_told_what_to_do() {
 }
 
 #[test]
+fn the_lock_of_an_engine_that_died_is_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(open(dir.path()));
+    // As a child between fork and exec has it, of an engine that is no more.
+    let lock = fs::File::options().write(true).truncate(true).open(dir.path().join("state.lock")).unwrap();
+    let mut gone = std::process::Command::new("true").spawn().unwrap();
+    gone.wait().unwrap();
+    fs::write(dir.path().join("state.lock"), format!("{}\n", gone.id())).unwrap();
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive).unwrap();
+    let (begun, has_begun) = std::sync::mpsc::channel();
+    let path = dir.path().to_owned();
+    let opening = std::thread::spawn(move || {
+        begun.send(()).unwrap();
+        open(&path);
+    });
+    has_begun.recv().unwrap();
+    drop(lock);
+    opening.join().unwrap();
+}
+
+#[test]
 fn the_folder_is_made_and_closed_to_others() {
     let outer = tempfile::tempdir().unwrap();
     let dir = outer.path().join("a/b");

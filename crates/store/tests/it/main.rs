@@ -9,7 +9,9 @@ mod folder;
 mod hostile;
 mod kill;
 mod layers;
+mod mappings;
 mod packages;
+mod queues;
 mod records;
 
 use std::path::Path;

@@ -244,7 +244,7 @@ impl Ledger {
                 if let Some((_, retries, ..)) = kind {
                     check(attempted <= retries, "has no attempt left");
                 }
-                let wait = Duration::from_secs(60) * attempted;
+                let wait = Duration::from_mins(1) * attempted;
                 check(tried.is_none() || *due_at + Duration::from_millis(1) > ended_at + wait, "comes too soon");
             }
             Settled::Ended { condition, progress, deliveries } => {

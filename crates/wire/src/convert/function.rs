@@ -20,6 +20,11 @@ use crate::generated::types;
 const ARCHITECTURE: types::Architecture =
     if cfg!(target_arch = "aarch64") { types::Architecture::Arm64 } else { types::Architecture::X86_64 };
 
+/// Whether code stays where the user has it. To copy it, which is the other choice, is what happens anyway.
+pub(super) fn is_reference(mode: Option<&types::S3ObjectStorageMode>) -> bool {
+    mode == Some(&types::S3ObjectStorageMode::Reference)
+}
+
 /// What one request names that is not built yet.
 pub(super) struct NotBuilt(pub(super) &'static str);
 
@@ -91,7 +96,7 @@ pub(crate) fn new_function(
     } = asked.code;
     NotBuilt("CreateFunction").check(&[
         (asked.package_type == Some(types::PackageType::Image) || image_uri.is_some(), "PackageType Image"),
-        (s3_object_storage_mode.is_some(), "S3ObjectStorageMode"),
+        (is_reference(s3_object_storage_mode.as_ref()), "S3ObjectStorageMode REFERENCE"),
         (is_given(source_kms_key_arn.as_deref()), "SourceKMSKeyArn"),
         (asked.publish_to.is_some(), "PublishTo"),
         (asked.image_config.is_some(), "ImageConfig"),
@@ -140,7 +145,7 @@ pub(super) fn code(
 pub(crate) fn new_code(asked: &types::UpdateFunctionCodeRequest) -> Result<Source, Refusal> {
     NotBuilt("UpdateFunctionCode").check(&[
         (asked.image_uri.is_some(), "ImageUri"),
-        (asked.s3_object_storage_mode.is_some(), "S3ObjectStorageMode"),
+        (is_reference(asked.s3_object_storage_mode.as_ref()), "S3ObjectStorageMode REFERENCE"),
         (is_given(asked.source_kms_key_arn.as_deref()), "SourceKMSKeyArn"),
         (asked.publish_to.is_some(), "PublishTo"),
     ])?;
@@ -461,8 +466,10 @@ mod tests {
         assert_eq!(create(creation()), Ok(()));
         let code = json!({ "FunctionName": "fn", "ZipFile": "UEs=" });
         assert_eq!(update_code(code.clone()), Ok(()));
+        let copied = update_code(with(&code, "S3ObjectStorageMode", "COPY".into()));
+        assert_eq!(copied, Ok(()));
         for (member, value, named) in [
-            ("S3ObjectStorageMode", "REFERENCE", "S3ObjectStorageMode"),
+            ("S3ObjectStorageMode", "REFERENCE", "S3ObjectStorageMode REFERENCE"),
             ("SourceKMSKeyArn", "arn:aws:kms:us-east-1:000000000000:key/k", "SourceKMSKeyArn"),
         ] {
             let created = create(with(&creation(), "Code", with(&json!({ "ZipFile": "UEs=" }), member, value.into())));

@@ -9,7 +9,11 @@ use engine::events::Accepted;
 use engine::invoker::{Answered, Ask, Completed};
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 
-use crate::generated::types::{InvocationRequest, InvokeWithResponseStreamRequest, LogType};
+use crate::generated::types::{InvocationRequest, InvokeAsyncRequest, InvokeWithResponseStreamRequest, LogType};
+
+const REMAPPED_LENGTH: HeaderName = HeaderName::from_static("x-amzn-remapped-content-length");
+const EXECUTED_VERSION: HeaderName = HeaderName::from_static("x-amz-executed-version");
+const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
 /// Bytes of an error in `InvokeComplete`: escaped as JSON they stay far below what clients take as one message (16 MiB).
 const ERROR_DETAILS_BYTES_MAX: usize = 1024 * 1024;
@@ -36,6 +40,20 @@ pub(crate) fn ask(
     }
     let tail = asked.log_type == Some(LogType::Tail);
     Ok(Ask { target, request_id, payload, client_context: asked.client_context, trace, tail })
+}
+
+/// Reads InvokeAsync, which passes no trace on (API reference, InvokeAsync).
+///
+/// # Errors
+/// The name is refused.
+pub(crate) fn ask_async(
+    home: &Home,
+    asked: &InvokeAsyncRequest,
+    request_id: RequestId,
+    payload: Bytes,
+) -> Result<Ask, Refusal> {
+    let target = home.read(&asked.function_name, None)?;
+    Ok(Ask { target, request_id, payload, client_context: None, trace: None, tail: false })
 }
 
 /// Reads InvokeWithResponseStream.
@@ -122,8 +140,8 @@ pub(crate) fn answer(answered: Answered) -> Response<Bytes> {
     let content_type = if answered.streamed { "application/octet-stream" } else { "application/json" };
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     // Observed on AWS; says nothing.
-    headers.insert(HeaderName::from_static("x-amzn-remapped-content-length"), HeaderValue::from_static("0"));
-    headers.insert(HeaderName::from_static("x-amz-executed-version"), executed_version(answered.executed_version));
+    headers.insert(REMAPPED_LENGTH, HeaderValue::from_static("0"));
+    headers.insert(EXECUTED_VERSION, executed_version(answered.executed_version));
     if failed {
         headers.insert(HeaderName::from_static("x-amz-function-error"), HeaderValue::from_static("Unhandled"));
     }
@@ -134,7 +152,7 @@ pub(crate) fn answer(answered: Answered) -> Response<Bytes> {
     }
     // A trace header is printable by construction (`TraceHeader::parse`), but for fields passed on unread.
     if let Ok(value) = HeaderValue::from_str(&answered.trace) {
-        headers.insert(HeaderName::from_static("x-amzn-trace-id"), value);
+        headers.insert(TRACE_ID, value);
     }
     response
 }

@@ -8,7 +8,7 @@ use domain::layer::{LayerArn, LayerStatement, LayerVersion};
 use engine::contents::Source;
 use engine::layers::{Filter, NewVersion};
 
-use super::function::{NotBuilt, code};
+use super::function::{NotBuilt, code, is_reference};
 use crate::generated::types;
 
 /// Where the zip of a layer version is fetched, as GetLayerVersion tells it: behind an authority.
@@ -25,7 +25,8 @@ pub(crate) fn new_version(
     let layer = home.read_layer(&asked.layer_name)?;
     let types::LayerVersionContentInput { s3_bucket, s3_key, s3_object_version, s3_object_storage_mode, zip_file } =
         asked.content;
-    NotBuilt("PublishLayerVersion").check(&[(s3_object_storage_mode.is_some(), "S3ObjectStorageMode")])?;
+    NotBuilt("PublishLayerVersion")
+        .check(&[(is_reference(s3_object_storage_mode.as_ref()), "S3ObjectStorageMode REFERENCE")])?;
     let source = code(zip_file.map(|zip| zip.0), (s3_bucket, s3_key, s3_object_version))?;
     let new = NewVersion {
         layer,

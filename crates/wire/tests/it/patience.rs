@@ -8,6 +8,7 @@ use domain::arn::Home;
 use testkit::clock::HandClock;
 use testkit::dice::LoadedDice;
 use testkit::house::{Bounds, House};
+use testkit::mappings::{FakeQueues, MemoryMappings};
 use testkit::packages::MemoryPackages;
 use testkit::records::MemoryRecords;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -21,9 +22,13 @@ async fn served() -> (SocketAddr, Arc<HandClock>) {
     let house = House::over(records, packages, Bounds::default());
     let home = Home { partition: "aws".into(), region: "us-east-1".into(), account: "000000000000".into() };
     let dice = Arc::new(LoadedDice::default());
+    let queues = FakeQueues::new(house.clock.clone(), false);
+    let mappings = house.mappings(Arc::new(MemoryMappings::default()), queues);
     let api = Api::new(
         home,
-        (house.functions.clone(), house.layers.clone(), house.invoker.clone()),
+        (house.functions.clone(), house.layers.clone()),
+        (house.invoker.clone(), house.events.clone(), mappings),
+        house.queues.clone(),
         (house.clock.clone(), dice),
     );
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

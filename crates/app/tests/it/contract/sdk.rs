@@ -81,6 +81,7 @@ taken! {
     aws_sdk_lambda::types::InvocationType: value => value.as_str().unwrap().into();
     aws_sdk_lambda::types::LogType: value => value.as_str().unwrap().into();
     aws_sdk_lambda::types::FunctionVersion: value => value.as_str().unwrap().into();
+    aws_sdk_lambda::types::RecursiveLoop: value => value.as_str().unwrap().into();
 }
 
 impl<T: Taken> Taken for Vec<T> {
@@ -111,6 +112,18 @@ shown! {
     i32: value => (*value).into();
     i64: value => (*value).into();
     Option<i32>: value => json!(value);
+    aws_sdk_lambda::types::RecursiveLoop: value => value.as_str().into();
+    aws_sdk_lambda::types::ProvisionedConcurrencyStatusEnum: value => value.as_str().into();
+    aws_sdk_lambda::types::ProvisionedConcurrencyConfigListItem: value => {
+        provisioned!(value, { "FunctionArn" => function_arn })
+    };
+    aws_sdk_lambda::types::FunctionEventInvokeConfig: value => event_invoke!(value);
+    aws_sdk_lambda::types::AccountLimit: value => members!(value, {
+        "TotalCodeSize" => total_code_size, "CodeSizeUnzipped" => code_size_unzipped,
+        "CodeSizeZipped" => code_size_zipped, "ConcurrentExecutions" => concurrent_executions,
+        "UnreservedConcurrentExecutions" => unreserved_concurrent_executions,
+    });
+    aws_sdk_lambda::types::AccountUsage: value => members!(value, { "FunctionCount" => function_count });
     Blob: value => String::from_utf8(value.as_ref().to_vec()).unwrap().into();
     aws_sdk_lambda::types::Runtime: value => value.as_str().into();
     aws_sdk_lambda::types::State: value => value.as_str().into();
@@ -193,14 +206,41 @@ macro_rules! layer {
 }
 use layer;
 
+/// Provisioned concurrency, likewise.
+macro_rules! provisioned {
+    ($from:expr, { $($name:literal => $accessor:ident),* }) => {
+        members!($from, {
+            "RequestedProvisionedConcurrentExecutions" => requested_provisioned_concurrent_executions,
+            "AvailableProvisionedConcurrentExecutions" => available_provisioned_concurrent_executions,
+            "Status" => status, "LastModified" => last_modified, $($name => $accessor),*
+        })
+    };
+}
+use provisioned;
+
+/// What holds for a function's events, likewise.
+macro_rules! event_invoke {
+    ($from:expr) => {
+        members!($from, {
+            "FunctionArn" => function_arn, "MaximumRetryAttempts" => maximum_retry_attempts,
+            "MaximumEventAgeInSeconds" => maximum_event_age_in_seconds,
+        })
+    };
+}
+use event_invoke;
+
 /// Calls an operation with the members of the input that its setters take; a member that none takes is a mistake here.
 macro_rules! call {
     ($sdk:ident.$operation:ident($input:ident) { $($name:literal => $setter:ident),* $(,)? }, $answer:ident => $shown:expr) => {{
-        let mut request = $sdk.client.$operation();
-        let mut input = $input.clone();
-        $(if let Some(value) = input.remove($name) {
-            request = request.$setter(Some(Taken::taken(&value)));
-        })*
+        let request = $sdk.client.$operation();
+        let input = $input.clone();
+        $(
+            let mut input = input;
+            let request = match input.remove($name) {
+                Some(value) => request.$setter(Some(Taken::taken(&value))),
+                None => request,
+            };
+        )*
         assert!(input.is_empty(), "no setter is named for {input:?}");
         match $sdk.runtime.block_on(request.send()) {
             Ok($answer) => Told { status: None, answer: Some($shown), refused: None },
@@ -345,6 +385,74 @@ impl Client for Sdk {
             "ListTags" => call!(self.list_tags(input) {
                 "Resource" => set_resource,
             }, answer => members!(answer, { "Tags" => tags })),
+            "TagResource" => call!(self.tag_resource(input) {
+                "Resource" => set_resource, "Tags" => set_tags,
+            }, _answer => json!({})),
+            "UntagResource" => call!(self.untag_resource(input) {
+                "Resource" => set_resource, "TagKeys" => set_tag_keys,
+            }, _answer => json!({})),
+            "PutFunctionConcurrency" => call!(self.put_function_concurrency(input) {
+                "FunctionName" => set_function_name,
+                "ReservedConcurrentExecutions" => set_reserved_concurrent_executions,
+            }, answer => members!(answer, { "ReservedConcurrentExecutions" => reserved_concurrent_executions })),
+            "GetFunctionConcurrency" => call!(self.get_function_concurrency(input) {
+                "FunctionName" => set_function_name,
+            }, answer => members!(answer, { "ReservedConcurrentExecutions" => reserved_concurrent_executions })),
+            "DeleteFunctionConcurrency" => call!(self.delete_function_concurrency(input) {
+                "FunctionName" => set_function_name,
+            }, _answer => json!({})),
+            "PutProvisionedConcurrencyConfig" => call!(self.put_provisioned_concurrency_config(input) {
+                "FunctionName" => set_function_name, "Qualifier" => set_qualifier,
+                "ProvisionedConcurrentExecutions" => set_provisioned_concurrent_executions,
+            }, answer => provisioned!(answer, {})),
+            "GetProvisionedConcurrencyConfig" => call!(self.get_provisioned_concurrency_config(input) {
+                "FunctionName" => set_function_name, "Qualifier" => set_qualifier,
+            }, answer => provisioned!(answer, {})),
+            "ListProvisionedConcurrencyConfigs" => call!(self.list_provisioned_concurrency_configs(input) {
+                "FunctionName" => set_function_name, "Marker" => set_marker, "MaxItems" => set_max_items,
+            }, answer => members!(answer, { "ProvisionedConcurrencyConfigs" => provisioned_concurrency_configs })),
+            "DeleteProvisionedConcurrencyConfig" => call!(self.delete_provisioned_concurrency_config(input) {
+                "FunctionName" => set_function_name, "Qualifier" => set_qualifier,
+            }, _answer => json!({})),
+            "GetAccountSettings" => call!(self.get_account_settings(input) {}, answer => members!(answer, {
+                "AccountLimit" => account_limit, "AccountUsage" => account_usage,
+            })),
+            "AddPermission" => call!(self.add_permission(input) {
+                "FunctionName" => set_function_name, "StatementId" => set_statement_id, "Action" => set_action,
+                "Principal" => set_principal, "SourceArn" => set_source_arn, "Qualifier" => set_qualifier,
+            }, answer => members!(answer, { "Statement" => statement })),
+            "GetPolicy" => call!(self.get_policy(input) {
+                "FunctionName" => set_function_name, "Qualifier" => set_qualifier,
+            }, answer => members!(answer, { "Policy" => policy, "RevisionId" => revision_id })),
+            "RemovePermission" => call!(self.remove_permission(input) {
+                "FunctionName" => set_function_name, "StatementId" => set_statement_id,
+                "Qualifier" => set_qualifier, "RevisionId" => set_revision_id,
+            }, _answer => json!({})),
+            "PutFunctionEventInvokeConfig" => call!(self.put_function_event_invoke_config(input) {
+                "FunctionName" => set_function_name, "Qualifier" => set_qualifier,
+                "MaximumRetryAttempts" => set_maximum_retry_attempts,
+                "MaximumEventAgeInSeconds" => set_maximum_event_age_in_seconds,
+            }, answer => event_invoke!(answer)),
+            "UpdateFunctionEventInvokeConfig" => call!(self.update_function_event_invoke_config(input) {
+                "FunctionName" => set_function_name, "Qualifier" => set_qualifier,
+                "MaximumRetryAttempts" => set_maximum_retry_attempts,
+                "MaximumEventAgeInSeconds" => set_maximum_event_age_in_seconds,
+            }, answer => event_invoke!(answer)),
+            "GetFunctionEventInvokeConfig" => call!(self.get_function_event_invoke_config(input) {
+                "FunctionName" => set_function_name, "Qualifier" => set_qualifier,
+            }, answer => event_invoke!(answer)),
+            "ListFunctionEventInvokeConfigs" => call!(self.list_function_event_invoke_configs(input) {
+                "FunctionName" => set_function_name, "Marker" => set_marker, "MaxItems" => set_max_items,
+            }, answer => members!(answer, { "FunctionEventInvokeConfigs" => function_event_invoke_configs })),
+            "DeleteFunctionEventInvokeConfig" => call!(self.delete_function_event_invoke_config(input) {
+                "FunctionName" => set_function_name, "Qualifier" => set_qualifier,
+            }, _answer => json!({})),
+            "PutFunctionRecursionConfig" => call!(self.put_function_recursion_config(input) {
+                "FunctionName" => set_function_name, "RecursiveLoop" => set_recursive_loop,
+            }, answer => members!(answer, { "RecursiveLoop" => recursive_loop })),
+            "GetFunctionRecursionConfig" => call!(self.get_function_recursion_config(input) {
+                "FunctionName" => set_function_name,
+            }, answer => members!(answer, { "RecursiveLoop" => recursive_loop })),
             _ => panic!("{operation} has no lines in contract/sdk.rs yet"),
         }
     }

@@ -5,6 +5,7 @@
 mod account;
 mod concurrency;
 mod event_invoke_configs;
+mod event_source_mappings;
 mod functions;
 mod layers;
 mod policies;
@@ -15,6 +16,7 @@ use bytes::Bytes;
 use domain::names::RequestId;
 use domain::{Refusal, limits};
 use engine::access::Caller;
+use engine::event_source_mappings::EventSourceMappings;
 use engine::events::Events;
 use engine::functions::Functions;
 use engine::invoker::Invoker;
@@ -39,6 +41,7 @@ pub(super) struct Operations {
     pub(super) layers: std::sync::Arc<Layers>,
     pub(super) invoker: std::sync::Arc<Invoker>,
     pub(super) events: std::sync::Arc<Events>,
+    pub(super) mappings: std::sync::Arc<EventSourceMappings>,
 }
 
 /// One request, read and routed.
@@ -115,6 +118,7 @@ impl Operations {
         let whole = match operation {
             Operation::InvokeWithResponseStream => return self.invoke_with_response_stream(call).await,
             Operation::Invoke => self.invoke(call).await,
+            Operation::InvokeAsync => self.invoke_async(call).await,
             Operation::CreateFunction => self.create_function(&call).await,
             Operation::GetFunction => self.get_function(&call),
             Operation::GetFunctionConfiguration => self.get_function_configuration(&call),
@@ -163,15 +167,18 @@ impl Operations {
             Operation::AddLayerVersionPermission => self.add_layer_version_permission(&call).await,
             Operation::RemoveLayerVersionPermission => self.remove_layer_version_permission(&call).await,
             Operation::GetLayerVersionPolicy => self.get_layer_version_policy(&call),
+            Operation::CreateEventSourceMapping => self.create_event_source_mapping(&call).await,
+            Operation::GetEventSourceMapping => self.get_event_source_mapping(&call),
+            Operation::ListEventSourceMappings => self.list_event_source_mappings(&call),
+            Operation::UpdateEventSourceMapping => self.update_event_source_mapping(&call).await,
+            Operation::DeleteEventSourceMapping => self.delete_event_source_mapping(&call).await,
             Operation::CheckpointDurableExecution
             | Operation::CreateCapacityProvider
             | Operation::CreateCodeSigningConfig
-            | Operation::CreateEventSourceMapping
             | Operation::CreateFunctionUrlConfig
             | Operation::DeleteCapacityProvider
             | Operation::DeleteCodeSigningConfig
             | Operation::DeleteDurableExecution
-            | Operation::DeleteEventSourceMapping
             | Operation::DeleteFunctionUrlConfig
             | Operation::DeleteResourcePolicy
             | Operation::GetCapacityProvider
@@ -179,15 +186,12 @@ impl Operations {
             | Operation::GetDurableExecution
             | Operation::GetDurableExecutionHistory
             | Operation::GetDurableExecutionState
-            | Operation::GetEventSourceMapping
             | Operation::GetFunctionScalingConfig
             | Operation::GetFunctionUrlConfig
             | Operation::GetResourcePolicy
-            | Operation::InvokeAsync
             | Operation::ListCapacityProviders
             | Operation::ListCodeSigningConfigs
             | Operation::ListDurableExecutionsByFunction
-            | Operation::ListEventSourceMappings
             | Operation::ListFunctionUrlConfigs
             | Operation::ListFunctionVersionsByCapacityProvider
             | Operation::ListFunctionsByCodeSigningConfig
@@ -202,7 +206,6 @@ impl Operations {
             | Operation::StopDurableExecution
             | Operation::UpdateCapacityProvider
             | Operation::UpdateCodeSigningConfig
-            | Operation::UpdateEventSourceMapping
             | Operation::UpdateFunctionUrlConfig => {
                 // Judged like any other request first, so that a client sees its own mistakes.
                 call.off_thread_if_large(move |parts| request::document(operation, parts)).await?;
@@ -231,6 +234,13 @@ impl Operations {
                 Ok(invocation::answer(answered))
             }
         }
+    }
+
+    async fn invoke_async(&self, call: Call<'_>) -> Answer {
+        let asked = call.read::<op::InvokeAsync>()?;
+        let ask = invocation::ask_async(&self.home, &asked, call.request_id, call.body)?;
+        self.events.invoke_async(&call.caller, ask).await?;
+        write::<op::InvokeAsync>(&types::InvokeAsyncResponse::default())
     }
 
     async fn invoke_with_response_stream(&self, call: Call<'_>) -> Result<Response<Body>, Told> {

@@ -1,8 +1,14 @@
-//! The admin listener: health, metrics and execution logs.
+//! The admin listener: health, metrics, execution logs, and what steers events.
+
+mod clock;
+mod events;
+mod guard;
+mod problem;
 
 use std::borrow::Cow;
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,9 +16,11 @@ use bytes::Bytes;
 use domain::arn::Home;
 use domain::names::{FunctionName, Qualifier};
 use engine::catalog::Catalog;
+use engine::events::Events;
 use engine::ports::Clock;
 use engine::tasks;
 use http_body_util::Full;
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, header};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -22,6 +30,8 @@ use store::{LogLine, LogPlace};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+use self::problem::Problem;
+use crate::chance::SystemClock;
 use crate::telemetry::Meters;
 
 /// Connections at once; who comes then waits to be accepted.
@@ -31,21 +41,37 @@ const HEAD_WAIT: Duration = Duration::from_secs(30);
 /// How long to wait when no connection can be accepted.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// What it tells of.
+/// What it tells of, and what it steers.
 pub(crate) struct Admin {
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
     pub(crate) meters: Arc<Meters>,
     pub(crate) logs: Arc<store::Logs>,
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) home: Home,
+    pub(crate) events: Arc<Events>,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// The clock that can be moved, with `--test-clock` only.
+    pub(crate) test_clock: Option<Arc<SystemClock>>,
 }
 
 /// Answers until `stop`.
-pub(crate) async fn serve(
+pub(crate) async fn serve(listener: TcpListener, admin: Admin, stop: impl Future<Output = ()>) {
+    let clock = admin.clock.clone();
+    let admin = Arc::new(admin);
+    let answer = move |request| {
+        let admin = admin.clone();
+        async move { admin.answer(request).await }
+    };
+    listen(listener, answer, (clock, stop)).await;
+}
+
+/// Accepts connections, and no more at once than may be.
+async fn listen<A: Future<Output = Response<Bytes>> + Send + 'static>(
     listener: TcpListener,
-    admin: Admin,
+    answer: impl Fn(Request<Incoming>) -> A + Clone + Send + 'static,
     (clock, stop): (Arc<dyn Clock>, impl Future<Output = ()>),
 ) {
-    let admin = Arc::new(admin);
     let mut stop = std::pin::pin!(stop);
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
@@ -68,14 +94,10 @@ pub(crate) async fn serve(
                 None => continue,
             },
         };
-        let admin = admin.clone();
-        let service = service_fn(move |request: Request<_>| {
-            let admin = admin.clone();
-            async move {
-                let query = request.uri().query().unwrap_or_default();
-                let answer = admin.answer(request.method(), request.uri().path(), query).await;
-                Ok::<_, Infallible>(answer.map(Full::new))
-            }
+        let answer = answer.clone();
+        let service = service_fn(move |request| {
+            let answer = answer(request);
+            async move { Ok::<_, Infallible>(answer.await.map(Full::new)) }
         });
         let connection = hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
@@ -95,10 +117,18 @@ pub(crate) async fn serve(
 const LOGS: &str = "/_lambd/logs/";
 
 impl Admin {
-    async fn answer(&self, method: &Method, path: &str, query: &str) -> Response<Bytes> {
-        match (method, path) {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Bytes> {
+        if let Some(steered) = events::Route::of(request.uri().path()) {
+            return self.steer(steered, request).await.unwrap_or_else(Problem::into_response);
+        }
+        if request.uri().path() == clock::PATH {
+            return self.advance(request).await.unwrap_or_else(Problem::into_response);
+        }
+        let query = request.uri().query().unwrap_or_default();
+        match (request.method(), request.uri().path()) {
             (&Method::GET, "/_lambd/health" | "/_localstack/health") => wire::server::health(),
             (&Method::GET, "/metrics") => {
+                self.meters.see_events(self.events.kept(), self.events.running());
                 let mut response = Response::new(self.meters.text().into());
                 let text = "application/openmetrics-text; version=1.0.0; charset=utf-8";
                 response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(text));
@@ -112,7 +142,8 @@ impl Admin {
                 Some(function) => self.log(function, query).await,
                 None => refuse(
                     StatusCode::NOT_FOUND,
-                    "the admin listener has /_lambd/health, /_lambd/logs/NAME and /metrics; the AWS API is on the other one",
+                    "the admin listener has /_lambd/health, /_lambd/logs/NAME, /_lambd/events and /metrics; the AWS API is on \
+                     the other one",
                 ),
             },
         }
@@ -137,12 +168,7 @@ impl Admin {
             Err(fault) => Err(fault),
         };
         match told {
-            Ok(body) => {
-                let mut response = Response::new(body.into());
-                let json = header::HeaderValue::from_static("application/json");
-                response.headers_mut().insert(header::CONTENT_TYPE, json);
-                response
-            }
+            Ok(body) => json(body),
             Err(fault) => {
                 tracing::warn!("{}", fault.chain());
                 refuse(StatusCode::INTERNAL_SERVER_ERROR, "the log cannot be read; the engine's log says why")
@@ -227,6 +253,12 @@ impl LogAsk {
     }
 }
 
+fn json(body: impl Into<Bytes>) -> Response<Bytes> {
+    let mut response = Response::new(body.into());
+    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+    response
+}
+
 fn refuse(status: StatusCode, text: &'static str) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from_static(text.as_bytes()));
     *response.status_mut() = status;
@@ -240,7 +272,6 @@ mod tests {
     use tokio::net::TcpStream;
 
     use super::*;
-    use crate::chance::SystemClock;
 
     async fn ask(stream: &mut TcpStream) {
         stream.write_all(b"GET /_lambd/health HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
@@ -256,15 +287,10 @@ mod tests {
     async fn there_are_so_many_connections_and_no_more() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let admin = Admin {
-            meters: Arc::new(Meters::new(None)),
-            logs: Arc::new(store::Logs::open(folder.path(), store::LogBounds::default()).unwrap()),
-            catalog: Arc::default(),
-            home: Home { partition: "aws".into(), region: "us-east-1".into(), account: "000000000000".into() },
-        };
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        tasks::spawn("the admin listener", serve(listener, admin, (clock, std::future::pending()))).detach();
+        let answer = async |_| wire::server::health();
+        let answer = move |request| Box::pin(answer(request));
+        tasks::spawn("the admin listener", listen(listener, answer, (clock, std::future::pending()))).detach();
         let mut open = Vec::new();
         for _ in 0..CONNECTIONS_MAX {
             let mut stream = TcpStream::connect(address).await.unwrap();
