@@ -153,7 +153,8 @@ impl Faulty {
                 }
                 state.written.push(written);
             }
-            state.is_broken = std::mem::take(&mut state.breaks);
+            // Others may be under way that began before.
+            state.is_broken |= std::mem::take(&mut state.breaks);
             state.is_broken
         };
         self.pauses.pause().await;

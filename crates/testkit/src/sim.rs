@@ -6,7 +6,7 @@
 
 mod ledger;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,6 +17,7 @@ use engine::access::Caller;
 use engine::events::{Selection, Settings};
 use engine::functions::{Destinations, EventInvokeEdit};
 use engine::ports::{Clock, Dice, Event, EventFilter, EventRecords};
+use engine::tasks::Task;
 
 use self::ledger::{FUNCTIONS, Ledger, Outcome};
 use crate::courier::FakeCourier;
@@ -139,6 +140,8 @@ struct Story {
     settings: Settings,
     steps_left: u64,
     is_begun: bool,
+    /// Calls that go on.
+    calls: Mutex<Vec<Task<()>>>,
 }
 
 impl Story {
@@ -155,7 +158,7 @@ impl Story {
         let settings = Settings { faults: Faults { throttle, ..Faults::default() }, ..Settings::default() };
         let ledger = Arc::new(Ledger::new(outside.clock.clone(), sight));
         let steps_left = 10 + dice.bits() % (STEPS - 10);
-        Self { dice, ledger, outside, settings, steps_left, is_begun: false }
+        Self { dice, ledger, outside, settings, steps_left, is_begun: false, calls: Mutex::default() }
     }
 
     fn below(&self, bound: u64) -> u64 {
@@ -265,7 +268,8 @@ impl Story {
         if self.below(2) == 0 {
             send.await;
         } else {
-            engine::tasks::spawn("a call", send).detach();
+            let call = engine::tasks::spawn("a call", send);
+            self.calls.lock().expect("nothing that holds it panics").push(call);
         }
     }
 
@@ -303,6 +307,11 @@ impl Story {
     async fn end(&self, house: &Arc<House>) {
         house.kept.fail_writes(0);
         house.kept.set_down(false);
+        let calls = std::mem::take(&mut *self.calls.lock().expect("nothing that holds it panics"));
+        for call in calls {
+            // Some were cut off with their engine.
+            let _ = call.result().await;
+        }
         for (name, .., letters, on_success, on_failure) in FUNCTIONS {
             [letters, on_success, on_failure].into_iter().flatten().for_each(|target| house.courier.mend(target));
             let target = house.target(name);
