@@ -70,7 +70,7 @@ fn cut_power(test: &str, synchronous: &str) -> Option<Sum> {
         None => {}
     }
     if let Err(missing) = needs() {
-        skip::test(test, &missing);
+        skip::without_disk(test, &missing);
         return None;
     }
     let dir = tempfile::tempdir().unwrap();

@@ -39,7 +39,7 @@ fn engine_on(test: &str, folder: tempfile::TempDir, mount: &str, flags: &[&str])
     program.push(data.into());
     let trial = Command::new(&program[0]).args(&program[1..8]).arg("true").output().unwrap();
     if !trial.status.success() {
-        testkit::skip::test(test, String::from_utf8_lossy(&trial.stderr).trim());
+        testkit::skip::without_disk(test, String::from_utf8_lossy(&trial.stderr).trim());
         return None;
     }
     let mut engine = Engine::not_started(folder, program, flags);
@@ -178,7 +178,7 @@ fn a_disk_that_becomes_read_only_refuses_events_until_a_restart() {
     File::create(&image).unwrap().set_len(64 * 1024 * 1024).unwrap();
     let made = Command::new("mkfs.ext4").args(["-q", "-F"]).arg(&image).output();
     if !made.is_ok_and(|made| made.status.success()) {
-        return testkit::skip::test(test, "mkfs.ext4 does not work here");
+        return testkit::skip::without_disk(test, "mkfs.ext4 does not work here");
     }
     let mount = format!(r#"mount -o loop '{}' "$0""#, image.display());
     let flags = ["--config", interpreters.settings(), "--disk-reserve", "0"];
