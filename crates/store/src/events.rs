@@ -154,6 +154,32 @@ impl<Id: Clone + Eq + std::hash::Hash> Taking<Id> {
         }
         takes
     }
+
+    /// Reads what is due of one function or target: rows of a number, an id, a due time and bytes, earliest first.
+    fn batch<T>(
+        mut self,
+        connection: &Connection,
+        (sql, of): (&str, &str),
+        id: fn([u8; 16]) -> Id,
+        read: fn(&Connection, i64) -> Result<T, ReadError>,
+    ) -> Result<Batch<T>, ReadError> {
+        let mut batch = Batch { items: Vec::new(), next_at: None };
+        let mut select = connection.prepare_cached(sql)?;
+        let mut rows = select.query(params![of, self.rows_max()])?;
+        while let Some(row) = rows.next()? {
+            if self.skips(&id(row.get(1)?)) {
+                continue;
+            }
+            let due_at = rows::moment(row.get(2)?)?;
+            let bytes: i64 = row.get(3)?;
+            if !self.takes(due_at, usize::try_from(bytes).unwrap_or(usize::MAX)) {
+                batch.next_at = Some(due_at);
+                break;
+            }
+            batch.items.push(read(connection, row.get(0)?)?);
+        }
+        Ok(batch)
+    }
 }
 
 fn due_events(
@@ -161,55 +187,19 @@ fn due_events(
     function: &FunctionName,
     due: &Due<RequestId>,
 ) -> Result<Batch<Event>, ReadError> {
-    let mut taking = Taking::new(due);
-    let mut batch = Batch { items: Vec::new(), next_at: None };
     // The large payloads are read only where they are taken.
-    let mut select = connection.prepare_cached(
-        "SELECT seq, id, due_at, coalesce(length(payload),
+    let sql = "SELECT seq, id, due_at, coalesce(length(payload),
                     (SELECT length(payload) FROM event_payloads WHERE event = seq))
-         FROM events WHERE function = ?1 AND due_at IS NOT NULL ORDER BY due_at LIMIT ?2",
-    )?;
-    let mut rows = select.query(params![function.as_str(), taking.rows_max()])?;
-    while let Some(row) = rows.next()? {
-        let id = rows::request_id(row.get(1)?);
-        if taking.skips(&id) {
-            continue;
-        }
-        let due_at = rows::moment(row.get(2)?)?;
-        let bytes: i64 = row.get(3)?;
-        if !taking.takes(due_at, usize::try_from(bytes).unwrap_or(usize::MAX)) {
-            batch.next_at = Some(due_at);
-            break;
-        }
-        batch.items.push(rows::event(connection, row.get(0)?)?);
-    }
-    Ok(batch)
+         FROM events WHERE function = ?1 AND due_at IS NOT NULL ORDER BY due_at LIMIT ?2";
+    Taking::new(due).batch(connection, (sql, function.as_str()), rows::request_id, rows::event)
 }
 
 fn due_deliveries(connection: &Connection, target: &str, due: &Due<Uuid>) -> Result<Batch<Owed>, ReadError> {
-    let mut taking = Taking::new(due);
-    let mut batch = Batch { items: Vec::new(), next_at: None };
-    let mut select = connection.prepare_cached(
-        "SELECT seq, id, due_at, coalesce(length(body),
+    let sql = "SELECT seq, id, due_at, coalesce(length(body),
                     (SELECT length(payload) FROM events WHERE events.seq = deliveries.event),
                     (SELECT length(payload) FROM event_payloads WHERE event_payloads.event = deliveries.event))
-         FROM deliveries WHERE target = ?1 AND due_at IS NOT NULL ORDER BY due_at LIMIT ?2",
-    )?;
-    let mut rows = select.query(params![target, taking.rows_max()])?;
-    while let Some(row) = rows.next()? {
-        let id: Uuid = rows::uuid(row.get(1)?);
-        if taking.skips(&id) {
-            continue;
-        }
-        let due_at = rows::moment(row.get(2)?)?;
-        let bytes: i64 = row.get(3)?;
-        if !taking.takes(due_at, usize::try_from(bytes).unwrap_or(usize::MAX)) {
-            batch.next_at = Some(due_at);
-            break;
-        }
-        batch.items.push(rows::owed(connection, row.get(0)?)?);
-    }
-    Ok(batch)
+         FROM deliveries WHERE target = ?1 AND due_at IS NOT NULL ORDER BY due_at LIMIT ?2";
+    Taking::new(due).batch(connection, (sql, target), rows::uuid, rows::owed)
 }
 
 /// The filter as SQL, with its parameters.
