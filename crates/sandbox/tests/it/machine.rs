@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use domain::environment::InitEnd;
+use domain::names::EnvironmentId;
 use domain::runtime::Runtime;
 use engine::ports::{Answer, Sandbox as _};
 use sandbox::{Isolation, Linux, RuntimeSetting};
@@ -84,6 +85,8 @@ async fn run_with(host: &Host, runtime: Runtime, file: &str, code: &str, layers:
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join(file), code).unwrap();
     let mut spec = host.spec();
+    // The one before may still be on its way out.
+    spec.id = EnvironmentId(uuid::Uuid::new_v4());
     spec.code = folder;
     spec.runtime = runtime;
     spec.layers = layers;

@@ -29,7 +29,7 @@ pub(crate) fn tree(source: &Source, scratch: &Path) -> Result<OwnedFd, Refused> 
     match source {
         Source::ReadOnly(path) => read_only(path),
         Source::Storage(path) => {
-            let tree = take_tree(path).map_err(step("open_tree"))?;
+            let tree = take_tree(path).map_err(step(&format!("open_tree({})", path.display())))?;
             sys::restrict(&tree, NO_SETUID | NO_DEVICES, true).map_err(step("mount_setattr"))?;
             Ok(tree)
         }
@@ -41,7 +41,7 @@ pub(crate) fn tree(source: &Source, scratch: &Path) -> Result<OwnedFd, Refused> 
 }
 
 fn read_only(path: &Path) -> Result<OwnedFd, Refused> {
-    let tree = take_tree(path).map_err(step("open_tree"))?;
+    let tree = take_tree(path).map_err(step(&format!("open_tree({})", path.display())))?;
     sys::restrict(&tree, LOCKED, true).map_err(step("mount_setattr"))?;
     Ok(tree)
 }
@@ -65,7 +65,7 @@ fn lay(folders: &[PathBuf], places: &[PathBuf], scratch: &Path) -> Result<OwnedF
     for folder in [&below, &over].into_iter().cloned().chain(places.iter().map(|place| below.join(place))) {
         make_folders(&folder).map_err(step("mkdir"))?;
     }
-    let taken = |path: &Path| take_tree(path).map_err(step("open_tree"));
+    let taken = |path: &Path| take_tree(path).map_err(step(&format!("open_tree({})", path.display())));
     if folders.is_empty() {
         return taken(&below);
     }
