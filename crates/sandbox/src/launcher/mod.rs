@@ -10,6 +10,8 @@ pub(crate) mod client;
 mod init;
 pub(crate) mod packets;
 pub(crate) mod protocol;
+#[cfg_attr(not(test), expect(dead_code, reason = "levels above `process` are not in force yet"))]
+mod seccomp;
 mod spawner;
 mod sys;
 mod view;
