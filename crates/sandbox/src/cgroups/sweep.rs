@@ -64,7 +64,7 @@ fn folders_in(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// An engine that runs inside an environment of another one does not sweep itself away.
-fn is_ours(group: &Path) -> bool {
+pub(super) fn is_ours(group: &Path) -> bool {
     files::processes(group).is_ok_and(|inside| inside.contains(&rustix::process::getpid()))
 }
 
@@ -87,6 +87,10 @@ pub(super) fn kill_once(groups: &[PathBuf]) -> io::Result<Vec<OwnedFd>> {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => break,
                 inside => inside?,
             };
+            // A thread of ours that tried the group out counts as all of us until it is gone.
+            if inside.contains(&rustix::process::getpid()) {
+                break;
+            }
             let new: Vec<Pid> = inside.into_iter().filter(|pid| killed.iter().all(|(known, _)| known != pid)).collect();
             if new.is_empty() {
                 break;
