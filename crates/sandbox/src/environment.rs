@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use engine::tasks::{self, Task};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::cgroups::{Cgroup, Entrance, Limits};
 use crate::folders;
 use crate::freeze::Rest;
 use crate::launcher::client::{Init, LaunchError, Lifetime, Spawner};
@@ -29,7 +30,7 @@ use crate::memory::ProcessMemory;
 use crate::output::OutputPipe;
 use crate::runtime_api::extension_routes::ExtensionApi;
 use crate::runtime_api::extensions::{Extensions, Facts, Reason};
-use crate::runtime_api::{self, conversation::Conversation, conversation::Settling};
+use crate::runtime_api::{self, listen_at, conversation::Conversation, conversation::Settling};
 use crate::runtimes::Interpreter;
 use crate::sandbox::Shared;
 use crate::start::{self, Paths};
@@ -94,6 +95,9 @@ struct Place {
     spawner: Arc<Spawner>,
     replies: mpsc::Receiver<Reply>,
     listener: Task<()>,
+    /// Who answers at its copy of the engine's port.
+    visitors: Option<Task<()>>,
+    group: Option<Arc<Cgroup>>,
     paths: Paths,
     has_namespace: bool,
     /// What its `/opt` is made of, where that was made for it.
@@ -115,9 +119,14 @@ struct Needs {
 }
 
 /// Makes an init that has its folders.
-async fn make_init(spawner: &Spawner, needs: &Needs) -> Result<Init, LaunchError> {
-    let ports = if spawner.has_own_network() { vec![RUNTIME_API_PORT] } else { Vec::new() };
-    let mut init = spawner.prepare(Preparation { ports, root: Vec::new() }).await?;
+async fn make_init(
+    spawner: &Spawner,
+    needs: &Needs,
+    ports: &[u16],
+    group: Option<&Cgroup>,
+) -> Result<Init, LaunchError> {
+    let ports = if spawner.has_own_network() { ports.to_vec() } else { Vec::new() };
+    let mut init = spawner.prepare(Preparation { ports, root: Vec::new() }, group).await?;
     let furniture = if spawner.has_own_paths() { needs.furniture() } else { needs.real_folders() };
     spawner.furnish(&mut init, furniture).await?;
     Ok(init)
@@ -172,9 +181,12 @@ struct Process {
     spawner: Arc<Spawner>,
     extensions: Arc<Extensions>,
     rest: Arc<Rest>,
+    group: Option<Arc<Cgroup>>,
     memory: OnceLock<ProcessMemory>,
     /// That of each external extension.
     extensions_memory: Mutex<Vec<ProcessMemory>>,
+    /// The kernel killed it for want of memory: then it had all there was.
+    out_of_memory: AtomicBool,
     /// Told by the kernel at its end; 0 before.
     peak_bytes: AtomicU64,
     server: Task<()>,
@@ -216,7 +228,7 @@ impl Current {
 }
 
 /// The init was killed, and with it the runtime.
-const KILLED: Failure = Failure::Exited(Exit::Signal(libc::SIGKILL));
+const KILLED: Failure = Failure::Exited(Exit::KILLED);
 
 impl Environment {
     /// Makes the folder and the view of a new environment.
@@ -266,9 +278,12 @@ impl Environment {
         let mut spawner = self.shared.spawner().await?;
         let mut needs = self.needs(interpreter, &spawner)?;
         let mut merged = self.lay_out_layers(&mut needs, spawner.has_own_paths()).await?;
+        let group = self.make_group().await?;
+        let api = self.shared.inside.get().filter(|(port, _)| *port != RUNTIME_API_PORT);
+        let ports: Vec<u16> = std::iter::once(RUNTIME_API_PORT).chain(api.map(|(port, _)| *port)).collect();
         let mut is_first = true;
-        let init = loop {
-            match make_init(&spawner, &needs).await {
+        let mut init = loop {
+            match make_init(&spawner, &needs, &ports, group.as_deref()).await {
                 // It, or the init, was killed meanwhile.
                 Err(LaunchError::Socket { .. } | LaunchError::Ended { .. }) if is_first => {
                     spawner = self.shared.spawner().await?;
@@ -284,7 +299,18 @@ impl Environment {
             }
             is_first = false;
         };
+        let visitors = match (api, init.sockets.len()) {
+            (Some((_, visit)), 2) => init.sockets.pop().map(|socket| listen_at(socket).map(|listener| visit(listener))),
+            _ => None,
+        };
+        let visitors = visitors.transpose().map_err(|source| {
+            let doing = "listen at the engine's port inside";
+            EnvironmentError::Resources { doing, source }
+        })?;
         let init = Arc::new(init);
+        if spawner.has_own_network() {
+            self.telemetry.dialer.dial_inside(init.clone());
+        }
         let has_namespace = spawner.has_own_paths();
         let paths = if has_namespace {
             Paths::own()
@@ -295,9 +321,27 @@ impl Environment {
         let (tell, replies) = mpsc::channel(4);
         let listener = tasks::spawn(
             "listening to an environment",
-            listen(init.clone(), spawner.lifetime(), tell, (self.current.clone(), number), has_namespace),
+            listen(
+                (init.clone(), group.clone()),
+                spawner.lifetime(),
+                tell,
+                (self.current.clone(), number),
+                has_namespace,
+            ),
         );
-        Ok(Place { number, init, spawner, replies, listener, paths, has_namespace, _layers: merged })
+        Ok(Place { number, init, spawner, replies, listener, visitors, group, paths, has_namespace, _layers: merged })
+    }
+
+    /// The control group of one place; one before may still be on its way out.
+    async fn make_group(&self) -> Result<Option<Arc<Cgroup>>, EnvironmentError> {
+        let Some(cgroups) = self.shared.cgroups() else { return Ok(None) };
+        let id = self.shared.groups.fetch_add(1, Ordering::Relaxed);
+        let id = format!("{}-{id}", self.spec.id);
+        let limits = Limits { memory_bytes: u64::from(self.spec.memory_mb) << 20, pids_max: limits::PROCESSES };
+        let made = tasks::off_thread("making a control group", move || cgroups.create(&id, &limits)).await;
+        let failed = |source| EnvironmentError::Resources { doing: "make a control group", source };
+        let made = made.unwrap_or_else(|fault| Err(std::io::Error::other(fault.chain())));
+        made.map(|group| Some(Arc::new(group))).map_err(failed)
     }
 
     fn needs(&self, interpreter: Option<&Interpreter>, spawner: &Spawner) -> Result<Needs, EnvironmentError> {
@@ -351,6 +395,9 @@ impl Environment {
             runtime_api::listen(place.init.sockets.first()).await.map_err(failed("bind a port for the Runtime API"))?;
         let (output, written_to) =
             OutputPipe::new(self.overheard(Writer::Function)).map_err(failed("make a pipe for output"))?;
+        if let Some(group) = &place.group {
+            group.free_cpu().map_err(failed("free the processor for an init"))?;
+        }
         let serial = self.serials.fetch_add(1, Ordering::Relaxed);
         let conversation = Conversation::new(output.clone());
         // An identifier that was random stays one when others of its bits change.
@@ -373,9 +420,11 @@ impl Environment {
             init: place.init.clone(),
             spawner: place.spawner.clone(),
             extensions,
-            rest: Rest::new(place.init.clone()),
+            rest: Rest::new(place.init.clone(), place.group.clone()),
+            group: place.group.clone(),
             memory: OnceLock::new(),
             extensions_memory: Mutex::default(),
+            out_of_memory: AtomicBool::new(false),
             peak_bytes: AtomicU64::new(0),
             server: tasks::spawn("serving the Runtime API", server),
             pumps: Mutex::new(vec![tasks::spawn("reading a function's output", output.pump())]),
@@ -419,7 +468,8 @@ impl Environment {
     ) -> Result<Result<(), Failure>, EnvironmentError> {
         let start = start::start(process.serial, &self.spec, interpreter, &place.paths, &process.at);
         let output = process.output.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let descriptors: Vec<_> = output.iter().map(|output| output.as_fd()).collect();
+        let entrance = frozen_entrance(place)?;
+        let descriptors: Vec<_> = output.iter().chain(&entrance).map(|output| output.as_fd()).collect();
         // It may end before it is heard of that it was started.
         process.extensions.runtime_started();
         place.init.order(&Order::Start(start), &descriptors).await?;
@@ -471,7 +521,10 @@ impl Environment {
             }
             let start = start::extension(process.serial, &self.spec, program, &process.at);
             let number = u32::try_from(number).unwrap_or(u32::MAX);
-            place.init.order(&Order::StartExtension { number, start }, &[written_to.as_fd()]).await?;
+            let entrance = frozen_entrance(place)?;
+            let descriptors: Vec<_> = std::iter::once(&written_to).chain(&entrance).map(OwnedFd::as_fd).collect();
+            place.init.order(&Order::StartExtension { number, start }, &descriptors).await?;
+            drop(descriptors);
             loop {
                 match place.replies.recv().await {
                     Some((Told::ExtensionStarted, descriptors)) => {
@@ -534,6 +587,12 @@ impl Environment {
                     self.tell_of(&process.extensions);
                     // Should the first invocation be the last, this is what is known.
                     self.note_memory(&process);
+                    // Its share of the processor is what it has from here on; an initialisation has all there is.
+                    if let Some(group) = &process.group
+                        && let Err(error) = group.limit_cpu(self.spec.memory_mb.into())
+                    {
+                        tracing::warn!(%error, "a function's share of the processor is not limited");
+                    }
                     process.rest.idle(&self.shared.freezer);
                     return Ok(InitEnd::Ready);
                 }
@@ -627,6 +686,10 @@ impl Environment {
     /// Has the init end everything, or ends it.
     async fn end_all(&self, place: &mut Option<Place>) {
         let Some(standing) = place else { return };
+        // What stands still does not always end.
+        if let Some(process) = self.current.get() {
+            process.rest.busy().await;
+        }
         let limit = self.shared.clock.wake_at(self.shared.clock.elapsed() + RESET_LIMIT);
         let done = async {
             standing.init.order(&Order::Reset, &[]).await.ok()?;
@@ -656,6 +719,8 @@ impl Environment {
         // Extensions share the function's memory (AWS developer guide, lambda-extensions).
         let extensions = process.extensions_memory.lock().unwrap_or_else(PoisonError::into_inner);
         let most = runtime + extensions.iter().map(ProcessMemory::most_bytes).sum::<u64>();
+        let limit = u64::from(self.spec.memory_mb) << 20;
+        let most = if process.out_of_memory.load(Ordering::Relaxed) { limit } else { most };
         self.memory_most_bytes.fetch_max(most, Ordering::Relaxed);
     }
 
@@ -830,10 +895,23 @@ impl Environment {
     }
 }
 
+/// The way into the group of those that stand still between two calls.
+fn frozen_entrance(place: &Place) -> Result<Vec<OwnedFd>, EnvironmentError> {
+    let Some(group) = &place.group else { return Ok(Vec::new()) };
+    let entrance = group.frozen_entrance().map(Entrance::into_descriptors);
+    entrance.map_err(|source| EnvironmentError::Resources { doing: "open a control group", source })
+}
+
 /// Ends an environment's processes and removes its folder.
 async fn clear(place: Option<Place>, folder: PathBuf, shared: Arc<Shared>) {
     if let Some(place) = place {
         place.listener.abort();
+        if let Some(visitors) = &place.visitors {
+            visitors.abort();
+        }
+        if let Some(group) = &place.group {
+            let _ = group.thaw();
+        }
         place.init.kill(!place.has_namespace);
         tokio::select! {
             () = place.init.gone() => {}
@@ -870,12 +948,13 @@ impl Drop for Environment {
 
 /// Hears what an init tells until it, or the spawner that it depends on, is gone.
 async fn listen(
-    init: Arc<Init>,
+    (init, group): (Arc<Init>, Option<Arc<Cgroup>>),
     spawner: Arc<Lifetime>,
     replies: mpsc::Sender<Reply>,
     (current, number): (Arc<Current>, u32),
     has_namespace: bool,
 ) {
+    let mut ooms_seen = 0;
     loop {
         let told = tokio::select! {
             told = init.told() => told,
@@ -889,7 +968,13 @@ async fn listen(
                 if let Some(process) = current.find(|process| process.serial == serial) {
                     process.peak_bytes.store(peak_bytes, Ordering::Relaxed);
                     process.extensions.runtime_ended();
-                    process.conversation.end(&Failure::Exited(exit));
+                    let ooms = group.as_ref().and_then(|group| group.oom_kills().ok()).unwrap_or(0);
+                    let is_oom = exit == Exit::KILLED && ooms > ooms_seen;
+                    ooms_seen = ooms;
+                    if is_oom {
+                        process.out_of_memory.store(true, Ordering::Relaxed);
+                    }
+                    process.conversation.end(&if is_oom { Failure::OutOfMemory } else { Failure::Exited(exit) });
                 }
             }
             Some((Told::ExtensionExited { serial, number, exit }, _)) => {
@@ -901,6 +986,7 @@ async fn listen(
                     }
                 }
             }
+            Some((Told::Socket, mut descriptors)) => init.give_socket(descriptors.pop()),
             Some(reply) => {
                 if replies.send(reply).await.is_err() {
                     break;

@@ -2,20 +2,21 @@
 //!
 //! Never here: the life of one environment.
 
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, MutexGuard, PoisonError, Weak};
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, MutexGuard, OnceLock, PoisonError, Weak};
 
 use domain::Fault;
 use domain::runtime::{Family, Runtime};
 use engine::ports::{self, Clock, EnvironmentSpec, Output, Wait};
-use engine::tasks;
+use engine::tasks::{self, Task};
 use tokio::sync::Mutex;
 
+use crate::cgroups::{Cgroups, Features};
 use crate::environment::{Environment, STOP_LIMIT};
 use crate::folders::{self, Folders, FoldersError};
 use crate::freeze::Freezer;
 use crate::launcher::client::{LaunchError, Spawner};
-use crate::launcher::protocol::{Configuration, Hello};
+use crate::launcher::protocol::{Configuration, Hello, Refused};
 use crate::layers::Merging;
 use crate::memory::MachineMemory;
 use crate::report::{self, FoundRuntime, Report, View};
@@ -69,6 +70,9 @@ pub struct Linux {
     shared: Arc<Shared>,
 }
 
+/// Answers who comes to a listening socket, until it is ended.
+pub type Visitors = Arc<dyn Fn(tokio::net::TcpListener) -> Task<()> + Send + Sync>;
+
 /// What all environments share.
 pub(crate) struct Shared {
     pub settings: Settings,
@@ -79,6 +83,14 @@ pub(crate) struct Shared {
     /// Whether the kernel has refused to lay folders over one another.
     pub overlay_refused: AtomicBool,
     pub freezer: Arc<Freezer>,
+    /// The engine's port, at which functions that have a network of their own find it, too, and who answers there.
+    pub inside: OnceLock<(u16, Visitors)>,
+    /// Where limits are to be had; `None` when the sandbox is stopped, too.
+    cgroups: std::sync::Mutex<Option<Arc<Cgroups>>>,
+    /// How many groups were made.
+    pub groups: AtomicU64,
+    /// What can be limited.
+    limited: Option<Features>,
     spawner: Mutex<Arc<Spawner>>,
     /// All that live, and some that do no more; `None` when the sandbox is stopped.
     environments: std::sync::Mutex<Option<Vec<Weak<Environment>>>>,
@@ -107,6 +119,7 @@ impl Linux {
         let spawner = start_spawner(&settings, &folders).await;
         let spawner = spawner.map_err(|error| OpenError::Spawner { source: error.into() })?;
         enough(&settings, &spawner.hello)?;
+        let cgroups = find_cgroups(spawner.hello.level, &folders).await;
         let runtimes = Runtimes::start(Search {
             named: settings.runtimes.clone(),
             path: settings.search_path.clone(),
@@ -125,11 +138,21 @@ impl Linux {
                 runtimes,
                 merging: Merging::default(),
                 overlay_refused: AtomicBool::new(false),
+                inside: OnceLock::new(),
+                groups: AtomicU64::new(0),
+                limited: cgroups.as_ref().map(|cgroups| cgroups.features().clone()),
+                cgroups: std::sync::Mutex::new(cgroups.map(Arc::new)),
                 spawner,
                 environments: std::sync::Mutex::new(Some(Vec::new())),
                 memory,
             }),
         })
+    }
+
+    /// Has functions that have a network of their own find the engine at its port, too. To be said before the first
+    /// environment is started.
+    pub fn serve_inside(&self, port: u16, visitors: Visitors) {
+        let _ = self.shared.inside.set((port, visitors));
     }
 
     /// What can be said at once.
@@ -139,7 +162,7 @@ impl Linux {
             None => View::OwnPaths,
             Some(refused) => View::RealFolders { reason: refused.to_string() },
         };
-        report::of(spawner.hello.level, view)
+        report::of(spawner.hello.level, view, self.shared.limited.as_ref())
     }
 
     /// The runtimes that have an interpreter; waits for the search.
@@ -171,6 +194,10 @@ impl Linux {
         }
         let spawner = self.shared.spawner.lock().await.clone();
         spawner.end();
+        let cgroups = self.shared.cgroups.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(cgroups) = cgroups.and_then(Arc::into_inner) {
+            let _ = tasks::off_thread("removing control groups", move || cgroups.close()).await;
+        }
         let clock = &self.shared.clock;
         let lifetime = spawner.lifetime();
         tokio::select! {
@@ -187,6 +214,35 @@ impl Linux {
     /// The spawner's process, for those who watch it.
     pub async fn spawner_pid(&self) -> Option<u32> {
         self.shared.spawner.lock().await.pid
+    }
+}
+
+/// The control groups of this engine, of which what an earlier one left is removed. Without them a level that isolates
+/// has no limits, which the report says.
+async fn find_cgroups(level: Isolation, folders: &Folders) -> Option<Cgroups> {
+    if level < Isolation::Rootless {
+        return None;
+    }
+    let name = folders.name();
+    let found = tasks::off_thread("looking for control groups", move || {
+        let cgroups = Cgroups::find(&name)?;
+        match cgroups.sweep() {
+            Ok(0) => {}
+            Ok(swept) => tracing::info!(swept, "control groups of an earlier engine are removed"),
+            Err(error) => tracing::warn!(%error, "control groups of an earlier engine stay"),
+        }
+        Ok::<_, Refused>(cgroups)
+    });
+    match found.await {
+        Ok(Ok(cgroups)) => Some(cgroups),
+        Ok(Err(refused)) => {
+            tracing::warn!("functions have no limit of memory, processor and processes: {refused}");
+            None
+        }
+        Err(fault) => {
+            tracing::warn!("functions have no limit of memory, processor and processes: {}", fault.chain());
+            None
+        }
     }
 }
 
@@ -219,6 +275,10 @@ async fn start_spawner(settings: &Settings, folders: &Folders) -> Result<Spawner
 }
 
 impl Shared {
+    pub(crate) fn cgroups(&self) -> Option<Arc<Cgroups>> {
+        self.cgroups.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn environments(&self) -> MutexGuard<'_, Option<Vec<Weak<Environment>>>> {
         self.environments.lock().unwrap_or_else(PoisonError::into_inner)
     }
