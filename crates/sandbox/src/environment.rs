@@ -397,6 +397,9 @@ impl Environment {
             OutputPipe::new(self.overheard(Writer::Function)).map_err(failed("make a pipe for output"))?;
         if let Some(group) = &place.group {
             group.free_cpu().map_err(failed("free the processor for an init"))?;
+            if group.can_freeze() {
+                group.thaw().map_err(failed("let a control group go on"))?;
+            }
         }
         let serial = self.serials.fetch_add(1, Ordering::Relaxed);
         let conversation = Conversation::new(output.clone());
