@@ -139,11 +139,27 @@ pub(crate) fn add_default_route(index: u32, gateway: Ipv4Addr) -> io::Result<()>
     tell(vec![message])
 }
 
-/// Removes links. One that is gone already is no error.
-pub(crate) fn remove(index: u32) -> io::Result<()> {
-    match tell(vec![Message::new(libc::RTM_DELLINK, 0, &link_header(index, 0, 0))]) {
-        Err(error) if error.raw_os_error() == Some(libc::ENODEV) => Ok(()),
-        removed => removed,
+/// Removes the links of these names, as many of them as there still are, all at once: one by one the kernel would wait
+/// some 10 ms for each. `group` is a number that nobody else gives to links.
+pub(crate) fn remove_all<'a>(names: impl Iterator<Item = &'a str>, group: u32) -> io::Result<()> {
+    let mut is_any = false;
+    for name in names {
+        let mut join = Message::new(libc::RTM_NEWLINK, 0, &link_header(0, 0, 0));
+        join.put_text(libc::IFLA_IFNAME, name).put_number(libc::IFLA_GROUP, group);
+        is_any |= unless_gone(tell(vec![join]))?;
+    }
+    if is_any {
+        let mut remove = Message::new(libc::RTM_DELLINK, 0, &link_header(0, 0, 0));
+        remove.put_number(libc::IFLA_GROUP, group);
+        unless_gone(tell(vec![remove]))?;
+    }
+    Ok(())
+}
+
+fn unless_gone(done: io::Result<()>) -> io::Result<bool> {
+    match done {
+        Err(error) if error.raw_os_error() == Some(libc::ENODEV) => Ok(false),
+        done => done.map(|()| true),
     }
 }
 

@@ -8,11 +8,14 @@
 //! Never here: how an environment is started.
 
 mod claim;
+pub mod doors;
 mod links;
 mod namespace;
 mod netlink;
 mod nftables;
 mod ranges;
+mod remover;
+pub mod resolver;
 mod trial;
 
 use std::fmt;
@@ -29,6 +32,7 @@ use self::claim::Claim;
 pub use self::namespace::NetworkNamespace;
 use self::nftables::{Note, Rules};
 use self::ranges::{LINK_PREFIX, Range, Slots, slot_name};
+use self::remover::{Leaving, Remover};
 
 /// How an environment's link is called inside.
 const INSIDE: &str = "eth0";
@@ -77,6 +81,11 @@ impl Instance {
         format!("lmd{}-", self.0)
     }
 
+    /// A number for links that are to be removed.
+    fn group(&self) -> u32 {
+        fnv(self.0.as_bytes())
+    }
+
     /// The link of the trial's outside, which is no environment's.
     fn trial_link(&self) -> String {
         format!("lmt{}", self.0)
@@ -123,7 +132,8 @@ struct Shared {
     instance: Instance,
     range: Range,
     mtu: u32,
-    slots: Mutex<Slots>,
+    slots: Arc<Mutex<Slots>>,
+    remover: Remover,
     /// For as long as there is a table: nobody sweeps what is claimed.
     _claim: Claim,
 }
@@ -172,7 +182,9 @@ impl Nat {
             Refused::at(format!("nf_tables batch, message {}", rejected.message))(rejected.error)
         })?;
         let mtu = ways_out.iter().map(|link| link.mtu).filter(|mtu| (576..=MTU).contains(mtu)).min().unwrap_or(MTU);
-        let shared = Shared { instance, range, mtu, slots: Mutex::default(), _claim: claim };
+        let slots = Arc::<Mutex<Slots>>::default();
+        let remover = Remover::start(instance.group(), slots.clone()).map_err(Refused::at("starting a thread"))?;
+        let shared = Shared { instance, range, mtu, slots, remover, _claim: claim };
         let nat = Self(Arc::new(shared));
         // Packets of environments come in by their links, the answers by these: both must be forwarded. Not
         // net.ipv4.ip_forward, which would open every link that the host has and will have.
@@ -188,11 +200,11 @@ impl Nat {
         let slot = self.slots().take().ok_or_else(|| io::Error::from_raw_os_error(libc::EADDRNOTAVAIL))?;
         let (host, address) = self.0.range.pair(slot);
         let name = format!("{}{}", self.0.instance.links(), slot_name(slot));
+        let inside = Inside::Linked { address, gateway: host };
         // From here on dropping it clears up.
-        let mut link = Link { nat: self.clone(), slot, index: None, inside: Inside::Linked { address, gateway: host } };
-        let index = links::create_pair(&name, INSIDE, of.as_fd(), self.0.mtu)?;
-        link.index = Some(index);
-        links::set_up(index, host, LINK_PREFIX, true)?;
+        let mut link = Link { nat: self.clone(), index: 0, inside, leaving: Some(Leaving { name, slot: Some(slot) }) };
+        link.index = links::create_pair(link.name(), INSIDE, of.as_fd(), self.0.mtu)?;
+        links::set_up(link.index, host, LINK_PREFIX, true)?;
         Ok(link)
     }
 
@@ -203,6 +215,7 @@ impl Nat {
 
 impl Drop for Shared {
     fn drop(&mut self) {
+        self.remover.end();
         let one_at_a_time = Claim::wait("lambd-nat");
         if let Err(error) = one_at_a_time.and_then(|_| remove(&self.instance.0)) {
             tracing::warn!(%error, "the network of the environments could not be removed; the next start does");
@@ -210,13 +223,14 @@ impl Drop for Shared {
     }
 }
 
-/// An environment's link. Dropping it removes it.
+/// An environment's link. Dropping it removes it, some moments later.
 #[derive(Debug)]
 pub struct Link {
     nat: Nat,
-    slot: u16,
-    index: Option<u32>,
+    index: u32,
     inside: Inside,
+    /// Until it is dropped.
+    leaving: Option<Leaving>,
 }
 
 impl Link {
@@ -225,19 +239,22 @@ impl Link {
         self.inside
     }
 
+    /// What the host calls its end.
+    pub fn name(&self) -> &str {
+        self.leaving.as_ref().map_or("", |leaving| leaving.name.as_str())
+    }
+
     /// To be called when [`configure_inside`] is done: from then on nothing that is sent to the environment is lost.
     pub fn settle(&self) -> io::Result<()> {
-        self.index.map_or(Ok(()), links::settle)
+        links::settle(self.index)
     }
 }
 
 impl Drop for Link {
     fn drop(&mut self) {
-        // Mostly it is gone, with the environment's namespace.
-        if let Some(Err(error)) = self.index.map(links::remove) {
-            tracing::warn!(%error, "a link could not be removed; the next start does");
+        if let Some(leaving) = self.leaving.take() {
+            self.nat.0.remover.take(leaving);
         }
-        self.nat.slots().give_back(self.slot);
     }
 }
 
@@ -260,11 +277,9 @@ fn claim_name(instance: &str) -> String {
 fn remove(instance: &str) -> io::Result<()> {
     let instance = Instance(instance.to_owned());
     let links = links::all()?;
-    for link in &links {
-        if link.name.starts_with(&instance.links()) || link.name == instance.trial_link() {
-            links::remove(link.index)?;
-        }
-    }
+    let names = links.iter().map(|link| link.name.as_str());
+    let is_left = |name: &&str| name.starts_with(&instance.links()) || *name == instance.trial_link();
+    links::remove_all(names.filter(is_left), instance.group())?;
     let tables = nftables::instances()?;
     let Some((_, note)) = tables.iter().find(|(name, _)| *name == instance.0) else { return Ok(()) };
     if let Some(note) = note {

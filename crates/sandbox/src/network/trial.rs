@@ -10,6 +10,7 @@ use std::os::fd::AsFd as _;
 use std::time::Duration;
 
 use super::ranges::{LINK_PREFIX, Range};
+use super::remover::Leaving;
 use super::{INSIDE, Inside, Nat, NetworkNamespace, Refused, configure_inside, links};
 
 /// How long a packet may take on its way through this machine.
@@ -20,9 +21,10 @@ pub(super) fn run(nat: &Nat, range: Range) -> Result<(), Refused> {
     let name = nat.0.instance.trial_link();
     let outside = NetworkNamespace::create().map_err(Refused::at("unshare CLONE_NEWNET"))?;
     let (host_address, outside_address) = range.pair(0);
+    let leaving = Leaving { name: name.clone(), slot: None };
     let index =
         links::create_pair(&name, INSIDE, outside.as_fd(), nat.0.mtu).map_err(Refused::at("RTM_NEWLINK veth"))?;
-    let _removed = Removed(index);
+    let _removed = Removed(nat, Some(leaving));
     links::set_up(index, host_address, LINK_PREFIX, true).map_err(Refused::at("RTM_NEWADDR veth"))?;
     let far = bound_in(&outside, Inside::Linked { address: outside_address, gateway: host_address }, outside_address)?;
     links::settle(index).map_err(Refused::at("RTM_GETLINK veth"))?;
@@ -75,11 +77,13 @@ fn receive(at: &UdpSocket, what: &[u8], step: &str) -> Result<SocketAddr, Refuse
     }
 }
 
-/// Removes a link at the end.
-struct Removed(u32);
+/// Has a link removed at the end.
+struct Removed<'a>(&'a Nat, Option<Leaving>);
 
-impl Drop for Removed {
+impl Drop for Removed<'_> {
     fn drop(&mut self) {
-        let _ = links::remove(self.0);
+        if let Some(leaving) = self.1.take() {
+            self.0.0.remover.take(leaving);
+        }
     }
 }

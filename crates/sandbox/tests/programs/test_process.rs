@@ -37,8 +37,8 @@ fn way_out(folder: &std::path::Path) {
     use sandbox::network::{Instance, Nat, NetworkNamespace};
     let nat = Nat::start(Instance::of(folder).unwrap()).unwrap();
     let environment = NetworkNamespace::create().unwrap();
-    let _link = nat.link(&environment).unwrap();
-    say("linked");
+    let link = nat.link(&environment).unwrap();
+    say(&format!("linked {}", link.name()));
     hang()
 }
 

@@ -173,7 +173,7 @@ fn an_environment_has_no_ipv6() {
     let Some(world) = world("an_environment_has_no_ipv6") else { return };
     let nat = world.nat("engine");
     let environment = nat.environment();
-    let name = world.links().into_iter().find(|name| name.starts_with("lmd")).unwrap();
+    let name = environment.link.as_ref().unwrap().name().to_owned();
     let listed = |what: &sandbox::network::NetworkNamespace| {
         let run =
             || std::process::Command::new("ip").args(["-6", "-o", "addr", "show", "scope", "link"]).output().unwrap();

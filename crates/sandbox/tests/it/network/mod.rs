@@ -3,4 +3,5 @@
 
 mod firewall;
 mod leftovers;
+mod services;
 mod world;
