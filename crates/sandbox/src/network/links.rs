@@ -49,7 +49,7 @@ pub(crate) fn create_pair(name: &str, peer: &str, of_peer: BorrowedFd<'_>, mtu: 
             });
         });
     });
-    tell(vec![create])?;
+    tell(&[create])?;
     index_of(name)
 }
 
@@ -65,7 +65,7 @@ pub(crate) fn index_of(name: &str) -> io::Result<u32> {
 /// Gives a link its address and has it up. It makes itself no IPv6 address.
 pub(crate) fn set_up(index: u32, address: Ipv4Addr, prefix: u8, forwards: bool) -> io::Result<()> {
     let up = Message::new(libc::RTM_NEWLINK, 0, &link_header(index, UP, UP));
-    tell(vec![configuration(index, forwards), address_of(index, address, prefix), up])
+    tell(&[configuration(index, forwards), address_of(index, address, prefix), up])
 }
 
 /// Waits until a link whose other end has just come up sends. The kernel notices that some moments later, and loses
@@ -83,12 +83,12 @@ pub(crate) fn settle(index: u32) -> io::Result<()> {
     // A link that comes up while the other end is up sends at once.
     let down = Message::new(libc::RTM_NEWLINK, 0, &link_header(index, 0, UP));
     let up = Message::new(libc::RTM_NEWLINK, 0, &link_header(index, UP, UP));
-    tell(vec![down, up])
+    tell(&[down, up])
 }
 
 /// Has the loopback link up, which gives it its addresses.
 pub(crate) fn set_loopback_up() -> io::Result<()> {
-    tell(vec![Message::new(libc::RTM_NEWLINK, 0, &link_header(LOOPBACK, UP, UP))])
+    tell(&[Message::new(libc::RTM_NEWLINK, 0, &link_header(LOOPBACK, UP, UP))])
 }
 
 fn configuration(index: u32, forwards: bool) -> Message {
@@ -119,7 +119,7 @@ pub(crate) fn set_forwarding(index: u32, forwards: bool) -> io::Result<()> {
             });
         });
     });
-    tell(vec![message])
+    tell(&[message])
 }
 
 fn address_of(index: u32, address: Ipv4Addr, prefix: u8) -> Message {
@@ -136,7 +136,7 @@ pub(crate) fn add_default_route(index: u32, gateway: Ipv4Addr) -> io::Result<()>
     let mut message =
         Message::new(libc::RTM_NEWROUTE, libc::NLM_F_CREATE | libc::NLM_F_EXCL, &route_header(libc::RTPROT_STATIC));
     message.put(libc::RTA_GATEWAY, &gateway.octets()).put_number(libc::RTA_OIF, index);
-    tell(vec![message])
+    tell(&[message])
 }
 
 /// Removes the links of these names, as many of them as there still are, all at once: one by one the kernel would wait
@@ -146,12 +146,12 @@ pub(crate) fn remove_all<'a>(names: impl Iterator<Item = &'a str>, group: u32) -
     for name in names {
         let mut join = Message::new(libc::RTM_NEWLINK, 0, &link_header(0, 0, 0));
         join.put_text(libc::IFLA_IFNAME, name).put_number(libc::IFLA_GROUP, group);
-        is_any |= unless_gone(tell(vec![join]))?;
+        is_any |= unless_gone(tell(&[join]))?;
     }
     if is_any {
         let mut remove = Message::new(libc::RTM_DELLINK, 0, &link_header(0, 0, 0));
         remove.put_number(libc::IFLA_GROUP, group);
-        unless_gone(tell(vec![remove]))?;
+        unless_gone(tell(&[remove]))?;
     }
     Ok(())
 }
@@ -246,6 +246,6 @@ fn list(question: Message) -> io::Result<Vec<Told>> {
     ask(ROUTES, &[question]).map_err(|rejected| rejected.error)
 }
 
-fn tell(messages: Vec<Message>) -> io::Result<()> {
-    ask(ROUTES, &messages).map(drop).map_err(|rejected| rejected.error)
+fn tell(messages: &[Message]) -> io::Result<()> {
+    ask(ROUTES, messages).map(drop).map_err(|rejected| rejected.error)
 }

@@ -105,10 +105,9 @@ fn environments_do_not_reach_one_another() {
         assert_eq!(tcp(&environment.namespace, own[n], ports[n]).unwrap(), format!("environment {}", own[n]));
     }
     thread::scope(|scope| {
-        for from in 0..3 {
-            for to in (0..3).filter(|to| *to != from) {
-                let (namespace, address, port) = (&environments[from].namespace, own[to], ports[to]);
-                scope.spawn(move || refused(namespace, address, port));
+        for from in &environments {
+            for (to, port) in own.iter().zip(ports).filter(|(to, _)| **to != from.address) {
+                scope.spawn(move || refused(&from.namespace, *to, port));
             }
         }
     });
