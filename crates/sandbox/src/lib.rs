@@ -14,6 +14,7 @@ mod freeze;
 pub mod launcher;
 mod layers;
 mod memory;
+pub mod network;
 mod output;
 mod report;
 mod runtime_api;
