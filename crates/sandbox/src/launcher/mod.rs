@@ -7,9 +7,15 @@
 //! Never here: HTTP, and what a runtime is asked to do.
 
 pub(crate) mod client;
+#[cfg_attr(not(test), expect(dead_code, reason = "levels above `process` are not in force yet"))]
+mod confined;
 mod init;
+#[cfg_attr(not(test), expect(dead_code, reason = "levels above `process` are not in force yet"))]
+mod landlock;
 pub(crate) mod packets;
 pub(crate) mod protocol;
+#[cfg(test)]
+mod running;
 #[cfg_attr(not(test), expect(dead_code, reason = "levels above `process` are not in force yet"))]
 mod seccomp;
 mod spawner;
