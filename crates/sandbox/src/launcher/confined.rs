@@ -36,8 +36,8 @@ pub(super) fn open_ways(stranger: Stranger, data: &Path, walls: &Walls) -> Resul
     for path in walls.read.iter().chain(&walls.write) {
         // A path that is not in there is the host's, and as open as its owner wants it.
         let Ok(below) = path.strip_prefix(data) else { continue };
-        let way = below.ancestors().skip(1).map(|part| data.join(part));
-        way.map(|folder| open_way(&folder, stranger.group)).collect::<Result<(), _>>()?;
+        let mut way = below.ancestors().skip(1).map(|part| data.join(part));
+        way.try_for_each(|folder| open_way(&folder, stranger.group))?;
     }
     for storage in &walls.write {
         if let Some(folder) = storage.parent().filter(|folder| *folder != data && folder.starts_with(data)) {
