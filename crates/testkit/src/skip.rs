@@ -1,5 +1,5 @@
 //! Leaving a test out where the machine lacks what it needs: never quietly, and never in CI but for
-//! disks and what the kernel allows.
+//! disks, programs that one test alone needs and what the kernel allows.
 //!
 //! Never here: deciding whether something is missing.
 
