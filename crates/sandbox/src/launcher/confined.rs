@@ -10,6 +10,8 @@
 //! has no level `confined`.
 //! Never here: which folders an environment has.
 
+mod trial;
+
 use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
@@ -21,6 +23,7 @@ use rustix::thread::{CapabilitySet, CapabilitySets};
 use super::landlock::{Confined, Rules, Walls};
 use super::protocol::Refused;
 use super::seccomp::Filter;
+pub(super) use trial::trial;
 
 /// Who a function is on the host, where its engine is root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -188,3 +188,38 @@ fn a_way_is_opened_no_further_than_needed() {
     assert_eq!(about("packages/2").0, 0o700);
     assert_eq!(about("packages/1/code").0, 0o755);
 }
+
+/// What a trial says, made by a process of one thread, as the spawner is.
+fn tried(data: &Path, stranger: Option<Stranger>) -> String {
+    let said = tempfile::NamedTempFile::new().unwrap();
+    let (data, path) = (data.to_owned(), said.path().to_owned());
+    let mut command = Command::new("true");
+    // SAFETY: the allocator of the test program can be used after a fork, and nothing else here takes a lock.
+    unsafe {
+        command.pre_exec(move || {
+            let said = match trial(&data, &data.join("environments/.trial"), stranger) {
+                Ok(()) => "fine".to_owned(),
+                Err(refused) => refused.to_string(),
+            };
+            fs::write(&path, said)
+        })
+    };
+    assert!(command.status().unwrap().success());
+    fs::read_to_string(said.path()).unwrap()
+}
+
+#[test]
+fn the_trial_tells_whether_the_walls_hold() {
+    let Some(data) = Data::new("the_trial_tells_whether_the_walls_hold") else { return };
+    let is_root = rustix::process::geteuid().is_root();
+    let stranger = is_root.then_some(Stranger { user: GROUP + 1, group: GROUP });
+    assert_eq!(tried(data.folder.path(), stranger), "fine");
+    assert_eq!(fs::read_dir(data.at("environments")).unwrap().count(), 0);
+    if is_root {
+        // A folder above the data folder that is closed to others, as root's home may be.
+        let closed = data.at("packages/closed");
+        fs::create_dir_all(closed.join("data/environments")).unwrap();
+        fs::set_permissions(&closed, Permissions::from_mode(0o700)).unwrap();
+        assert_eq!(tried(&closed.join("data"), stranger), "tmp: open: Permission denied (os error 13)");
+    }
+}
