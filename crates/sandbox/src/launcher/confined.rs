@@ -10,7 +10,7 @@
 //! has no level `confined`.
 //! Never here: which folders an environment has.
 
-mod trial;
+pub(super) mod trial;
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -23,7 +23,6 @@ use rustix::thread::{CapabilitySet, CapabilitySets};
 use super::landlock::{Confined, Rules, Walls};
 use super::protocol::Refused;
 use super::seccomp::Filter;
-pub(super) use trial::trial;
 
 /// Who a function is on the host, where its engine is root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -197,7 +197,7 @@ fn tried(data: &Path, stranger: Option<Stranger>) -> String {
     // SAFETY: the allocator of the test program can be used after a fork, and nothing else here takes a lock.
     unsafe {
         command.pre_exec(move || {
-            let said = match trial(&data, &data.join("environments/.trial"), stranger) {
+            let said = match trial::trial(&data, &data.join("environments/.trial"), stranger) {
                 Ok(()) => "fine".to_owned(),
                 Err(refused) => refused.to_string(),
             };
