@@ -21,6 +21,7 @@ mod runtimes;
 mod sandbox;
 mod settings;
 mod start;
+mod storage;
 mod telemetry;
 
 pub use allocator::give_memory_back;
