@@ -94,7 +94,8 @@ fn a_memory_bomb_is_killed_and_counted_and_its_neighbour_lives() {
     // What has no lines `tail` keeps in memory.
     let ended = run(&bombed, "exec tail /dev/zero");
     assert_eq!(ended.signal(), Some(libc::SIGKILL));
-    assert_eq!(bombed.oom_kills().unwrap(), 1);
+    // v2 counts the one that was chosen and then each of its group.
+    assert!(bombed.oom_kills().unwrap() >= 1);
     let peak = bombed.peak_bytes().unwrap();
     assert!((31 * MB..=32 * MB).contains(&peak), "{peak}");
     assert_eq!(quiet.oom_kills().unwrap(), 0);
@@ -107,14 +108,14 @@ fn a_memory_bomb_is_killed_and_counted_and_its_neighbour_lives() {
 #[test]
 fn a_waiting_group_gets_another_limit_up_and_down() {
     let Some(cgroups) = cgroups("a_waiting_group_gets_another_limit", &[Controller::Memory]) else { return };
-    let group = cgroups.create("one", &limits(64, 64)).unwrap();
-    group.set_memory(256 * MB).unwrap();
-    // 100 MB without a line's end: held at once.
-    let fill = "head -c 100000000 /dev/zero | tail -c +1 | tail >/dev/null";
+    let group = cgroups.create("one", &limits(16, 64)).unwrap();
+    group.set_memory(96 * MB).unwrap();
+    // 40 MB without a line's end: held at once.
+    let fill = "head -c 40000000 /dev/zero | tail -c +1 | tail >/dev/null";
     assert!(run(&group, fill).success());
     assert_eq!(group.oom_kills().unwrap(), 0);
-    assert!(group.peak_bytes().unwrap() > 90 * MB);
-    group.set_memory(32 * MB).unwrap();
+    assert!(group.peak_bytes().unwrap() > 38 * MB);
+    group.set_memory(24 * MB).unwrap();
     run(&group, fill);
     assert!(group.oom_kills().unwrap() >= 1);
 }
@@ -150,7 +151,9 @@ fn a_fork_bomb_stops_at_the_limit() {
     let group_folder = base.join("one");
     // Its shell ends, unable to fork; what it had forked is as many as were allowed.
     bomb.wait().unwrap();
-    let alive = files::processes(&group_folder).unwrap().len();
+    // On v2 they are in the inner group.
+    let inside = [group_folder.clone(), group_folder.join(v2::INNER)];
+    let alive: usize = inside.iter().filter_map(|folder| files::processes(folder).ok()).map(|all| all.len()).sum();
     assert!((15..=21).contains(&alive), "{alive}");
     let events = fs::read_to_string(group_folder.join("pids.events")).unwrap();
     assert!(!events.contains("max 0\n"), "{events}");
