@@ -22,6 +22,7 @@ mod runtimes;
 mod sandbox;
 mod settings;
 mod start;
+mod storage;
 mod telemetry;
 
 pub use allocator::give_memory_back;
