@@ -228,13 +228,18 @@ impl<K: Clone + Ord, T: Item> Lanes<K, T> {
 
     fn with_lane<R>(&self, key: &K, now: Timestamp, change: impl FnOnce(&mut Lane<T>, &mut usize) -> R) -> R {
         let mut state = self.lock();
-        let State { lanes, stirred, ready_bytes, .. } = &mut *state;
+        let State { lanes, ready_bytes, .. } = &mut *state;
         let lane = lanes.entry(key.clone()).or_insert_with(|| Lane::new(self.room.window, now));
         let result = change(lane, ready_bytes);
-        stirred.insert(key.clone());
+        self.stir(state, key);
+        result
+    }
+
+    /// Has the lane looked at.
+    fn stir(&self, mut state: MutexGuard<'_, State<K, T>>, key: &K) {
+        state.stirred.insert(key.clone());
         drop(state);
         self.stirred.notify_one();
-        result
     }
 
     /// Something is about to be written, and is in hand from now on, so that nobody finds it on disk before
@@ -256,20 +261,25 @@ impl<K: Clone + Ord, T: Item> Lanes<K, T> {
     /// Something that was expected is there, and due: it stays in hand if there is room and nothing waits on disk before
     /// it, and is found on disk later if not.
     pub(crate) fn arrived(&self, key: &K, item: T, now: Timestamp) {
-        self.with_lane(key, now, |lane, ready_bytes| {
-            let bytes = item.bytes();
-            let has_room = lane.ready.len() < self.room.ready_max && *ready_bytes + bytes <= READY_BYTES_MAX;
-            if lane.taken.contains(&item.id()) {
-                lane.mark(now);
-            } else if has_room && !lane.is_behind(now) && lane.in_hand.contains(&item.id()) {
-                *ready_bytes += bytes;
-                lane.ready.push_back(item);
-                lane.is_unsifted = true;
-            } else {
-                lane.let_go(&item.id(), now);
-                lane.mark(now);
-            }
-        });
+        let mut state = self.lock();
+        let State { lanes, ready_bytes, .. } = &mut *state;
+        let lane = lanes.entry(key.clone()).or_insert_with(|| Lane::new(self.room.window, now));
+        let (id, bytes, was_behind) = (item.id(), item.bytes(), lane.is_behind(now));
+        let has_room = lane.ready.len() < self.room.ready_max && *ready_bytes + bytes <= READY_BYTES_MAX;
+        if lane.taken.contains(&id) {
+            lane.mark(now);
+        } else if has_room && !was_behind && lane.in_hand.contains(&id) {
+            *ready_bytes += bytes;
+            lane.ready.push_back(item);
+            lane.is_unsifted = true;
+        } else {
+            lane.let_go(&id, now);
+            lane.mark(now);
+        }
+        // What comes behind others on disk changes nothing for a lane that was looked at because of those.
+        if !was_behind {
+            self.stir(state, key);
+        }
     }
 
     /// Something on disk will be due.

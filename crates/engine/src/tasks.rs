@@ -2,10 +2,11 @@
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 
 use domain::Fault;
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 /// Starts `work`; its result may be awaited, and it goes on if nobody does.
@@ -35,6 +36,42 @@ pub async fn caught<T>(doing: &'static str, work: impl Future<Output = T>) -> Re
             Err(_) => Poll::Ready(Err(Fault::new(doing, "it panicked; the panic was printed before"))),
         }
     })
+    .await
+}
+
+/// Does `work` where it is, and to its end: should whoever waits for it leave, it goes on as a task. For what happens too
+/// often to be a task each time.
+///
+/// # Errors
+/// The work panicked. What it was changing has been dropped.
+pub async fn to_its_end<T: Send + 'static>(
+    doing: &'static str,
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T, Fault> {
+    struct Going<W: Future<Output: Send> + Send + 'static> {
+        doing: &'static str,
+        work: Option<Pin<Box<W>>>,
+    }
+    impl<W: Future<Output: Send> + Send + 'static> Drop for Going<W> {
+        fn drop(&mut self) {
+            if let Some(work) = self.work.take() {
+                // Outside of a runtime nothing goes on: the engine is ending.
+                if Handle::try_current().is_ok() {
+                    spawn(self.doing, work).detach();
+                }
+            }
+        }
+    }
+    let mut going = Going { doing, work: Some(Box::pin(work)) };
+    caught(doing, poll_fn(|context| {
+        // Taken out for as long as it is polled: where it panics nobody goes on with it.
+        let mut work = going.work.take().expect("not polled after its end");
+        let poll = work.as_mut().poll(context);
+        if poll.is_pending() {
+            going.work = Some(work);
+        }
+        poll
+    }))
     .await
 }
 
