@@ -113,6 +113,8 @@ struct Lane<T: Item> {
     /// In hand, and perhaps due again on disk: that is looked for when they are let go.
     doubted: HashSet<T::Id>,
     hold: Option<Hold>,
+    /// When something was refused last.
+    refused_at: Option<Timestamp>,
     /// Whether something has to be looked at because of the hold.
     is_unsifted: bool,
     window: usize,
@@ -159,6 +161,7 @@ impl<T: Item> Lane<T> {
             loading: None,
             doubted: HashSet::new(),
             hold: None,
+            refused_at: None,
             is_unsifted: false,
             window,
             moved_at: now,
@@ -192,6 +195,11 @@ impl<T: Item> Lane<T> {
     /// Whether something is due that is not in hand.
     fn is_behind(&self, now: Timestamp) -> bool {
         self.left_at.is_some_and(|at| at <= now)
+    }
+
+    /// Whether something was refused just now.
+    fn is_full(&self, now: Timestamp) -> bool {
+        self.refused_at.is_some_and(|at| at <= now && now < at + STANDSTILL)
     }
 
     /// It is in hand no more.
@@ -297,7 +305,10 @@ impl<K: Clone + Ord, T: Item> Lanes<K, T> {
 
     /// A lane that is held goes on.
     pub(crate) fn release(&self, key: &K, now: Timestamp) {
-        self.with_lane(key, now, |lane, _| lane.hold = None);
+        self.with_lane(key, now, |lane, _| {
+            lane.hold = None;
+            lane.window = lane.window.max(self.room.window);
+        });
     }
 
     /// What to do next, and when to ask again at the latest.
@@ -361,7 +372,11 @@ impl<K: Clone + Ord, T: Item> Lanes<K, T> {
     pub(crate) fn ended(&self, key: &K, id: &T::Id, again_at: Option<Timestamp>, now: Timestamp) {
         self.let_go(key, id, again_at, now, |lane| {
             lane.hold = None;
-            lane.window = lane.window.max(self.room.window);
+            // Others take its place. One more is tried where nothing was refused of late: else a function with one slot
+            // would be asked for all the room there is each time that one ends.
+            if lane.window < self.room.window && !lane.is_full(now) {
+                lane.window += 1;
+            }
         });
     }
 
@@ -394,6 +409,7 @@ impl<K: Clone + Ord, T: Item> Lanes<K, T> {
     /// Holds a lane that was refused, longer each time in a row; tells until when. A lane that is held already stays so.
     pub(crate) fn hold(&self, key: &K, why: &str, now: Timestamp) -> Timestamp {
         self.with_lane(key, now, |lane, _| {
+            lane.refused_at = Some(now);
             let step = match &lane.hold {
                 Some(hold) if hold.is_on(now) => return hold.until,
                 Some(hold) => hold.step + 1,
@@ -406,11 +422,12 @@ impl<K: Clone + Ord, T: Item> Lanes<K, T> {
         })
     }
 
-    /// Something that was to run did not: it is next when the lane goes on.
+    /// Something that was to run did not: it is next when the lane goes on. Those that still run found room.
     pub(crate) fn put_back(&self, key: &K, item: T, now: Timestamp) {
         self.with_lane(key, now, |lane, ready_bytes| {
             let id = item.id();
             lane.running.remove(&id);
+            lane.window = lane.running.len().max(1);
             let bytes = item.bytes();
             if *ready_bytes + bytes <= READY_BYTES_MAX {
                 *ready_bytes += bytes;
@@ -787,7 +804,48 @@ mod tests {
         }
         check(&lanes, 2, &["sift a"], Some(4));
         lanes.ended(&"a", &0, None, at(3));
-        check(&lanes, 3, &["run a 5", "run a 4", "run a 2"], Some(4));
+        // In the place of the one that ended, and one more.
+        check(&lanes, 3, &["run a 5", "run a 4"], Some(4));
+    }
+
+    #[test]
+    fn a_function_with_one_slot_is_not_asked_for_all_the_room_at_each_end() {
+        let lanes = few(4);
+        for id in 0..60 {
+            come(&lanes, "a", id, at(0));
+        }
+        let (mut has_slot, mut ran, mut refused) = (false, 0, 0);
+        // Each runs for a tenth of a second.
+        for tenth in 0..50 {
+            let now = at(0) + Duration::from_millis(tenth * 100);
+            for made in lanes.next_moves(now).0 {
+                let Move::Run(lane, piece) = made else { continue };
+                if std::mem::replace(&mut has_slot, true) {
+                    lanes.hold(&lane, "full", now);
+                    lanes.put_back(&lane, piece, now);
+                    refused += 1;
+                }
+            }
+            let running = lanes.running();
+            assert_eq!(running.len(), 1, "at {now}");
+            lanes.ended(&"a", &running[0].1, None, now);
+            has_slot = false;
+            ran += 1;
+        }
+        assert_eq!(ran, 50, "the slot is never free");
+        // Three at first, and one in each second.
+        assert_eq!(refused, 7);
+        // Once there is room for all, all of it is taken.
+        let mut most = 0;
+        for tenth in 60..66 {
+            let now = at(0) + Duration::from_millis(tenth * 100);
+            lanes.next_moves(now);
+            most = lanes.running().len();
+            for (lane, id) in lanes.running().into_iter().take(1) {
+                lanes.ended(&lane, &id, None, now);
+            }
+        }
+        assert_eq!(most, 4);
     }
 
     #[test]
