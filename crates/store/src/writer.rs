@@ -382,6 +382,61 @@ mod tests {
         assert_eq!(std::fs::metadata(&wal).map_or(0, |found| found.len()), 0);
     }
 
+    /// Somebody who waits for the insertion of a row that was committed.
+    fn answered<'a>(untold: &'a Untold, group: &mut Vec<(Box<dyn Write>, Result<(), Fault>)>) -> Answered<'a, bool> {
+        let (answer, receiver) = oneshot::channel();
+        group.push((Box::new(Waited { step: Insert("f", 2), done: Some(true), answer }), Ok(())));
+        Answered { answer: receiver, untold }
+    }
+
+    /// Counts how often it is woken.
+    #[derive(Default)]
+    struct Woken(std::sync::atomic::AtomicU32);
+
+    impl std::task::Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn of_those_that_were_committed_together_one_is_woken_and_tells_the_others() {
+        let (untold, mut group) = (Untold::default(), Vec::new());
+        let mut waiting: Vec<_> = (0..3).map(|_| Box::pin(answered(&untold, &mut group))).collect();
+        let woken: Vec<_> = (0..3).map(|_| Arc::<Woken>::default()).collect();
+        let times = || woken.iter().map(|woken| woken.0.load(std::sync::atomic::Ordering::Relaxed)).collect::<Vec<_>>();
+        let wakers: Vec<std::task::Waker> = woken.iter().cloned().map(Into::into).collect();
+        for (waits, waker) in waiting.iter_mut().zip(&wakers) {
+            assert!(waits.as_mut().poll(&mut Context::from_waker(waker)).is_pending());
+        }
+        untold.tell_one(group.into_iter());
+        assert_eq!(times(), [1, 0, 0]);
+        assert!(waiting[0].as_mut().poll(&mut Context::from_waker(&wakers[0])).is_ready());
+        assert_eq!(times(), [1, 1, 1]);
+        assert!(waiting[2].as_mut().poll(&mut Context::from_waker(&wakers[2])).is_ready());
+    }
+
+    #[test]
+    fn who_leaves_keeps_no_answer_from_the_others() {
+        // One has left before it is told, another after.
+        for leaves_before in [true, false] {
+            let (untold, mut group) = (Untold::default(), Vec::new());
+            let leaves = Box::pin(answered(&untold, &mut group));
+            let mut stays = Box::pin(answered(&untold, &mut group));
+            let mut context = Context::from_waker(std::task::Waker::noop());
+            assert!(stays.as_mut().poll(&mut context).is_pending());
+            if leaves_before {
+                drop(leaves);
+                untold.tell_one(group.into_iter());
+            } else {
+                untold.tell_one(group.into_iter());
+                drop(leaves);
+            }
+            assert!(untold.lock().is_empty());
+            assert!(stays.as_mut().poll(&mut context).is_ready());
+        }
+    }
+
     #[test]
     fn one_row_that_cannot_be_written_leaves_the_others_of_its_group_alone() {
         let dir = tempfile::tempdir().unwrap();

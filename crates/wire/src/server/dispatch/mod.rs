@@ -221,7 +221,8 @@ impl Operations {
             Some(asked) => asked,
             None => call.read::<op::Invoke>()?,
         };
-        let trace = call.parts.headers.get(invocation::TRACE_ID).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let trace =
+            call.parts.headers.get(invocation::TRACE_ID).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let invocation_type = asked.invocation_type;
         let ask = invocation::ask(&self.home, asked, call.request_id, trace, call.body)?;
         match invocation_type {
@@ -249,7 +250,8 @@ impl Operations {
 
     async fn invoke_with_response_stream(&self, call: Call<'_>) -> Result<Response<Body>, Told> {
         let asked = call.read::<op::InvokeWithResponseStream>()?;
-        let trace = call.parts.headers.get(invocation::TRACE_ID).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let trace =
+            call.parts.headers.get(invocation::TRACE_ID).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let is_dry_run = asked.invocation_type == Some(types::ResponseStreamingInvocationType::DryRun);
         let ask = invocation::ask_for_stream(&self.home, asked, call.request_id, trace, call.body)?;
         if is_dry_run {
