@@ -81,18 +81,21 @@ impl<S: Step> Write for Waited<S> {
     }
 }
 
+/// What was written, or could not be written alone.
+type Outcome = (Box<dyn Write>, Result<(), Fault>);
+
 /// What is committed and not told yet. It never waits for long: one of those that it is for has been woken, and tells the
 /// others when it goes on, or when it is dropped.
 #[derive(Default)]
-struct Untold(Mutex<Vec<(Box<dyn Write>, Result<(), Fault>)>>);
+struct Untold(Mutex<Vec<Outcome>>);
 
 impl Untold {
-    fn lock(&self) -> MutexGuard<'_, Vec<(Box<dyn Write>, Result<(), Fault>)>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Outcome>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Wakes one of a group, who does the rest.
-    fn tell_one(&self, mut results: impl Iterator<Item = (Box<dyn Write>, Result<(), Fault>)>) {
+    fn tell_one(&self, mut results: impl Iterator<Item = Outcome>) {
         let Some((first, result)) = results.next() else { return };
         // Before it is woken, so that it finds them.
         self.lock().extend(results);
@@ -383,7 +386,7 @@ mod tests {
     }
 
     /// Somebody who waits for the insertion of a row that was committed.
-    fn answered<'a>(untold: &'a Untold, group: &mut Vec<(Box<dyn Write>, Result<(), Fault>)>) -> Answered<'a, bool> {
+    fn answered<'a>(untold: &'a Untold, group: &mut Vec<Outcome>) -> Answered<'a, bool> {
         let (answer, receiver) = oneshot::channel();
         group.push((Box::new(Waited { step: Insert("f", 2), done: Some(true), answer }), Ok(())));
         Answered { answer: receiver, untold }

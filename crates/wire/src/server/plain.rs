@@ -3,7 +3,6 @@
 //! Never here: a refusal. What is not plainly right goes the long way, which knows what is wrong with it.
 
 use domain::limits;
-use http::HeaderMap;
 
 use super::request::Parts;
 use crate::generated::types::{InvocationRequest, InvocationType};
@@ -13,23 +12,13 @@ pub(super) fn invoke(parts: &Parts<'_>) -> Option<InvocationRequest> {
     if parts.query.is_some() {
         return None;
     }
-    let name = parts.labels.get("FunctionName").filter(|name| is_bare(name))?;
-    let invocation_type = invocation_type(parts.headers)?;
-    Some(InvocationRequest { function_name: name.to_owned(), invocation_type, ..InvocationRequest::default() })
-}
-
-fn is_bare(name: &str) -> bool {
-    let fits = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_');
-    (1..=limits::FUNCTION_NAME_CHARS).contains(&name.len()) && name.bytes().all(fits)
-}
-
-/// The type, where there is one. All members that travel as headers begin alike: any other than the type is more to read,
-/// unless it is known to be none.
-fn invocation_type(headers: &HeaderMap) -> Option<Option<InvocationType>> {
-    let mut found = None;
-    for (name, value) in headers {
+    let function_name = parts.labels.get("FunctionName").filter(|name| is_bare(name))?.to_owned();
+    let mut asked = InvocationRequest { function_name, ..InvocationRequest::default() };
+    for (name, value) in parts.headers {
+        // All members that travel as headers begin alike: any other than the type is more to read, unless it is known to be
+        // none.
         let Some(name) = name.as_str().strip_prefix("x-amz-") else { continue };
-        found = Some(match (name, value.as_bytes(), found) {
+        asked.invocation_type = Some(match (name, value.as_bytes(), asked.invocation_type) {
             ("invocation-type", b"Event", None) => InvocationType::Event,
             ("invocation-type", b"RequestResponse", None) => InvocationType::RequestResponse,
             // What a signature is made of.
@@ -37,12 +26,17 @@ fn invocation_type(headers: &HeaderMap) -> Option<Option<InvocationType>> {
             _ => return None,
         });
     }
-    Some(found)
+    Some(asked)
+}
+
+fn is_bare(name: &str) -> bool {
+    let fits = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_');
+    (1..=limits::FUNCTION_NAME_CHARS).contains(&name.len()) && name.bytes().all(fits)
 }
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderName, HeaderValue, Method};
+    use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
     use super::*;
     use crate::generated::operations::{Invoke, Operation};
