@@ -10,6 +10,7 @@ pub(crate) mod extensions;
 use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,11 +51,21 @@ const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(50);
 
 type Reply = Response<Full<Bytes>>;
 
-/// Binds a port of the loopback interface.
-pub(crate) async fn bind() -> std::io::Result<(TcpListener, String)> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+/// Listens at a socket that an environment has in its own network, or at a port of the host's loopback interface.
+pub(crate) async fn listen(inside: Option<&OwnedFd>) -> std::io::Result<(TcpListener, String)> {
+    let listener = match inside {
+        Some(inside) => listen_at(inside.try_clone()?)?,
+        None => TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?,
+    };
     let at = listener.local_addr()?.to_string();
     Ok((listener, at))
+}
+
+/// Lets the async runtime watch a listening socket.
+pub(crate) fn listen_at(socket: OwnedFd) -> std::io::Result<TcpListener> {
+    let listener = std::net::TcpListener::from(socket);
+    listener.set_nonblocking(true)?;
+    TcpListener::from_std(listener)
 }
 
 /// Serves one runtime process until it is dropped, and with it every connection.
