@@ -204,6 +204,9 @@ impl Connection {
     /// At most so many bytes, of what was read or is read now.
     async fn take_piece(&mut self, most: u64) -> io::Result<Bytes> {
         if self.read.is_empty() {
+            // Many a client sends its head, or the size of a chunk, by a write of its own. By default its kernel sends no
+            // more before that is acknowledged, and ours acknowledges after 40 ms what it has nothing to answer to.
+            let _ = self.stream.set_quickack(true);
             let is_long = most > 4 * READ_BYTES as u64;
             self.fill_or_fail(if is_long { READ_BODY_BYTES } else { READ_BYTES }).await?;
         }
