@@ -9,15 +9,9 @@ const path = require('path');
 const { setGlobals } = require('./handler.cjs');
 const { Client } = require('./wire.cjs');
 
-// Serves the function that `env` describes. Nothing is read from the environment before, so that a
-// process may be booted before its function is known.
-function main(env) {
-  if (env !== process.env) {
-    for (const name of Object.keys(process.env)) {
-      delete process.env[name];
-    }
-    Object.assign(process.env, env);
-  }
+// Serves the function that `process.env` describes. Nothing is read from it before, so that a
+// process may be booted before its function is known (`stem.cjs`).
+function main() {
   const major = nodeMajor(process.env);
   setSearchPath(process.env, major);
   setGlobals(process.env);
