@@ -311,7 +311,11 @@ async fn write_logs(stderr: Stderr, clock: Arc<dyn Clock>) {
 
 /// Says plainly how well functions are isolated.
 fn report_isolation(report: &sandbox::Report) {
-    tracing::warn!("{report}");
+    if report.level == sandbox::Isolation::Sandbox {
+        tracing::info!("{report}");
+    } else {
+        tracing::warn!("{report}");
+    }
     if report.level == sandbox::Isolation::Process {
         tracing::warn!(
             "functions are not isolated: they can do whatever the engine's user can; run only code that you trust"
@@ -329,7 +333,10 @@ fn sandbox_settings(settings: &Settings) -> Result<sandbox::Settings> {
     };
     Ok(sandbox::Settings {
         data_dir: settings.data_dir.clone(),
-        isolation: Some(level("isolation", &settings.isolation)?),
+        isolation: match settings.isolation.as_str() {
+            "auto" => None,
+            asked => Some(level("isolation", asked)?),
+        },
         isolation_min: level("isolation-min", &settings.isolation_min)?,
         runtimes: settings.runtimes.clone().into_iter().map(|(name, runtime)| (name, named(runtime))).collect(),
         search_path: std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default(),

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -22,8 +22,8 @@ use tokio::sync::{mpsc, oneshot};
 use crate::folders;
 use crate::freeze::Rest;
 use crate::launcher::client::{Init, LaunchError, Lifetime, Spawner};
-use crate::launcher::protocol::{Deed, Order, Places, Told};
-use crate::launcher::{OVERLAY, view_keep};
+use crate::launcher::protocol::{Deed, Furniture, Mounting, Order, Preparation, Source, Told};
+use crate::launcher::{Base, OVERLAY, view_keep};
 use crate::layers::Merged;
 use crate::memory::ProcessMemory;
 use crate::output::OutputPipe;
@@ -38,6 +38,10 @@ use crate::telemetry::{Overheard, Telemetry};
 /// Bytes of the paths of layers that can be laid over one another: mount(2) takes a page, in which each byte may need an
 /// escape.
 const OVERLAY_BYTES_MAX: usize = 3_500;
+/// Where Lambda looks for external extensions (AWS developer guide, runtimes-extensions-api).
+const EXTENSIONS: &str = "/opt/extensions";
+/// The port of the Runtime API in an environment that has a network of its own, as on AWS.
+const RUNTIME_API_PORT: u16 = 9001;
 /// How long a runtime that has reported a failed initialisation may take to exit by itself.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How long an init may take to end everything before it is killed itself.
@@ -94,6 +98,54 @@ struct Place {
     has_namespace: bool,
     /// What its `/opt` is made of, where that was made for it.
     _layers: Option<Arc<Merged>>,
+}
+
+/// The folders of the host that an environment needs.
+struct Needs {
+    /// Becomes `/var/task`.
+    code: PathBuf,
+    /// Becomes `/var/runtime`.
+    client: PathBuf,
+    /// Becomes `/tmp`.
+    storage: PathBuf,
+    /// Become `/opt` together; a later one covers an earlier one.
+    layers: Vec<PathBuf>,
+    /// What the view would hide and the runtime needs.
+    kept: Vec<PathBuf>,
+}
+
+/// Makes an init that has its folders.
+async fn make_init(spawner: &Spawner, needs: &Needs) -> Result<Init, LaunchError> {
+    let ports = if spawner.has_own_network() { vec![RUNTIME_API_PORT] } else { Vec::new() };
+    let mut init = spawner.prepare(Preparation { ports, root: Vec::new() }).await?;
+    let furniture = if spawner.has_own_paths() { needs.furniture() } else { needs.real_folders() };
+    spawner.furnish(&mut init, furniture).await?;
+    Ok(init)
+}
+
+impl Needs {
+    fn furniture(&self) -> Furniture {
+        let opt = Path::new("/opt");
+        let in_opt = self.kept.iter().filter_map(|path| path.strip_prefix(opt).ok()).map(Path::to_owned).collect();
+        let layers = Source::Layers { folders: self.layers.clone(), places: in_opt };
+        let read_only = |path: &PathBuf, at: &Path| Mounting { source: Source::ReadOnly(path.clone()), at: at.into() };
+        let mut mounts = vec![
+            read_only(&self.code, Path::new("/var/task")),
+            read_only(&self.client, Path::new("/var/runtime")),
+            Mounting { source: Source::Storage(self.storage.clone()), at: "/tmp".into() },
+        ];
+        if !matches!(&layers, Source::Layers { folders, places } if folders.is_empty() && places.is_empty()) {
+            mounts.push(Mounting { source: layers, at: opt.into() });
+        }
+        mounts.extend(self.kept.iter().map(|path| read_only(path, path)));
+        Furniture { mounts, extensions_in: vec![EXTENSIONS.into()] }
+    }
+
+    /// Where nothing is mounted, extensions are in the layers themselves.
+    fn real_folders(&self) -> Furniture {
+        let extensions_in = self.layers.iter().map(|layer| layer.join("extensions")).collect();
+        Furniture { mounts: Vec::new(), extensions_in }
+    }
 }
 
 /// What an init says in answer to an order.
@@ -211,17 +263,12 @@ impl Environment {
     }
 
     async fn make_place(&self, interpreter: Option<&Interpreter>) -> Result<Place, EnvironmentError> {
-        let client = self.shared.folders.client(self.spec.runtime.family());
-        let code = std::path::absolute(&self.spec.code)
-            .map_err(|source| EnvironmentError::Folder { path: self.spec.code.clone(), source })?;
-        let kept = interpreter.map(kept).unwrap_or_default();
-        let mut places =
-            Places { code: code.clone(), clients: client.clone(), storage: self.storage(), layers: Vec::new(), kept };
         let mut spawner = self.shared.spawner().await?;
-        let mut merged = self.lay_out_layers(&mut places, spawner.refused.is_none()).await?;
+        let mut needs = self.needs(interpreter, &spawner)?;
+        let mut merged = self.lay_out_layers(&mut needs, spawner.has_own_paths()).await?;
         let mut is_first = true;
         let init = loop {
-            match spawner.prepare(places.clone()).await {
+            match make_init(&spawner, &needs).await {
                 // It, or the init, was killed meanwhile.
                 Err(LaunchError::Socket { .. } | LaunchError::Ended { .. }) if is_first => {
                     spawner = self.shared.spawner().await?;
@@ -230,19 +277,19 @@ impl Environment {
                     if !self.shared.overlay_refused.swap(true, Ordering::Relaxed) {
                         tracing::info!(%source, "the kernel lays no folders over one another; layers are merged instead");
                     }
-                    merged = self.lay_out_layers(&mut places, false).await?;
+                    merged = self.lay_out_layers(&mut needs, false).await?;
                     continue;
                 }
-                prepared => break prepared?,
+                made => break made?,
             }
             is_first = false;
         };
         let init = Arc::new(init);
-        let has_namespace = spawner.refused.is_none();
+        let has_namespace = spawner.has_own_paths();
         let paths = if has_namespace {
             Paths::own()
         } else {
-            Paths { task: code, runtime: client, storage: Some(self.storage()), opt: places.layers.pop() }
+            Paths { task: needs.code, runtime: needs.client, storage: Some(needs.storage), opt: needs.layers.pop() }
         };
         let number = self.places.fetch_add(1, Ordering::Relaxed);
         let (tell, replies) = mpsc::channel(4);
@@ -253,27 +300,39 @@ impl Environment {
         Ok(Place { number, init, spawner, replies, listener, paths, has_namespace, _layers: merged })
     }
 
+    fn needs(&self, interpreter: Option<&Interpreter>, spawner: &Spawner) -> Result<Needs, EnvironmentError> {
+        let code = std::path::absolute(&self.spec.code)
+            .map_err(|source| EnvironmentError::Folder { path: self.spec.code.clone(), source })?;
+        Ok(Needs {
+            code,
+            client: self.shared.folders.client(self.spec.runtime.family()),
+            storage: self.storage(),
+            layers: Vec::new(),
+            kept: interpreter.map(|interpreter| kept(interpreter, spawner.base())).unwrap_or_default(),
+        })
+    }
+
     /// Says in which folders the layers are: each in its own where the kernel lays them over one another, else all in
     /// one, which is merged of several.
     async fn lay_out_layers(
         &self,
-        places: &mut Places,
+        needs: &mut Needs,
         can_overlay: bool,
     ) -> Result<Option<Arc<Merged>>, EnvironmentError> {
         let absolute = |path: &PathBuf| {
             std::path::absolute(path).map_err(|source| EnvironmentError::Folder { path: path.clone(), source })
         };
-        places.layers = self.spec.layers.iter().map(absolute).collect::<Result<_, _>>()?;
-        let bytes: usize = places.layers.iter().map(|path| path.as_os_str().len() * 2).sum();
+        needs.layers = self.spec.layers.iter().map(absolute).collect::<Result<_, _>>()?;
+        let bytes: usize = needs.layers.iter().map(|path| path.as_os_str().len() * 2).sum();
         let can_overlay =
             can_overlay && bytes < OVERLAY_BYTES_MAX && !self.shared.overlay_refused.load(Ordering::Relaxed);
-        if places.layers.len() < 2 || can_overlay {
+        if needs.layers.len() < 2 || can_overlay {
             return Ok(None);
         }
         let shared = &self.shared;
-        let merged = shared.merging.of(&places.layers, &shared.folders.environments).await;
+        let merged = shared.merging.of(&needs.layers, &shared.folders.environments).await;
         let merged = merged.map_err(|source| EnvironmentError::Layers { source })?;
-        places.layers = vec![merged.path.clone()];
+        needs.layers = vec![merged.path.clone()];
         Ok(Some(merged))
     }
 
@@ -284,7 +343,12 @@ impl Environment {
         interpreter: Option<&Interpreter>,
     ) -> Result<Result<Started, Failure>, EnvironmentError> {
         let failed = |doing| move |source| EnvironmentError::Resources { doing, source };
-        let (listener, at) = runtime_api::bind().await.map_err(failed("bind a port for the Runtime API"))?;
+        // Of two that serve one socket the one before would get what is meant for this one.
+        if let Some(before) = self.current.get() {
+            before.server.abort();
+        }
+        let (listener, at) =
+            runtime_api::listen(place.init.sockets.first()).await.map_err(failed("bind a port for the Runtime API"))?;
         let (output, written_to) =
             OutputPipe::new(self.overheard(Writer::Function)).map_err(failed("make a pipe for output"))?;
         let serial = self.serials.fetch_add(1, Ordering::Relaxed);
@@ -854,11 +918,11 @@ async fn listen(
 }
 
 /// Folders that the runtime needs and the view would hide.
-fn kept(interpreter: &Interpreter) -> Vec<PathBuf> {
+fn kept(interpreter: &Interpreter, base: Base) -> Vec<PathBuf> {
     let command = &interpreter.command;
     let needed = [Some(command.clone()), command.canonicalize().ok(), interpreter.packages.clone()];
     let kept: BTreeSet<PathBuf> =
-        needed.into_iter().flatten().filter_map(|path| view_keep(&path)).filter(|path| path.is_dir()).collect();
+        needed.into_iter().flatten().filter_map(|path| view_keep(&path, base)).filter(|path| path.is_dir()).collect();
     kept.into_iter().collect()
 }
 

@@ -6,6 +6,7 @@
 //! Never here: queues, aliases, and what a failure means to the caller.
 
 mod allocator;
+mod cgroups;
 pub mod clients;
 mod environment;
 mod folders;

@@ -87,10 +87,17 @@ pub struct FoundRuntime {
     pub version: String,
 }
 
-/// What level `process` gives: nothing is kept apart and nothing is limited.
-pub(crate) fn at_process(view: View) -> Report {
-    let features = ["memory", "cpu", "pids", "tmp", "net", "fs", "uid"].map(|name| (name, Strength::None));
-    Report { level: Isolation::Process, features, view, cgroup: cgroup_version() }
+/// What a level gives.
+pub(crate) fn of(level: Isolation, view: View) -> Report {
+    let features = ["memory", "cpu", "pids", "tmp", "net", "fs", "uid"].map(|name| {
+        let strength = match (level, name) {
+            (Isolation::Sandbox | Isolation::Rootless, "net" | "fs") | (Isolation::Sandbox, "uid") => Strength::Hard,
+            (Isolation::Rootless, "uid") => Strength::Soft,
+            _ => Strength::None,
+        };
+        (name, strength)
+    });
+    Report { level, features, view, cgroup: cgroup_version() }
 }
 
 fn cgroup_version() -> Option<&'static str> {

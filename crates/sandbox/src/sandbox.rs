@@ -15,7 +15,7 @@ use crate::environment::{Environment, STOP_LIMIT};
 use crate::folders::{self, Folders, FoldersError};
 use crate::freeze::Freezer;
 use crate::launcher::client::{LaunchError, Spawner};
-use crate::launcher::protocol::{Configuration, Refused};
+use crate::launcher::protocol::{Configuration, Hello};
 use crate::layers::Merging;
 use crate::memory::MachineMemory;
 use crate::report::{self, FoundRuntime, Report, View};
@@ -27,8 +27,7 @@ use crate::settings::{Isolation, Settings};
 pub enum OpenError {
     /// More isolation is asked for than there is.
     #[error(
-        "isolation: {asked} was asked for ({flag}), {to_be_had} is what can be had: {reason}; \
-         start with --isolation {to_be_had} --isolation-min {to_be_had} to run functions without isolation"
+        "isolation: {asked} was asked for ({flag}), {to_be_had} is what can be had: {reason}; {remedy}"
     )]
     Isolation {
         /// Which setting asks.
@@ -38,7 +37,17 @@ pub enum OpenError {
         /// The best there is.
         to_be_had: Isolation,
         /// Why no better.
-        reason: &'static str,
+        reason: String,
+        /// What to do about it.
+        remedy: String,
+    },
+    /// Two settings that exclude one another.
+    #[error("--isolation {asked} is below --isolation-min {least}; to accept it, add --isolation-min {asked}")]
+    BelowMinimum {
+        /// What is asked for.
+        asked: Isolation,
+        /// What is the least.
+        least: Isolation,
     },
     /// The data folder.
     #[error(transparent)]
@@ -51,8 +60,9 @@ pub enum OpenError {
     },
 }
 
-/// Why there is no more isolation than `process`.
-const NOT_BUILT: &str = "this version of lambd has no other level yet";
+/// The first of the users of the host that stand for those of functions: above all that people and their containers
+/// use by custom, below the numbers that are negative to some programs.
+const FIRST_USER: u32 = 0x7000_0000;
 
 /// See the module.
 pub struct Linux {
@@ -79,12 +89,8 @@ impl Linux {
     /// Checks that the isolation asked for is there, puts aside what an earlier engine left, starts the spawner, and
     /// begins to look for interpreters.
     pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        let to_be_had = Isolation::Process;
-        let asked = [("--isolation", settings.isolation), ("--isolation-min", Some(settings.isolation_min))];
-        for (flag, asked) in asked {
-            if let Some(asked) = asked.filter(|asked| *asked > to_be_had) {
-                return Err(OpenError::Isolation { flag, asked, to_be_had, reason: NOT_BUILT });
-            }
+        if let Some(asked) = settings.isolation.filter(|asked| *asked < settings.isolation_min) {
+            return Err(OpenError::BelowMinimum { asked, least: settings.isolation_min });
         }
         let folders = Folders::open(&settings.data_dir)?;
         let left = folders.left();
@@ -100,6 +106,7 @@ impl Linux {
         }
         let spawner = start_spawner(&settings, &folders).await;
         let spawner = spawner.map_err(|error| OpenError::Spawner { source: error.into() })?;
+        enough(&settings, &spawner.hello)?;
         let runtimes = Runtimes::start(Search {
             named: settings.runtimes.clone(),
             path: settings.search_path.clone(),
@@ -127,14 +134,12 @@ impl Linux {
 
     /// What can be said at once.
     pub async fn report(&self) -> Report {
-        let view = match &self.shared.spawner.lock().await.refused {
+        let spawner = self.shared.spawner.lock().await.clone();
+        let view = match &spawner.hello.no_paths {
             None => View::OwnPaths,
-            Some(Refused { step, errno: 0 }) => View::RealFolders { reason: step.clone() },
-            Some(Refused { step, errno }) => {
-                View::RealFolders { reason: format!("{step}: {}", std::io::Error::from_raw_os_error(*errno)) }
-            }
+            Some(refused) => View::RealFolders { reason: refused.to_string() },
         };
-        report::at_process(view)
+        report::of(spawner.hello.level, view)
     }
 
     /// The runtimes that have an interpreter; waits for the search.
@@ -185,8 +190,31 @@ impl Linux {
     }
 }
 
+/// Whether what the spawner found is as much as was asked for.
+fn enough(settings: &Settings, hello: &Hello) -> Result<(), OpenError> {
+    let to_be_had = hello.level;
+    let asked = [("--isolation", settings.isolation), ("--isolation-min", Some(settings.isolation_min))];
+    let Some((flag, asked)) = asked.into_iter().find_map(|(flag, asked)| Some((flag, asked.filter(|level| *level > to_be_had)?)))
+    else {
+        return Ok(());
+    };
+    let why = hello.refused.iter().filter(|(level, _)| *level >= asked).map(|(level, why)| format!("{level}: {why}"));
+    let reason = why.collect::<Vec<_>>().join("; ");
+    let accept = format!("start with --isolation {to_be_had} --isolation-min {to_be_had} to accept {to_be_had}");
+    let remedy = match asked {
+        Isolation::Sandbox => format!("start lambd as root, or {accept}"),
+        _ => format!("{accept}{}", if to_be_had == Isolation::Process { ", which is no isolation" } else { "" }),
+    };
+    Err(OpenError::Isolation { flag, asked, to_be_had, reason, remedy })
+}
+
 async fn start_spawner(settings: &Settings, folders: &Folders) -> Result<Spawner, LaunchError> {
-    let configuration = Configuration { mount_point: folders.view.clone(), own_paths: settings.own_paths };
+    let configuration = Configuration {
+        mount_point: folders.view.clone(),
+        best: settings.isolation.unwrap_or(Isolation::Sandbox),
+        own_paths: settings.own_paths,
+        first_user: FIRST_USER,
+    };
     Spawner::start(&settings.spawner, configuration).await
 }
 

@@ -1,5 +1,5 @@
 //! Leaving a test out where the machine lacks what it needs: never quietly, and never in CI but for
-//! disks.
+//! disks, programs that one test alone needs and what the kernel allows.
 //!
 //! Never here: deciding whether something is missing.
 
@@ -19,6 +19,16 @@ pub fn test(name: &str, reason: &str) {
 
 /// As [`test`], but also in CI: for what needs a disk of its own, which not every machine can make.
 pub fn without_disk(name: &str, reason: &str) {
+    say(name, reason);
+}
+
+/// As [`test`], but also in CI: for a program that no other test needs.
+pub fn without_program(name: &str, reason: &str) {
+    say(name, reason);
+}
+
+/// As [`test`], but also in CI: for what not every kernel, or not everybody's rights, allow.
+pub fn without_kernel(name: &str, reason: &str) {
     say(name, reason);
 }
 

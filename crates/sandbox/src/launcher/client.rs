@@ -17,8 +17,12 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
 
 use super::packets;
-use super::protocol::{Configuration, Deed, Hello, MESSAGE_BYTES_MAX, Message, Order, Places, Refused, Request, Told};
+use super::protocol::{
+    Configuration, Deed, Furniture, Hello, MESSAGE_BYTES_MAX, Message, Order, Preparation, Refused, Request, Told,
+};
 use super::sys;
+use super::view::Base;
+use crate::settings::Isolation;
 
 /// A step of talking to the spawner or an init that failed.
 #[derive(Debug, thiserror::Error)]
@@ -73,7 +77,8 @@ pub(crate) struct Spawner {
     socket: Packets,
     state: Arc<Lifetime>,
     kill: KillOnDrop,
-    pub(crate) refused: Option<Refused>,
+    /// How environments are made.
+    pub(crate) hello: Hello,
     pub(crate) pid: Option<u32>,
 }
 
@@ -149,11 +154,26 @@ impl Spawner {
         let socket = Packets::new(ours).map_err(failed("watch the spawner's socket"))?;
         socket.send(&Request::Configure(configuration), &[]).await.map_err(failed("configure the spawner"))?;
         let hello: Option<(Hello, _)> = socket.receive().await.map_err(failed("hear from the spawner"))?;
-        let Some((Hello { refused, unusable }, _)) = hello else { return Err(LaunchError::Ended { who: "spawner" }) };
-        if let Some(Refused { step, errno }) = unusable {
-            return Err(LaunchError::Unprepared { step, source: std::io::Error::from_raw_os_error(errno) });
+        let Some((hello, _)) = hello else { return Err(LaunchError::Ended { who: "spawner" }) };
+        match hello.unusable {
+            Some(refused) => Err(refused.into()),
+            None => Ok(Self { socket, state, kill, hello, pid }),
         }
-        Ok(Self { socket, state, kill, refused, pid })
+    }
+
+    /// Whether environments have `/var/task`, `/opt` and `/tmp` of their own, and end with their inits.
+    pub(crate) fn has_own_paths(&self) -> bool {
+        self.hello.no_paths.is_none()
+    }
+
+    /// Whether they have a network of their own.
+    pub(crate) fn has_own_network(&self) -> bool {
+        self.hello.level >= Isolation::Rootless
+    }
+
+    /// What of the host they see.
+    pub(crate) fn base(&self) -> Base {
+        if self.hello.level >= Isolation::Rootless { Base::Isolated } else { Base::Host }
     }
 
     /// Whether it has not closed its socket.
@@ -170,40 +190,64 @@ impl Spawner {
         self.kill.0.notify_one();
     }
 
-    /// Starts the init of a new environment and waits until its view stands.
-    pub(crate) async fn prepare(&self, places: Places) -> Result<Init, LaunchError> {
+    /// Starts the init of a new environment and waits until it waits for its folders.
+    pub(crate) async fn prepare(&self, preparation: Preparation) -> Result<Init, LaunchError> {
+        self.unless_gone(async {
+            let (ours, theirs) = packets::pair().map_err(|error| failed("make a socket")(error.into()))?;
+            let sent = self.socket.send(&Request::Prepare(preparation), &[theirs.as_fd()]).await;
+            drop(theirs);
+            sent.map_err(failed("ask the spawner"))?;
+            let socket = Packets::new(ours).map_err(failed("watch the init's socket"))?;
+            let (mut process, mut sockets) = (None, None);
+            while process.is_none() || sockets.is_none() {
+                match socket.hear().await? {
+                    (Told::Spawned { .. }, mut descriptors) => {
+                        let pidfd = descriptors.pop().ok_or(LaunchError::Ended { who: "init" })?;
+                        process = Some(sys::watch(pidfd, Interest::READABLE).map_err(failed("watch the init"))?);
+                    }
+                    (Told::Entered, descriptors) => sockets = Some(descriptors),
+                    (Told::Unprepared(refused), _) => return Err(refused.into()),
+                    _ => {}
+                }
+            }
+            let process = process.expect("the loop ends only with it");
+            Ok(Init { socket, process, sockets: sockets.unwrap_or_default(), extensions: Vec::new() })
+        })
+        .await
+    }
+
+    /// Gives an environment its folders; to be called before anybody else listens to its init.
+    pub(crate) async fn furnish(&self, init: &mut Init, furniture: Furniture) -> Result<(), LaunchError> {
+        self.unless_gone(async {
+            let engine_end = [init.socket.socket.get_ref().as_fd()];
+            let sent = self.socket.send(&Request::Furnish(furniture), &engine_end).await;
+            sent.map_err(failed("ask the spawner"))?;
+            loop {
+                match init.socket.hear().await? {
+                    (Told::Prepared { extensions }, _) => {
+                        init.extensions = extensions;
+                        return Ok(());
+                    }
+                    (Told::Unprepared(refused), _) => return Err(refused.into()),
+                    _ => {}
+                }
+            }
+        })
+        .await
+    }
+
+    async fn unless_gone<T>(&self, done: impl Future<Output = Result<T, LaunchError>>) -> Result<T, LaunchError> {
         tokio::select! {
             biased;
-            prepared = self.prepare_unless_gone(places) => prepared,
+            done = done => done,
             () = self.state.wait() => Err(LaunchError::Ended { who: "spawner" }),
         }
     }
+}
 
-    async fn prepare_unless_gone(&self, places: Places) -> Result<Init, LaunchError> {
-        let (ours, theirs) = packets::pair().map_err(|error| failed("make a socket")(error.into()))?;
-        let sent = self.socket.send(&Request::Prepare(places), &[theirs.as_fd()]).await;
-        drop(theirs);
-        sent.map_err(failed("ask the spawner"))?;
-        let socket = Packets::new(ours).map_err(failed("watch the init's socket"))?;
-        let (mut process, mut prepared) = (None, None);
-        while process.is_none() || prepared.is_none() {
-            match socket.receive().await.map_err(failed("hear from the init"))? {
-                Some((Told::Spawned { .. }, mut descriptors)) => {
-                    let pidfd = descriptors.pop().ok_or(LaunchError::Ended { who: "init" })?;
-                    let watched = sys::watch(pidfd, Interest::READABLE).map_err(failed("watch the init"))?;
-                    process = Some(watched);
-                }
-                Some((Told::Prepared { extensions }, _)) => prepared = Some(extensions),
-                Some((Told::Unprepared(Refused { step, errno }), _)) => {
-                    let source = std::io::Error::from_raw_os_error(errno);
-                    return Err(LaunchError::Unprepared { step, source });
-                }
-                Some(_) => {}
-                None => return Err(LaunchError::Ended { who: "init" }),
-            }
-        }
-        let process = process.expect("the loop ends only with it");
-        Ok(Init { socket, process, extensions: prepared.unwrap_or_default() })
+impl From<Refused> for LaunchError {
+    fn from(Refused { step, errno }: Refused) -> Self {
+        Self::Unprepared { step, source: std::io::Error::from_raw_os_error(errno) }
     }
 }
 
@@ -232,6 +276,8 @@ pub(crate) enum Said {
 pub(crate) struct Init {
     socket: Packets,
     process: AsyncFd<OwnedFd>,
+    /// Those that listen in its network, as they were asked for.
+    pub(crate) sockets: Vec<OwnedFd>,
     /// The external extensions that its view has.
     pub(crate) extensions: Vec<PathBuf>,
 }
@@ -306,6 +352,12 @@ impl Packets {
     async fn send(&self, message: &impl Message, descriptors: &[BorrowedFd<'_>]) -> std::io::Result<()> {
         let bytes = message.encode();
         self.socket.async_io(Interest::WRITABLE, |socket| Ok(packets::send(socket, &bytes, descriptors)?)).await
+    }
+
+    /// What an init that must be there tells.
+    async fn hear(&self) -> Result<(Told, Vec<OwnedFd>), LaunchError> {
+        let told = self.receive().await.map_err(failed("hear from the init"))?;
+        told.ok_or(LaunchError::Ended { who: "init" })
     }
 
     async fn receive<M: Message>(&self) -> std::io::Result<Option<(M, Vec<OwnedFd>)>> {

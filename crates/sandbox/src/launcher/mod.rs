@@ -8,15 +8,22 @@
 
 pub(crate) mod client;
 mod init;
+mod kind;
 pub(crate) mod packets;
+mod privileges;
+mod probe;
 pub(crate) mod protocol;
+#[cfg_attr(not(test), expect(dead_code, reason = "levels above `process` are not in force yet"))]
+mod seccomp;
 mod spawner;
 mod sys;
+mod trial;
+mod users;
 mod view;
 
 pub use sys::end_with_us;
 pub(crate) use sys::watch;
-pub(crate) use view::{OVERLAY, keep as view_keep};
+pub(crate) use view::{Base, OVERLAY, keep as view_keep};
 
 use std::os::fd::RawFd;
 

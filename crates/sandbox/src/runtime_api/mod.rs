@@ -10,6 +10,7 @@ pub(crate) mod extensions;
 use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,9 +51,16 @@ const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(50);
 
 type Reply = Response<Full<Bytes>>;
 
-/// Binds a port of the loopback interface.
-pub(crate) async fn bind() -> std::io::Result<(TcpListener, String)> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+/// Listens at a socket that an environment has in its own network, or at a port of the host's loopback interface.
+pub(crate) async fn listen(inside: Option<&OwnedFd>) -> std::io::Result<(TcpListener, String)> {
+    let listener = match inside {
+        Some(inside) => {
+            let listener = std::net::TcpListener::from(inside.try_clone()?);
+            listener.set_nonblocking(true)?;
+            TcpListener::from_std(listener)?
+        }
+        None => TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?,
+    };
     let at = listener.local_addr()?.to_string();
     Ok((listener, at))
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 use rustix::process::Pid;
 use serde_json::json;
 
-use crate::host::{Function, Host, Kind, children_of, host, in_time};
+use crate::host::{Function, Host, KINDS, Kind, children_of, host, in_time};
 
 async fn on_each_kind<F: Future<Output = ()>>(test: impl Fn(Host, Kind) -> F) {
-    for kind in [Kind::OwnPaths, Kind::RealFolders] {
+    for kind in KINDS {
         if let Some(host) = host(kind).await {
             test(host, kind).await;
         }
@@ -81,7 +81,7 @@ async fn an_idle_environment_stands_still_until_the_next_event() {
 /// The counter's file, as the function names it.
 async fn seen(kind: Kind, function: &Function) -> String {
     match kind {
-        Kind::OwnPaths => "/tmp/count".to_owned(),
+        Kind::Sandbox | Kind::OwnPaths => "/tmp/count".to_owned(),
         Kind::RealFolders => {
             let variables = function.ask(json!("variables")).await;
             format!("{}/count", variables["TMPDIR"].as_str().unwrap())
