@@ -342,6 +342,7 @@ fn sandbox_settings(settings: &Settings) -> Result<sandbox::Settings> {
         search_path: std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default(),
         home: std::env::var_os("HOME").map(PathBuf::from),
         own_paths: true,
+        prestart: settings.prestart,
         spawner: sandbox::SpawnerCommand {
             // Not by its name: an upgrade may have put another program there, which speaks otherwise.
             program: PathBuf::from("/proc/self/exe"),

@@ -33,6 +33,8 @@ use crate::runtime_api::{self, conversation::Conversation, conversation::Settlin
 use crate::runtimes::Interpreter;
 use crate::sandbox::Shared;
 use crate::start::{self, Paths};
+use crate::stems::{self, Stem, StemKind, may_use_stem};
+use crate::stock::nursery::Waiting;
 use crate::telemetry::{Overheard, Telemetry};
 
 /// Bytes of the paths of layers that can be laid over one another: mount(2) takes a page, in which each byte may need an
@@ -41,7 +43,7 @@ const OVERLAY_BYTES_MAX: usize = 3_500;
 /// Where Lambda looks for external extensions (AWS developer guide, runtimes-extensions-api).
 const EXTENSIONS: &str = "/opt/extensions";
 /// The port of the Runtime API in an environment that has a network of its own, as on AWS.
-const RUNTIME_API_PORT: u16 = 9001;
+pub(crate) const RUNTIME_API_PORT: u16 = 9001;
 /// How long a runtime that has reported a failed initialisation may take to exit by itself.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How long an init may take to end everything before it is killed itself.
@@ -98,6 +100,8 @@ struct Place {
     has_namespace: bool,
     /// What its `/opt` is made of, where that was made for it.
     _layers: Option<Arc<Merged>>,
+    /// The runtime that waits in it for its function, until the first start.
+    stem: Option<Stem>,
 }
 
 /// The folders of the host that an environment needs.
@@ -124,6 +128,21 @@ async fn make_init(spawner: &Spawner, needs: &Needs) -> Result<Init, LaunchError
 }
 
 impl Needs {
+    /// What a stem, which has its client already, lacks.
+    fn furniture_of_stem(&self, empty: &Path) -> Furniture {
+        let layers = if self.layers.is_empty() {
+            Source::ReadOnly(empty.into())
+        } else {
+            Source::Layers { folders: self.layers.clone(), places: Vec::new() }
+        };
+        let mounts = vec![
+            Mounting { source: Source::ReadOnly(self.code.clone()), at: "/var/task".into() },
+            Mounting { source: Source::Storage(self.storage.clone()), at: "/tmp".into() },
+            Mounting { source: layers, at: "/opt".into() },
+        ];
+        Furniture { mounts, extensions_in: vec![EXTENSIONS.into()] }
+    }
+
     fn furniture(&self) -> Furniture {
         let opt = Path::new("/opt");
         let in_opt = self.kept.iter().filter_map(|path| path.strip_prefix(opt).ok()).map(Path::to_owned).collect();
@@ -267,8 +286,15 @@ impl Environment {
         let mut needs = self.needs(interpreter, &spawner)?;
         let mut merged = self.lay_out_layers(&mut needs, spawner.has_own_paths()).await?;
         let mut is_first = true;
+        let waiting = self.take_waiting(&needs, &spawner).await;
+        let (init, stem) = waiting.map_or((None, None), |(init, stem)| (Some(init), stem));
+        let mut waiting = init.map(Ok);
         let init = loop {
-            match make_init(&spawner, &needs).await {
+            let made = match waiting.take() {
+                Some(waiting) => waiting,
+                None => make_init(&spawner, &needs).await,
+            };
+            match made {
                 // It, or the init, was killed meanwhile.
                 Err(LaunchError::Socket { .. } | LaunchError::Ended { .. }) if is_first => {
                     spawner = self.shared.spawner().await?;
@@ -297,7 +323,33 @@ impl Environment {
             "listening to an environment",
             listen(init.clone(), spawner.lifetime(), tell, (self.current.clone(), number), has_namespace),
         );
-        Ok(Place { number, init, spawner, replies, listener, paths, has_namespace, _layers: merged })
+        Ok(Place { number, init, spawner, replies, listener, paths, has_namespace, _layers: merged, stem })
+    }
+
+    /// An environment that has waited for a function, furnished for this one. Whatever is in the way, an ordinary start
+    /// does without, and tells of it if it lasts.
+    async fn take_waiting(&self, needs: &Needs, spawner: &Arc<Spawner>) -> Option<(Init, Option<Stem>)> {
+        let stock = self.shared.stock()?;
+        // External extensions are known only when their layers are there; they put an end to a stem.
+        let is_for_stem = may_use_stem(&self.spec.variables, false)
+            && self.serials.load(Ordering::Relaxed) == stems::SERIAL
+            // What the interpreter needs would be below the layers.
+            && !needs.kept.iter().any(|path| path.starts_with("/opt"))
+            && !needs.layers.iter().any(|layer| layer.join("extensions").exists());
+        let kind = StemKind::of(self.spec.runtime, self.spec.memory_mb).filter(|_| is_for_stem);
+        let Waiting { spawner: its, mut init, stem } = stock.take(kind)?;
+        if !Arc::ptr_eq(&its, spawner) {
+            return None;
+        }
+        let empty = &self.shared.folders.empty;
+        let furniture = if stem.is_some() { needs.furniture_of_stem(empty) } else { needs.furniture() };
+        match spawner.furnish(&mut init, furniture).await {
+            Ok(()) => Some((init, stem)),
+            Err(error) => {
+                tracing::debug!(%error, "an environment that waited could not be furnished");
+                None
+            }
+        }
     }
 
     fn needs(&self, interpreter: Option<&Interpreter>, spawner: &Spawner) -> Result<Needs, EnvironmentError> {
@@ -349,9 +401,21 @@ impl Environment {
         }
         let (listener, at) =
             runtime_api::listen(place.init.sockets.first()).await.map_err(failed("bind a port for the Runtime API"))?;
-        let (output, written_to) =
-            OutputPipe::new(self.overheard(Writer::Function)).map_err(failed("make a pipe for output"))?;
-        let serial = self.serials.fetch_add(1, Ordering::Relaxed);
+        let mut serial = self.serials.fetch_add(1, Ordering::Relaxed);
+        let mut stem = place.stem.take();
+        if let Some(useless) = stem.take_if(|_| serial != stems::SERIAL || !place.init.extensions.is_empty()) {
+            // Its end is nobody's.
+            serial = self.serials.fetch_add(1, Ordering::Relaxed);
+            drop(useless);
+        }
+        let sink = self.overheard(Writer::Function);
+        let (output, written_to) = match &stem {
+            None => OutputPipe::new(sink).map(|(output, written_to)| (output, Some(written_to))),
+            Some(stem) => {
+                stem.output.try_clone().and_then(|read| OutputPipe::reading(read, sink)).map(|output| (output, None))
+            }
+        }
+        .map_err(failed("make a pipe for output"))?;
         let conversation = Conversation::new(output.clone());
         // An identifier that was random stays one when others of its bits change.
         let seed = uuid::Uuid::from_u128(self.spec.id.0.as_u128() ^ (u128::from(serial) << 16));
@@ -379,13 +443,16 @@ impl Environment {
             peak_bytes: AtomicU64::new(0),
             server: tasks::spawn("serving the Runtime API", server),
             pumps: Mutex::new(vec![tasks::spawn("reading a function's output", output.pump())]),
-            output: Mutex::new(Some(written_to)),
+            output: Mutex::new(written_to),
             at,
         });
         // Before it runs: it may be ready, or at its end, before we hear that it was started.
         let ready = process.conversation.expect_ready();
         self.current.set(Some(process.clone()));
-        let launched = if place.init.extensions.is_empty() {
+        let launched = if let Some(stem) = stem {
+            self.start_stem(place, interpreter, &process, stem)?;
+            Ok(())
+        } else if place.init.extensions.is_empty() {
             self.start_runtime(place, interpreter, &process).await?
         } else {
             self.start_extensions(place, &process).await?
@@ -409,6 +476,22 @@ impl Environment {
             handler: of("_HANDLER"),
             account: self.spec.account.clone(),
         }
+    }
+
+    /// Makes the runtime that waits the function's.
+    fn start_stem(
+        &self,
+        place: &Place,
+        interpreter: Option<&Interpreter>,
+        process: &Process,
+        stem: Stem,
+    ) -> Result<(), EnvironmentError> {
+        let variables = start::variables(&self.spec, interpreter, &place.paths, &process.at);
+        process.extensions.runtime_started();
+        // One that has died in between tells nobody else of it.
+        stem.become_runtime(&variables, &place.paths).map_err(|_| LaunchError::Ended { who: "stem" })?;
+        let _ = process.memory.set(ProcessMemory::new(stem.files));
+        Ok(())
     }
 
     async fn start_runtime(
@@ -918,7 +1001,7 @@ async fn listen(
 }
 
 /// Folders that the runtime needs and the view would hide.
-fn kept(interpreter: &Interpreter, base: Base) -> Vec<PathBuf> {
+pub(crate) fn kept(interpreter: &Interpreter, base: Base) -> Vec<PathBuf> {
     let command = &interpreter.command;
     let needed = [Some(command.clone()), command.canonicalize().ok(), interpreter.packages.clone()];
     let kept: BTreeSet<PathBuf> =

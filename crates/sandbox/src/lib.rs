@@ -21,6 +21,8 @@ mod runtimes;
 mod sandbox;
 mod settings;
 mod start;
+mod stems;
+mod stock;
 mod telemetry;
 
 pub use allocator::give_memory_back;
@@ -29,3 +31,4 @@ pub use launcher::end_with_us;
 pub use report::{FoundRuntime, Report, Strength, View};
 pub use sandbox::{Linux, OpenError};
 pub use settings::{Isolation, RuntimeSetting, Settings, SpawnerCommand};
+pub use stock::StockCounts;

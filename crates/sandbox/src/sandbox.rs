@@ -21,14 +21,15 @@ use crate::memory::MachineMemory;
 use crate::report::{self, FoundRuntime, Report, View};
 use crate::runtimes::{Runtimes, Search, Version};
 use crate::settings::{Isolation, Settings};
+use crate::stems::StemKind;
+use crate::stock::nursery::Nursery;
+use crate::stock::{Stock, StockCounts};
 
 /// Why the sandbox cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// More isolation is asked for than there is.
-    #[error(
-        "isolation: {asked} was asked for ({flag}), {to_be_had} is what can be had: {reason}; {remedy}"
-    )]
+    #[error("isolation: {asked} was asked for ({flag}), {to_be_had} is what can be had: {reason}; {remedy}")]
     Isolation {
         /// Which setting asks.
         flag: &'static str,
@@ -64,6 +65,9 @@ pub enum OpenError {
 /// use by custom, below the numbers that are negative to some programs.
 const FIRST_USER: u32 = 0x7000_0000;
 
+/// The memory of functions that ask for no other (AWS Lambda API reference, CreateFunction, `MemorySize`).
+const MEMORY_MB_USUAL: u32 = 128;
+
 /// See the module.
 pub struct Linux {
     shared: Arc<Shared>,
@@ -82,7 +86,9 @@ pub(crate) struct Shared {
     spawner: Mutex<Arc<Spawner>>,
     /// All that live, and some that do no more; `None` when the sandbox is stopped.
     environments: std::sync::Mutex<Option<Vec<Weak<Environment>>>>,
-    memory: MachineMemory,
+    pub memory: MachineMemory,
+    /// What waits ahead of use; `None` where nothing is to, and when the sandbox is stopped.
+    stock: std::sync::Mutex<Option<Arc<Stock<Nursery>>>>,
 }
 
 impl Linux {
@@ -114,22 +120,27 @@ impl Linux {
             cache: folders.interpreters(),
             python_client: folders.client(Family::Python),
         });
+        let is_isolated = spawner.has_own_network();
         let spawner = Mutex::new(Arc::new(spawner));
         let memory = MachineMemory::new();
-        Ok(Self {
-            shared: Arc::new(Shared {
-                freezer: Freezer::new(clock.clone()),
-                settings,
-                clock,
-                folders,
-                runtimes,
-                merging: Merging::default(),
-                overlay_refused: AtomicBool::new(false),
-                spawner,
-                environments: std::sync::Mutex::new(Some(Vec::new())),
-                memory,
-            }),
-        })
+        let shared = Arc::new(Shared {
+            freezer: Freezer::new(clock.clone()),
+            settings,
+            clock,
+            folders,
+            runtimes,
+            merging: Merging::default(),
+            overlay_refused: AtomicBool::new(false),
+            spawner,
+            environments: std::sync::Mutex::new(Some(Vec::new())),
+            memory,
+            stock: std::sync::Mutex::new(None),
+        });
+        if shared.settings.prestart && is_isolated {
+            let nursery = Nursery { shared: Arc::downgrade(&shared) };
+            *shared.stock_place() = Some(Arc::new(Stock::start(nursery, shared.clock.clone())));
+        }
+        Ok(Self { shared })
     }
 
     /// What can be said at once.
@@ -159,6 +170,7 @@ impl Linux {
     /// Ends every environment and the spawner; done when it returns.
     pub async fn stop(&self) {
         let environments = self.shared.environments().take().unwrap_or_default();
+        drop(self.shared.stock_place().take());
         let stopping: Vec<_> = environments
             .into_iter()
             .filter_map(|environment| environment.upgrade())
@@ -184,6 +196,11 @@ impl Linux {
         }
     }
 
+    /// How many environments wait ahead of use, and how many starts found one; `None` where none are to wait.
+    pub fn stock(&self) -> Option<StockCounts> {
+        self.shared.stock().map(|stock| stock.counts())
+    }
+
     /// The spawner's process, for those who watch it.
     pub async fn spawner_pid(&self) -> Option<u32> {
         self.shared.spawner.lock().await.pid
@@ -194,7 +211,8 @@ impl Linux {
 fn enough(settings: &Settings, hello: &Hello) -> Result<(), OpenError> {
     let to_be_had = hello.level;
     let asked = [("--isolation", settings.isolation), ("--isolation-min", Some(settings.isolation_min))];
-    let Some((flag, asked)) = asked.into_iter().find_map(|(flag, asked)| Some((flag, asked.filter(|level| *level > to_be_had)?)))
+    let Some((flag, asked)) =
+        asked.into_iter().find_map(|(flag, asked)| Some((flag, asked.filter(|level| *level > to_be_had)?)))
     else {
         return Ok(());
     };
@@ -221,6 +239,15 @@ async fn start_spawner(settings: &Settings, folders: &Folders) -> Result<Spawner
 impl Shared {
     fn environments(&self) -> MutexGuard<'_, Option<Vec<Weak<Environment>>>> {
         self.environments.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stock_place(&self) -> MutexGuard<'_, Option<Arc<Stock<Nursery>>>> {
+        self.stock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What waits ahead of use.
+    pub(crate) fn stock(&self) -> Option<Arc<Stock<Nursery>>> {
+        self.stock_place().clone()
     }
 
     /// Takes note of a new environment; false where the sandbox has been stopped meanwhile.
@@ -255,7 +282,12 @@ impl ports::Sandbox for Linux {
             if runtime.is_provided() {
                 return Ok(());
             }
-            self.shared.runtimes.interpreter(runtime).await.map(|_| ())
+            self.shared.runtimes.interpreter(runtime).await?;
+            // Asked before a function is made, which will soon be called.
+            if let (Some(stock), Some(kind)) = (self.shared.stock(), StemKind::of(runtime, MEMORY_MB_USUAL)) {
+                stock.expect(kind);
+            }
+            Ok(())
         })
     }
 

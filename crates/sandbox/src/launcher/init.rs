@@ -171,8 +171,9 @@ impl Init {
                     }
                     Order::Start(start) => {
                         self.end_all_but(start.serial);
-                        let output = descriptors.pop().ok_or(io::ErrorKind::InvalidData)?;
-                        self.start(&start, output)?;
+                        let mut descriptors = descriptors.into_iter();
+                        let output = descriptors.next().ok_or(io::ErrorKind::InvalidData)?;
+                        self.start(&start, output, descriptors.next())?;
                     }
                     Order::StartExtension { number, start } => {
                         self.end_all_but(start.serial);
@@ -198,11 +199,11 @@ impl Init {
         }
     }
 
-    fn start(&mut self, start: &Start, output: OwnedFd) -> io::Result<()> {
+    fn start(&mut self, start: &Start, output: OwnedFd, more: Option<OwnedFd>) -> io::Result<()> {
         let Some(program) = start.programs.iter().find(|program| program.is_file()) else {
             return self.tell(&Told::NoProgram, &[]);
         };
-        match execute_apart(self.kind, program, start, output) {
+        match execute_apart(self.kind, program, start, output, more) {
             Ok(pid) => {
                 self.runtime = Some((start.serial, pid));
                 self.tell_of_start(&Told::Started, pid)
@@ -216,7 +217,7 @@ impl Init {
 
     fn start_extension(&mut self, number: u32, start: &Start, output: OwnedFd) -> io::Result<()> {
         let Some(program) = start.programs.first() else { return self.tell(&Told::NoProgram, &[]) };
-        match execute_apart(self.kind, program, start, output) {
+        match execute_apart(self.kind, program, start, output, None) {
             Ok(pid) => {
                 self.extensions.push(Extension { serial: start.serial, number, pid });
                 self.tell_of_start(&Told::ExtensionStarted, pid)
@@ -309,7 +310,7 @@ fn try_out(kind: Kind, probe: &Probe, output: &OwnedFd) -> Result<(), Refused> {
     let (told, tell) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(step("pipe"))?;
     match sys::clone_process(0).map_err(step("clone"))? {
         Cloned::Child => {
-            let tried = become_runtime(kind, Path::new("/"), output).map_err(step("become a function"));
+            let tried = become_runtime(kind, Path::new("/"), output, None).map_err(step("become a function"));
             let refused = tried.and_then(|()| probe.run()).err();
             let _ = rustix::io::write(&tell, &Told::Probed(refused).encode());
             sys::end(0);
@@ -364,8 +365,9 @@ fn open_for_reading(path: &Path) -> io::Result<OwnedFd> {
     Ok(rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?)
 }
 
-/// Starts the program in a process of its own; returns when it runs, or why it does not.
-fn execute_apart(kind: Kind, program: &Path, start: &Start, output: OwnedFd) -> io::Result<i32> {
+/// Starts the program in a process of its own, which finds `more` behind the standard descriptors; returns when it
+/// runs, or why it does not.
+fn execute_apart(kind: Kind, program: &Path, start: &Start, output: OwnedFd, more: Option<OwnedFd>) -> io::Result<i32> {
     let text = |text: &OsStr| CString::new(text.as_bytes()).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL));
     let path = text(program.as_os_str())?;
     let mut arguments = vec![path.clone()];
@@ -377,7 +379,7 @@ fn execute_apart(kind: Kind, program: &Path, start: &Start, output: OwnedFd) -> 
     let (told, tell) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
     match sys::clone_process(0)? {
         Cloned::Child => {
-            let error = match become_runtime(kind, &start.folder, &output) {
+            let error = match become_runtime(kind, &start.folder, &output, more.as_ref()) {
                 Ok(()) => sys::execute(&path, &arguments, &variables),
                 Err(error) => error,
             };
@@ -385,7 +387,7 @@ fn execute_apart(kind: Kind, program: &Path, start: &Start, output: OwnedFd) -> 
             sys::end(127);
         }
         Cloned::Parent { pid, .. } => {
-            drop((tell, output));
+            drop((tell, output, more));
             let mut errno = [0; 4];
             match rustix::io::retry_on_intr(|| rustix::io::read(&told, &mut errno)) {
                 Ok(4) => Err(io::Error::from_raw_os_error(i32::from_ne_bytes(errno))),
@@ -397,7 +399,7 @@ fn execute_apart(kind: Kind, program: &Path, start: &Start, output: OwnedFd) -> 
 
 /// Everything between fork and exec: a group of its own, the pipe as output, Lambda's limits, nothing inherited, and
 /// no privilege where there is isolation.
-fn become_runtime(kind: Kind, folder: &Path, output: &OwnedFd) -> io::Result<()> {
+fn become_runtime(kind: Kind, folder: &Path, output: &OwnedFd, more: Option<&OwnedFd>) -> io::Result<()> {
     rustix::process::setpgid(None, None)?;
     rustix::stdio::dup2_stdin(&open_nothing()?)?;
     rustix::stdio::dup2_stdout(output)?;
@@ -414,6 +416,13 @@ fn become_runtime(kind: Kind, folder: &Path, output: &OwnedFd) -> io::Result<()>
     rustix::process::chdir(folder)?;
     sys::forget_signals();
     sys::close_from_at_exec(3)?;
+    if let Some(more) = more {
+        // In the place of the init's socket, which this process does not need.
+        let mut place = sys::adopt(CONTROL);
+        let placed = rustix::io::dup2(more, &mut place);
+        std::mem::forget(place);
+        placed?;
+    }
     if let Kind::Isolated(right) = kind {
         privileges::give_up(right)?;
     }

@@ -133,7 +133,7 @@ pub(crate) enum Order {
     /// Try to get out.
     Probe(Probe),
     /// Start a runtime beside the extensions of the same serial, having ended whatever else runs; beside it the pipe for
-    /// its output.
+    /// its output, and for a stem the one on which it hears of its function.
     Start(Start),
     /// Start an extension beside those of the same serial, having ended whatever else runs; beside it the pipe for its
     /// output.
@@ -366,10 +366,9 @@ impl Message for Request {
                 ports: from.list(|from| from.number()?.try_into().ok())?,
                 root: from.list(Reader::path)?,
             }),
-            2 => Self::Furnish(Furniture {
-                mounts: from.list(Mounting::read)?,
-                extensions_in: from.list(Reader::path)?,
-            }),
+            2 => {
+                Self::Furnish(Furniture { mounts: from.list(Mounting::read)?, extensions_in: from.list(Reader::path)? })
+            }
             _ => return None,
         })
     }

@@ -13,9 +13,7 @@ use rustix::process::{WaitOptions, wait};
 use super::init::{self, Birth};
 use super::kind::Kind;
 use super::packets;
-use super::protocol::{
-    Furniture, MESSAGE_BYTES_MAX, Message as _, Order, Preparation, Refused, Request, Told,
-};
+use super::protocol::{Furniture, MESSAGE_BYTES_MAX, Message as _, Order, Preparation, Refused, Request, Told};
 use super::sys::{self, Cloned};
 use super::trial;
 use super::users::{self, Users};

@@ -211,4 +211,3 @@ fn apart(name: &str, work: impl FnOnce() -> Result<(), Refused>) -> Result<(), R
         }
     }
 }
-
