@@ -163,6 +163,7 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
     if settings.test_clock {
         tracing::warn!("--test-clock: whoever reaches the admin listener can move the calendar forward");
     }
+    let stocked = linux.clone();
     let admin = Admin {
         address: admin_listener.local_addr()?,
         meters: meters.clone(),
@@ -172,6 +173,7 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
         events: events.clone(),
         clock: clock.clone(),
         test_clock: settings.test_clock.then_some(system_clock),
+        stock: Box::new(move || stocked.stock().unwrap_or_default()),
     };
     let admin = tasks::spawn("the admin listener", admin::serve(admin_listener, admin, stopped(&stopping)));
     let api = tasks::spawn("the API", api.serve(listener, stopped(&stopping)));
@@ -392,6 +394,7 @@ pub(crate) fn diagnose(settings: &Settings) -> Result<Diagnosis> {
     let scratch = tempfile::tempdir().context("making a folder for the trial")?;
     let mut sandbox_settings = sandbox_settings(settings)?;
     scratch.path().clone_into(&mut sandbox_settings.data_dir);
+    sandbox_settings.prestart = false;
     let environments_max = settings.environments_max;
     runtime.block_on(async {
         match sandbox::Linux::start(sandbox_settings, Arc::new(SystemClock::new())).await {
