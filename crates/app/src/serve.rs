@@ -92,9 +92,11 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
         Arc::new(courier::ObjectStore::new(settings.endpoints.get("s3").cloned(), settings.region.clone()));
     let logs = Arc::new(store::Logs::open(&settings.data_dir, log_bounds(&settings)?)?);
     let linux = Arc::new(sandbox::Linux::start(sandbox_settings(&settings)?, clock.clone()).await?);
-    report_isolation(&linux.report().await);
+    let isolation = linux.report().await;
+    report_isolation(&isolation);
     let sandbox: Arc<dyn Sandbox> = linux.clone();
-    let meters = Arc::new(Meters::new(settings.function_logs.then(|| stderr.clone())).keeping(logs.clone()));
+    let meters =
+        Arc::new(Meters::new(isolation.level, settings.function_logs.then(|| stderr.clone())).keeping(logs.clone()));
     let telemetry: Arc<dyn Telemetry> = meters.clone();
 
     let admission = Arc::new(Admission::new(Limits { account: settings.account_concurrency }));
@@ -176,6 +178,13 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
         stock: Box::new(move || stocked.stock().unwrap_or_default()),
     };
     let admin = tasks::spawn("the admin listener", admin::serve(admin_listener, admin, stopped(&stopping)));
+    let (visited, stopped_inside) = (api.clone(), stopping.clone());
+    linux.serve_inside(
+        listener.local_addr()?.port(),
+        Arc::new(move |inside| {
+            tasks::spawn("the API inside an environment", visited.clone().serve(inside, stopped(&stopped_inside)))
+        }),
+    );
     let api = tasks::spawn("the API", api.serve(listener, stopped(&stopping)));
     let mut faults = FaultReport::new(event_settings(&settings).faults, catalog.clone());
     faults.tell(clock.elapsed());

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use engine::tasks::{self, Task};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::cgroups::{Cgroup, Entrance, Limits};
 use crate::folders;
 use crate::freeze::Rest;
 use crate::launcher::client::{Init, LaunchError, Lifetime, Spawner};
@@ -29,7 +30,7 @@ use crate::memory::ProcessMemory;
 use crate::output::OutputPipe;
 use crate::runtime_api::extension_routes::ExtensionApi;
 use crate::runtime_api::extensions::{Extensions, Facts, Reason};
-use crate::runtime_api::{self, conversation::Conversation, conversation::Settling};
+use crate::runtime_api::{self, conversation::Conversation, conversation::Settling, listen_at};
 use crate::runtimes::Interpreter;
 use crate::sandbox::Shared;
 use crate::start::{self, Paths};
@@ -43,7 +44,7 @@ const OVERLAY_BYTES_MAX: usize = 3_500;
 /// Where Lambda looks for external extensions (AWS developer guide, runtimes-extensions-api).
 const EXTENSIONS: &str = "/opt/extensions";
 /// The port of the Runtime API in an environment that has a network of its own, as on AWS.
-pub(crate) const RUNTIME_API_PORT: u16 = 9001;
+const RUNTIME_API_PORT: u16 = 9001;
 /// How long a runtime that has reported a failed initialisation may take to exit by itself.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How long an init may take to end everything before it is killed itself.
@@ -96,6 +97,9 @@ struct Place {
     spawner: Arc<Spawner>,
     replies: mpsc::Receiver<Reply>,
     listener: Task<()>,
+    /// Who answers at its copy of the engine's port.
+    visitors: Option<Task<()>>,
+    group: Option<Arc<Cgroup>>,
     paths: Paths,
     has_namespace: bool,
     /// What its `/opt` is made of, where that was made for it.
@@ -118,10 +122,36 @@ struct Needs {
     kept: Vec<PathBuf>,
 }
 
+/// A control group that nothing is in yet.
+pub(crate) async fn make_group(
+    shared: &Shared,
+    name: &str,
+    memory_mb: u32,
+) -> Result<Option<Arc<Cgroup>>, EnvironmentError> {
+    let Some(cgroups) = shared.cgroups() else { return Ok(None) };
+    let id = format!("{name}-{}", shared.groups.fetch_add(1, Ordering::Relaxed));
+    let limits = Limits { memory_bytes: u64::from(memory_mb) << 20, pids_max: limits::PROCESSES };
+    let made = tasks::off_thread("making a control group", move || cgroups.create(&id, &limits)).await;
+    let failed = |source| EnvironmentError::Resources { doing: "make a control group", source };
+    let made = made.unwrap_or_else(|fault| Err(std::io::Error::other(fault.chain())));
+    made.map(|group| Some(Arc::new(group))).map_err(failed)
+}
+
+/// Where somebody listens inside: the Runtime API, and the engine where that is elsewhere.
+pub(crate) fn ports(shared: &Shared) -> Vec<u16> {
+    let api = shared.inside.get().map(|(port, _)| *port).filter(|port| *port != RUNTIME_API_PORT);
+    std::iter::once(RUNTIME_API_PORT).chain(api).collect()
+}
+
 /// Makes an init that has its folders.
-async fn make_init(spawner: &Spawner, needs: &Needs) -> Result<Init, LaunchError> {
-    let ports = if spawner.has_own_network() { vec![RUNTIME_API_PORT] } else { Vec::new() };
-    let mut init = spawner.prepare(Preparation { ports, root: Vec::new() }).await?;
+async fn make_init(
+    spawner: &Spawner,
+    needs: &Needs,
+    ports: &[u16],
+    group: Option<&Cgroup>,
+) -> Result<Init, LaunchError> {
+    let ports = if spawner.has_own_network() { ports.to_vec() } else { Vec::new() };
+    let mut init = spawner.prepare(Preparation { ports, root: Vec::new() }, group).await?;
     let furniture = if spawner.has_own_paths() { needs.furniture() } else { needs.real_folders() };
     spawner.furnish(&mut init, furniture).await?;
     Ok(init)
@@ -191,9 +221,12 @@ struct Process {
     spawner: Arc<Spawner>,
     extensions: Arc<Extensions>,
     rest: Arc<Rest>,
+    group: Option<Arc<Cgroup>>,
     memory: OnceLock<ProcessMemory>,
     /// That of each external extension.
     extensions_memory: Mutex<Vec<ProcessMemory>>,
+    /// The kernel killed it for want of memory: then it had all there was.
+    out_of_memory: AtomicBool,
     /// Told by the kernel at its end; 0 before.
     peak_bytes: AtomicU64,
     server: Task<()>,
@@ -235,7 +268,7 @@ impl Current {
 }
 
 /// The init was killed, and with it the runtime.
-const KILLED: Failure = Failure::Exited(Exit::Signal(libc::SIGKILL));
+const KILLED: Failure = Failure::Exited(Exit::KILLED);
 
 impl Environment {
     /// Makes the folder and the view of a new environment.
@@ -285,14 +318,17 @@ impl Environment {
         let mut spawner = self.shared.spawner().await?;
         let mut needs = self.needs(interpreter, &spawner)?;
         let mut merged = self.lay_out_layers(&mut needs, spawner.has_own_paths()).await?;
+        let api = self.shared.inside.get().filter(|(port, _)| *port != RUNTIME_API_PORT);
+        let ports = ports(&self.shared);
+        let (mut waiting, group, stem) = match self.take_waiting(&needs, &spawner).await {
+            Some(Waiting { init, group, stem, .. }) => (Some(init), group, stem),
+            None => (None, self.make_group().await?, None),
+        };
         let mut is_first = true;
-        let waiting = self.take_waiting(&needs, &spawner).await;
-        let (init, stem) = waiting.map_or((None, None), |(init, stem)| (Some(init), stem));
-        let mut waiting = init.map(Ok);
-        let init = loop {
+        let mut init = loop {
             let made = match waiting.take() {
-                Some(waiting) => waiting,
-                None => make_init(&spawner, &needs).await,
+                Some(init) => Ok(init),
+                None => make_init(&spawner, &needs, &ports, group.as_deref()).await,
             };
             match made {
                 // It, or the init, was killed meanwhile.
@@ -310,7 +346,18 @@ impl Environment {
             }
             is_first = false;
         };
+        let visitors = match (api, init.sockets.len()) {
+            (Some((_, visit)), 2) => init.sockets.pop().map(|socket| listen_at(socket).map(|listener| visit(listener))),
+            _ => None,
+        };
+        let visitors = visitors.transpose().map_err(|source| {
+            let doing = "listen at the engine's port inside";
+            EnvironmentError::Resources { doing, source }
+        })?;
         let init = Arc::new(init);
+        if spawner.has_own_network() {
+            self.telemetry.dialer.dial_inside(init.clone());
+        }
         let has_namespace = spawner.has_own_paths();
         let paths = if has_namespace {
             Paths::own()
@@ -321,35 +368,60 @@ impl Environment {
         let (tell, replies) = mpsc::channel(4);
         let listener = tasks::spawn(
             "listening to an environment",
-            listen(init.clone(), spawner.lifetime(), tell, (self.current.clone(), number), has_namespace),
+            listen(
+                (init.clone(), group.clone()),
+                spawner.lifetime(),
+                tell,
+                (self.current.clone(), number),
+                has_namespace,
+            ),
         );
-        Ok(Place { number, init, spawner, replies, listener, paths, has_namespace, _layers: merged, stem })
+        Ok(Place {
+            number,
+            init,
+            spawner,
+            replies,
+            listener,
+            visitors,
+            group,
+            paths,
+            has_namespace,
+            _layers: merged,
+            stem,
+        })
     }
 
     /// An environment that has waited for a function, furnished for this one. Whatever is in the way, an ordinary start
     /// does without, and tells of it if it lasts.
-    async fn take_waiting(&self, needs: &Needs, spawner: &Arc<Spawner>) -> Option<(Init, Option<Stem>)> {
+    async fn take_waiting(&self, needs: &Needs, spawner: &Arc<Spawner>) -> Option<Waiting> {
         let stock = self.shared.stock()?;
-        // External extensions are known only when their layers are there; they put an end to a stem.
-        let is_for_stem = may_use_stem(&self.spec.variables, false)
+        let has_extensions = needs.layers.iter().any(|layer| layer.join("extensions").exists());
+        let is_for_stem = may_use_stem(&self.spec.variables, has_extensions)
             && self.serials.load(Ordering::Relaxed) == stems::SERIAL
             // What the interpreter needs would be below the layers.
-            && !needs.kept.iter().any(|path| path.starts_with("/opt"))
-            && !needs.layers.iter().any(|layer| layer.join("extensions").exists());
+            && !needs.kept.iter().any(|path| path.starts_with("/opt"));
         let kind = StemKind::of(self.spec.runtime, self.spec.memory_mb).filter(|_| is_for_stem);
-        let Waiting { spawner: its, mut init, stem } = stock.take(kind)?;
-        if !Arc::ptr_eq(&its, spawner) {
+        let mut waiting = stock.take(kind)?;
+        if !Arc::ptr_eq(&waiting.spawner, spawner) {
             return None;
         }
+        if let Some(group) = &waiting.group {
+            group.set_memory(u64::from(self.spec.memory_mb) << 20).ok()?;
+        }
         let empty = &self.shared.folders.empty;
-        let furniture = if stem.is_some() { needs.furniture_of_stem(empty) } else { needs.furniture() };
-        match spawner.furnish(&mut init, furniture).await {
-            Ok(()) => Some((init, stem)),
+        let furniture = if waiting.stem.is_some() { needs.furniture_of_stem(empty) } else { needs.furniture() };
+        match spawner.furnish(&mut waiting.init, furniture).await {
+            Ok(()) => Some(waiting),
             Err(error) => {
                 tracing::debug!(%error, "an environment that waited could not be furnished");
                 None
             }
         }
+    }
+
+    /// The control group of one place; one before may still be on its way out.
+    async fn make_group(&self) -> Result<Option<Arc<Cgroup>>, EnvironmentError> {
+        make_group(&self.shared, &self.spec.id.to_string(), self.spec.memory_mb).await
     }
 
     fn needs(&self, interpreter: Option<&Interpreter>, spawner: &Spawner) -> Result<Needs, EnvironmentError> {
@@ -416,6 +488,9 @@ impl Environment {
             }
         }
         .map_err(failed("make a pipe for output"))?;
+        if let Some(group) = &place.group {
+            group.free_cpu().map_err(failed("free the processor for an init"))?;
+        }
         let conversation = Conversation::new(output.clone());
         // An identifier that was random stays one when others of its bits change.
         let seed = uuid::Uuid::from_u128(self.spec.id.0.as_u128() ^ (u128::from(serial) << 16));
@@ -437,9 +512,11 @@ impl Environment {
             init: place.init.clone(),
             spawner: place.spawner.clone(),
             extensions,
-            rest: Rest::new(place.init.clone()),
+            rest: Rest::new(place.init.clone(), place.group.clone()),
+            group: place.group.clone(),
             memory: OnceLock::new(),
             extensions_memory: Mutex::default(),
+            out_of_memory: AtomicBool::new(false),
             peak_bytes: AtomicU64::new(0),
             server: tasks::spawn("serving the Runtime API", server),
             pumps: Mutex::new(vec![tasks::spawn("reading a function's output", output.pump())]),
@@ -502,7 +579,8 @@ impl Environment {
     ) -> Result<Result<(), Failure>, EnvironmentError> {
         let start = start::start(process.serial, &self.spec, interpreter, &place.paths, &process.at);
         let output = process.output.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let descriptors: Vec<_> = output.iter().map(|output| output.as_fd()).collect();
+        let entrance = frozen_entrance(place.group.as_ref())?;
+        let descriptors: Vec<_> = output.iter().chain(&entrance).map(|output| output.as_fd()).collect();
         // It may end before it is heard of that it was started.
         process.extensions.runtime_started();
         place.init.order(&Order::Start(start), &descriptors).await?;
@@ -554,7 +632,10 @@ impl Environment {
             }
             let start = start::extension(process.serial, &self.spec, program, &process.at);
             let number = u32::try_from(number).unwrap_or(u32::MAX);
-            place.init.order(&Order::StartExtension { number, start }, &[written_to.as_fd()]).await?;
+            let entrance = frozen_entrance(place.group.as_ref())?;
+            let descriptors: Vec<_> = std::iter::once(&written_to).chain(&entrance).map(OwnedFd::as_fd).collect();
+            place.init.order(&Order::StartExtension { number, start }, &descriptors).await?;
+            drop(descriptors);
             loop {
                 match place.replies.recv().await {
                     Some((Told::ExtensionStarted, descriptors)) => {
@@ -617,6 +698,12 @@ impl Environment {
                     self.tell_of(&process.extensions);
                     // Should the first invocation be the last, this is what is known.
                     self.note_memory(&process);
+                    // Its share of the processor is what it has from here on; an initialisation has all there is.
+                    if let Some(group) = &process.group
+                        && let Err(error) = group.limit_cpu(self.spec.memory_mb.into())
+                    {
+                        tracing::warn!(%error, "a function's share of the processor is not limited");
+                    }
                     process.rest.idle(&self.shared.freezer);
                     return Ok(InitEnd::Ready);
                 }
@@ -710,6 +797,10 @@ impl Environment {
     /// Has the init end everything, or ends it.
     async fn end_all(&self, place: &mut Option<Place>) {
         let Some(standing) = place else { return };
+        // What stands still does not always end.
+        if let Some(process) = self.current.get() {
+            process.rest.busy().await;
+        }
         let limit = self.shared.clock.wake_at(self.shared.clock.elapsed() + RESET_LIMIT);
         let done = async {
             standing.init.order(&Order::Reset, &[]).await.ok()?;
@@ -739,6 +830,8 @@ impl Environment {
         // Extensions share the function's memory (AWS developer guide, lambda-extensions).
         let extensions = process.extensions_memory.lock().unwrap_or_else(PoisonError::into_inner);
         let most = runtime + extensions.iter().map(ProcessMemory::most_bytes).sum::<u64>();
+        let limit = u64::from(self.spec.memory_mb) << 20;
+        let most = if process.out_of_memory.load(Ordering::Relaxed) { limit } else { most };
         self.memory_most_bytes.fetch_max(most, Ordering::Relaxed);
     }
 
@@ -913,10 +1006,23 @@ impl Environment {
     }
 }
 
+/// The way into the group of those that stand still between two calls.
+pub(crate) fn frozen_entrance(group: Option<&Arc<Cgroup>>) -> Result<Vec<OwnedFd>, EnvironmentError> {
+    let Some(group) = group else { return Ok(Vec::new()) };
+    let entrance = group.frozen_entrance().map(Entrance::into_descriptors);
+    entrance.map_err(|source| EnvironmentError::Resources { doing: "open a control group", source })
+}
+
 /// Ends an environment's processes and removes its folder.
 async fn clear(place: Option<Place>, folder: PathBuf, shared: Arc<Shared>) {
     if let Some(place) = place {
         place.listener.abort();
+        if let Some(visitors) = &place.visitors {
+            visitors.abort();
+        }
+        if let Some(group) = &place.group {
+            let _ = group.thaw();
+        }
         place.init.kill(!place.has_namespace);
         tokio::select! {
             () = place.init.gone() => {}
@@ -953,12 +1059,13 @@ impl Drop for Environment {
 
 /// Hears what an init tells until it, or the spawner that it depends on, is gone.
 async fn listen(
-    init: Arc<Init>,
+    (init, group): (Arc<Init>, Option<Arc<Cgroup>>),
     spawner: Arc<Lifetime>,
     replies: mpsc::Sender<Reply>,
     (current, number): (Arc<Current>, u32),
     has_namespace: bool,
 ) {
+    let mut ooms_seen = 0;
     loop {
         let told = tokio::select! {
             told = init.told() => told,
@@ -972,7 +1079,13 @@ async fn listen(
                 if let Some(process) = current.find(|process| process.serial == serial) {
                     process.peak_bytes.store(peak_bytes, Ordering::Relaxed);
                     process.extensions.runtime_ended();
-                    process.conversation.end(&Failure::Exited(exit));
+                    let ooms = group.as_ref().and_then(|group| group.oom_kills().ok()).unwrap_or(0);
+                    let is_oom = exit == Exit::KILLED && ooms > ooms_seen;
+                    ooms_seen = ooms;
+                    if is_oom {
+                        process.out_of_memory.store(true, Ordering::Relaxed);
+                    }
+                    process.conversation.end(&if is_oom { Failure::OutOfMemory } else { Failure::Exited(exit) });
                 }
             }
             Some((Told::ExtensionExited { serial, number, exit }, _)) => {
@@ -984,6 +1097,7 @@ async fn listen(
                     }
                 }
             }
+            Some((Told::Socket, mut descriptors)) => init.give_socket(descriptors.pop()),
             Some(reply) => {
                 if replies.send(reply).await.is_err() {
                     break;

@@ -29,6 +29,6 @@ pub use allocator::give_memory_back;
 pub use folders::FoldersError;
 pub use launcher::end_with_us;
 pub use report::{FoundRuntime, Report, Strength, View};
-pub use sandbox::{Linux, OpenError};
+pub use sandbox::{Linux, OpenError, Visitors};
 pub use settings::{Isolation, RuntimeSetting, Settings, SpawnerCommand};
 pub use stock::StockCounts;

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use domain::runtime::Runtime;
 use rustix::fs::{FsWord, statfs};
 
+use crate::cgroups::Features;
 use crate::settings::Isolation;
 
 /// How well one feature holds against a function that wants out.
@@ -88,16 +89,28 @@ pub struct FoundRuntime {
 }
 
 /// What a level gives.
-pub(crate) fn of(level: Isolation, view: View) -> Report {
+pub(crate) fn of(level: Isolation, view: View, limited: Option<&Features>) -> Report {
     let features = ["memory", "cpu", "pids", "tmp", "net", "fs", "uid"].map(|name| {
         let strength = match (level, name) {
             (Isolation::Sandbox | Isolation::Rootless, "net" | "fs") | (Isolation::Sandbox, "uid") => Strength::Hard,
             (Isolation::Rootless, "uid") => Strength::Soft,
+            (Isolation::Sandbox | Isolation::Rootless, name) => limit(name, limited),
             _ => Strength::None,
         };
         (name, strength)
     });
     Report { level, features, view, cgroup: cgroup_version() }
+}
+
+fn limit(name: &str, limited: Option<&Features>) -> Strength {
+    let Some(limited) = limited else { return Strength::None };
+    let holds = match name {
+        "memory" => limited.memory.is_ok(),
+        "cpu" => limited.cpu.is_ok(),
+        "pids" => limited.pids.is_ok(),
+        _ => false,
+    };
+    if holds { Strength::Hard } else { Strength::None }
 }
 
 fn cgroup_version() -> Option<&'static str> {

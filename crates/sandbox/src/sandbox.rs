@@ -2,20 +2,21 @@
 //!
 //! Never here: the life of one environment.
 
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, MutexGuard, PoisonError, Weak};
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, MutexGuard, OnceLock, PoisonError, Weak};
 
 use domain::Fault;
 use domain::runtime::{Family, Runtime};
 use engine::ports::{self, Clock, EnvironmentSpec, Output, Wait};
-use engine::tasks;
+use engine::tasks::{self, Task};
 use tokio::sync::Mutex;
 
+use crate::cgroups::{Cgroups, Features};
 use crate::environment::{Environment, STOP_LIMIT};
 use crate::folders::{self, Folders, FoldersError};
 use crate::freeze::Freezer;
 use crate::launcher::client::{LaunchError, Spawner};
-use crate::launcher::protocol::{Configuration, Hello};
+use crate::launcher::protocol::{Configuration, Hello, Refused};
 use crate::layers::Merging;
 use crate::memory::MachineMemory;
 use crate::report::{self, FoundRuntime, Report, View};
@@ -73,6 +74,17 @@ pub struct Linux {
     shared: Arc<Shared>,
 }
 
+/// Answers who comes to a listening socket, until it is ended.
+pub type Visitors = Arc<dyn Fn(tokio::net::TcpListener) -> Task<()> + Send + Sync>;
+
+/// Environments that wait ahead of use.
+enum Prestart {
+    NotYet,
+    Runs(Arc<Stock<Nursery>>),
+    /// They are not wanted or cannot be, or the sandbox is stopped.
+    Never,
+}
+
 /// What all environments share.
 pub(crate) struct Shared {
     pub settings: Settings,
@@ -83,12 +95,19 @@ pub(crate) struct Shared {
     /// Whether the kernel has refused to lay folders over one another.
     pub overlay_refused: AtomicBool,
     pub freezer: Arc<Freezer>,
+    /// The engine's port, at which functions that have a network of their own find it, too, and who answers there.
+    pub inside: OnceLock<(u16, Visitors)>,
+    /// Where limits are to be had; `None` when the sandbox is stopped, too.
+    cgroups: std::sync::Mutex<Option<Arc<Cgroups>>>,
+    /// How many groups were made.
+    pub groups: AtomicU64,
+    /// What can be limited.
+    limited: Option<Features>,
     spawner: Mutex<Arc<Spawner>>,
     /// All that live, and some that do no more; `None` when the sandbox is stopped.
     environments: std::sync::Mutex<Option<Vec<Weak<Environment>>>>,
     pub memory: MachineMemory,
-    /// What waits ahead of use; `None` where nothing is to, and when the sandbox is stopped.
-    stock: std::sync::Mutex<Option<Arc<Stock<Nursery>>>>,
+    stock: std::sync::Mutex<Prestart>,
 }
 
 impl Linux {
@@ -113,6 +132,7 @@ impl Linux {
         let spawner = start_spawner(&settings, &folders).await;
         let spawner = spawner.map_err(|error| OpenError::Spawner { source: error.into() })?;
         enough(&settings, &spawner.hello)?;
+        let cgroups = find_cgroups(spawner.hello.level, &folders).await;
         let runtimes = Runtimes::start(Search {
             named: settings.runtimes.clone(),
             path: settings.search_path.clone(),
@@ -120,27 +140,35 @@ impl Linux {
             cache: folders.interpreters(),
             python_client: folders.client(Family::Python),
         });
-        let is_isolated = spawner.has_own_network();
+        let may_prestart = settings.prestart && spawner.has_own_network();
         let spawner = Mutex::new(Arc::new(spawner));
         let memory = MachineMemory::new();
-        let shared = Arc::new(Shared {
-            freezer: Freezer::new(clock.clone()),
-            settings,
-            clock,
-            folders,
-            runtimes,
-            merging: Merging::default(),
-            overlay_refused: AtomicBool::new(false),
-            spawner,
-            environments: std::sync::Mutex::new(Some(Vec::new())),
-            memory,
-            stock: std::sync::Mutex::new(None),
-        });
-        if shared.settings.prestart && is_isolated {
-            let nursery = Nursery { shared: Arc::downgrade(&shared) };
-            *shared.stock_place() = Some(Arc::new(Stock::start(nursery, shared.clock.clone())));
-        }
-        Ok(Self { shared })
+        Ok(Self {
+            shared: Arc::new(Shared {
+                freezer: Freezer::new(clock.clone()),
+                settings,
+                clock,
+                folders,
+                runtimes,
+                merging: Merging::default(),
+                overlay_refused: AtomicBool::new(false),
+                inside: OnceLock::new(),
+                groups: AtomicU64::new(0),
+                limited: cgroups.as_ref().map(|cgroups| cgroups.features().clone()),
+                cgroups: std::sync::Mutex::new(cgroups.map(Arc::new)),
+                spawner,
+                environments: std::sync::Mutex::new(Some(Vec::new())),
+                memory,
+                stock: std::sync::Mutex::new(if may_prestart { Prestart::NotYet } else { Prestart::Never }),
+            }),
+        })
+    }
+
+    /// Has functions that have a network of their own find the engine at its port, too. To be said before the first
+    /// environment is started.
+    pub fn serve_inside(&self, port: u16, visitors: Visitors) {
+        let _ = self.shared.inside.set((port, visitors));
+        self.shared.begin_stock();
     }
 
     /// What can be said at once.
@@ -150,7 +178,7 @@ impl Linux {
             None => View::OwnPaths,
             Some(refused) => View::RealFolders { reason: refused.to_string() },
         };
-        report::of(spawner.hello.level, view)
+        report::of(spawner.hello.level, view, self.shared.limited.as_ref())
     }
 
     /// The runtimes that have an interpreter; waits for the search.
@@ -170,7 +198,7 @@ impl Linux {
     /// Ends every environment and the spawner; done when it returns.
     pub async fn stop(&self) {
         let environments = self.shared.environments().take().unwrap_or_default();
-        drop(self.shared.stock_place().take());
+        drop(std::mem::replace(&mut *self.shared.prestart(), Prestart::Never));
         let stopping: Vec<_> = environments
             .into_iter()
             .filter_map(|environment| environment.upgrade())
@@ -183,6 +211,10 @@ impl Linux {
         }
         let spawner = self.shared.spawner.lock().await.clone();
         spawner.end();
+        let cgroups = self.shared.cgroups.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(cgroups) = cgroups.and_then(Arc::into_inner) {
+            let _ = tasks::off_thread("removing control groups", move || cgroups.close()).await;
+        }
         let clock = &self.shared.clock;
         let lifetime = spawner.lifetime();
         tokio::select! {
@@ -204,6 +236,35 @@ impl Linux {
     /// The spawner's process, for those who watch it.
     pub async fn spawner_pid(&self) -> Option<u32> {
         self.shared.spawner.lock().await.pid
+    }
+}
+
+/// The control groups of this engine, of which what an earlier one left is removed. Without them a level that isolates
+/// has no limits, which the report says.
+async fn find_cgroups(level: Isolation, folders: &Folders) -> Option<Cgroups> {
+    if level < Isolation::Rootless {
+        return None;
+    }
+    let name = folders.name();
+    let found = tasks::off_thread("looking for control groups", move || {
+        let cgroups = Cgroups::find(&name)?;
+        match cgroups.sweep() {
+            Ok(0) => {}
+            Ok(swept) => tracing::info!(swept, "control groups of an earlier engine are removed"),
+            Err(error) => tracing::warn!(%error, "control groups of an earlier engine stay"),
+        }
+        Ok::<_, Refused>(cgroups)
+    });
+    match found.await {
+        Ok(Ok(cgroups)) => Some(cgroups),
+        Ok(Err(refused)) => {
+            tracing::warn!("functions have no limit of memory, processor and processes: {refused}");
+            None
+        }
+        Err(fault) => {
+            tracing::warn!("functions have no limit of memory, processor and processes: {}", fault.chain());
+            None
+        }
     }
 }
 
@@ -237,17 +298,33 @@ async fn start_spawner(settings: &Settings, folders: &Folders) -> Result<Spawner
 }
 
 impl Shared {
+    pub(crate) fn cgroups(&self) -> Option<Arc<Cgroups>> {
+        self.cgroups.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn environments(&self) -> MutexGuard<'_, Option<Vec<Weak<Environment>>>> {
         self.environments.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn stock_place(&self) -> MutexGuard<'_, Option<Arc<Stock<Nursery>>>> {
+    fn prestart(&self) -> MutexGuard<'_, Prestart> {
         self.stock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What waits ahead of use.
+    /// What waits ahead of use, if anything does.
     pub(crate) fn stock(&self) -> Option<Arc<Stock<Nursery>>> {
-        self.stock_place().clone()
+        match &*self.prestart() {
+            Prestart::Runs(stock) => Some(stock.clone()),
+            Prestart::NotYet | Prestart::Never => None,
+        }
+    }
+
+    /// Begins to keep environments ahead of use, where that is wanted: when it is known what they must have.
+    fn begin_stock(self: &Arc<Self>) {
+        let mut prestart = self.prestart();
+        if let Prestart::NotYet = *prestart {
+            let nursery = Nursery { shared: Arc::downgrade(self) };
+            *prestart = Prestart::Runs(Arc::new(Stock::start(nursery, self.clock.clone())));
+        }
     }
 
     /// Takes note of a new environment; false where the sandbox has been stopped meanwhile.
@@ -284,6 +361,7 @@ impl ports::Sandbox for Linux {
             }
             self.shared.runtimes.interpreter(runtime).await?;
             // Asked before a function is made, which will soon be called.
+            self.shared.begin_stock();
             if let (Some(stock), Some(kind)) = (self.shared.stock(), StemKind::of(runtime, MEMORY_MB_USUAL)) {
                 stock.expect(kind);
             }

@@ -5,11 +5,11 @@
 // must stay false and `require.main` undefined.
 process.mainModule = undefined;
 
-const { main } = require('./runtime.cjs');
+const runtime = require('./runtime.cjs');
 
 // No function can set a variable whose name begins so.
 if (process.env._LAMBD_STEM === undefined) {
-  main();
+  runtime.main();
 } else {
-  require('./stem.cjs').wait(main);
+  require('./stem.cjs').wait(runtime);
 }

@@ -16,8 +16,17 @@ function main() {
   setSearchPath(process.env, major);
   setGlobals(process.env);
   const isModern = major >= 24;
-  const { run } = isModern ? require('./promises.cjs') : require('./callbacks.cjs');
+  const { run } = requireManner(isModern);
   run(process.env, new Client(process.env.AWS_LAMBDA_RUNTIME_API, isModern));
+}
+
+function requireManner(isModern) {
+  return isModern ? require('./promises.cjs') : require('./callbacks.cjs');
+}
+
+// Loads what the function will need, as far as that is known.
+function prepare() {
+  requireManner(nodeMajor(process.env) >= 24);
 }
 
 function nodeMajor(env) {
@@ -40,4 +49,4 @@ function setSearchPath(env, major) {
   }
 }
 
-module.exports = { main };
+module.exports = { main, prepare };

@@ -7,8 +7,6 @@ const fs = require('fs');
 const http = require('http');
 const Module = require('module');
 
-require('./callbacks.cjs');
-require('./promises.cjs');
 const { Client } = require('./wire.cjs');
 
 // Whence comes what describes the function: one line of JSON, {"variables": {...}, "folder": "..."}.
@@ -23,8 +21,9 @@ const OFTEN_LOADED = [
 const EXCHANGES = 3;
 const EVENT = '{"a":[1,2.5,null,"é"]}';
 
-// Boots, and calls `go` when this process is the function's; ends it when there will be none.
-function wait(go) {
+// Boots, and calls `main` when this process is the function's; ends it when there will be none.
+function wait({ main, prepare }) {
+  prepare();
   for (const name of OFTEN_LOADED) {
     require(name);
   }
@@ -40,7 +39,7 @@ function wait(go) {
       }
       const { variables, folder } = JSON.parse(line);
       become(variables, folder);
-      setImmediate(go);
+      setImmediate(main);
     });
   });
 }
@@ -120,6 +119,8 @@ function become(variables, folder) {
   process.chdir(folder);
   // They are below HOME too.
   Module._initPaths();
+  // An ordinary start has not loaded it.
+  delete require.cache[__filename];
 }
 
 module.exports = { wait };

@@ -3,7 +3,8 @@
 //! Each controller is used where the kernel has it, v1 or v2, so v1 with an idle v2 beside it works as well as either
 //! alone. The engine makes, limits, reads and removes groups by path; what enters one does so through descriptors
 //! ([`Entrance`]), because a spawner's child sees no group. Never here: what a limit should be.
-#![allow(dead_code, reason = "the environments, which come next, call it")]
+
+#![allow(dead_code, reason = "not all of it is called yet")]
 
 mod broom;
 mod clone;
@@ -115,8 +116,11 @@ impl Cgroups {
         let mut first_refused = None;
         let mut place = |controller: Controller| {
             let found: Result<(Version, PathBuf), Refused> = match hierarchies.v1(controller) {
-                Some(own) => make_base(own.group.join(&name)).map(|base| (Version::V1, base)),
-                None => ground.clone().and_then(|ground| {
+                // What v2 has frozen dies when it is killed, what v1 has frozen waits until it is thawed.
+                Some(own) if controller != Controller::Freezer || ground.is_err() => {
+                    make_base(own.group.join(&name)).map(|base| (Version::V1, base))
+                }
+                _ => ground.clone().and_then(|ground| {
                     if controller != Controller::Freezer && !ground.controllers.contains(&controller) {
                         return Err(Refused {
                             step: format!("find {} in cgroup.controllers", controller.name()),
@@ -429,6 +433,16 @@ impl Cgroup {
         Ok(())
     }
 
+    /// Moves an init in where it does not go by itself through the [entrance](Self::entrance).
+    pub(crate) fn take_in(&self, init: Pid) -> io::Result<()> {
+        for group in
+            distinct(self.places().filter(|place| place.version == Version::V2).map(|place| place.group.clone()))
+        {
+            files::write(&group, "cgroup.procs", &init.as_raw_pid().to_string())?;
+        }
+        Ok(())
+    }
+
     /// Moves a process in among those that are frozen.
     pub(crate) fn add_to_frozen(&self, pid: Pid) -> io::Result<()> {
         let Some(freezer) = &self.freezer else { return Ok(()) };
@@ -489,6 +503,11 @@ impl Cgroup {
     /// Another limit, for a waiting environment that gets its function.
     pub(crate) fn set_memory(&self, bytes: u64) -> io::Result<()> {
         self.memory.as_ref().map_or(Ok(()), |memory| memory.set_memory(bytes))
+    }
+
+    /// Whether [`Self::freeze`] can be.
+    pub(crate) fn can_freeze(&self) -> bool {
+        self.freezer.is_some()
     }
 
     /// Tells all but the init to stand still; it does not wait until they do.

@@ -2,19 +2,22 @@
 //!
 //! Never here: what happens to an environment whose init is gone.
 
+use std::collections::VecDeque;
 use std::ffi::OsString;
+use std::net::Ipv4Addr;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio::sync::Notify;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::{Notify, oneshot};
 
 use super::packets;
 use super::protocol::{
@@ -22,6 +25,7 @@ use super::protocol::{
 };
 use super::sys;
 use super::view::Base;
+use crate::cgroups::{Cgroup, Entrance};
 use crate::settings::Isolation;
 
 /// A step of talking to the spawner or an init that failed.
@@ -191,17 +195,25 @@ impl Spawner {
     }
 
     /// Starts the init of a new environment and waits until it waits for its folders.
-    pub(crate) async fn prepare(&self, preparation: Preparation) -> Result<Init, LaunchError> {
+    pub(crate) async fn prepare(&self, preparation: Preparation, group: Option<&Cgroup>) -> Result<Init, LaunchError> {
         self.unless_gone(async {
+            let entrance = group.map_or(Ok(Vec::new()), |group| group.entrance().map(Entrance::into_descriptors));
+            let entrance = entrance.map_err(failed("open a control group"))?;
             let (ours, theirs) = packets::pair().map_err(|error| failed("make a socket")(error.into()))?;
-            let sent = self.socket.send(&Request::Prepare(preparation), &[theirs.as_fd()]).await;
-            drop(theirs);
+            let beside: Vec<_> = std::iter::once(&theirs).chain(&entrance).map(OwnedFd::as_fd).collect();
+            let sent = self.socket.send(&Request::Prepare(preparation), &beside).await;
+            drop((theirs, entrance));
             sent.map_err(failed("ask the spawner"))?;
             let socket = Packets::new(ours).map_err(failed("watch the init's socket"))?;
             let (mut process, mut sockets) = (None, None);
             while process.is_none() || sockets.is_none() {
                 match socket.hear().await? {
-                    (Told::Spawned { .. }, mut descriptors) => {
+                    (Told::Spawned { pid }, mut descriptors) => {
+                        if let (Some(group), Some(pid)) = (group, Pid::from_raw(pid)) {
+                            group.take_in(pid).map_err(failed("move an init into its control group"))?;
+                            // Not every root may. Then what it starts is killed first, for that is larger.
+                            let _ = group.spare(pid);
+                        }
                         let pidfd = descriptors.pop().ok_or(LaunchError::Ended { who: "init" })?;
                         process = Some(sys::watch(pidfd, Interest::READABLE).map_err(failed("watch the init"))?);
                     }
@@ -211,7 +223,8 @@ impl Spawner {
                 }
             }
             let process = process.expect("the loop ends only with it");
-            Ok(Init { socket, process, sockets: sockets.unwrap_or_default(), extensions: Vec::new() })
+            let sockets = sockets.unwrap_or_default();
+            Ok(Init { socket, process, sockets, extensions: Vec::new(), asked: Mutex::default() })
         })
         .await
     }
@@ -280,12 +293,35 @@ pub(crate) struct Init {
     pub(crate) sockets: Vec<OwnedFd>,
     /// The external extensions that its view has.
     pub(crate) extensions: Vec<PathBuf>,
+    /// Who waits for a socket, in the order in which they are made.
+    asked: Mutex<VecDeque<oneshot::Sender<OwnedFd>>>,
 }
 
 impl Init {
     /// Gives an order.
     pub(crate) async fn order(&self, order: &Order, descriptors: &[BorrowedFd<'_>]) -> Result<(), LaunchError> {
         self.socket.send(order, descriptors).await.map_err(failed("order the init"))
+    }
+
+    /// A connection to a port of its loopback interface, in its network.
+    pub(crate) async fn connect(&self, port: u16) -> std::io::Result<TcpStream> {
+        let (give, given) = oneshot::channel();
+        self.asked().push_back(give);
+        // All of these orders are alike, so it does not matter whose is first.
+        self.order(&Order::Socket, &[]).await.map_err(std::io::Error::other)?;
+        let socket = given.await.map_err(|_| std::io::ErrorKind::ConnectionAborted)?;
+        TcpSocket::from_std_stream(std::net::TcpStream::from(socket)).connect((Ipv4Addr::LOCALHOST, port).into()).await
+    }
+
+    /// Hands a socket to whoever asked first.
+    pub(crate) fn give_socket(&self, socket: Option<OwnedFd>) {
+        if let (Some(asked), Some(socket)) = (self.asked().pop_front(), socket) {
+            let _ = asked.send(socket);
+        }
+    }
+
+    fn asked(&self) -> MutexGuard<'_, VecDeque<oneshot::Sender<OwnedFd>>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Has it do something, if that can be said at once.

@@ -16,14 +16,16 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Resource, Rlimit, Signal, WaitOptions, wait};
 
-use super::kind::Kind;
+use super::kind::{Kind, Walls};
 use super::packets;
 use super::privileges;
 use super::probe::Probe;
 use super::protocol::{Deed, MESSAGE_BYTES_MAX, Message as _, Order, Preparation, Refused, Start, Told};
+use super::seccomp::Filter;
 use super::spawner::open_nothing;
 use super::sys::{self, Cloned, Reaped};
 use super::view::{self, step};
+use crate::cgroups::Entrance;
 
 /// Open files that Lambda allows a function (recorded: `test_runtime_ulimits`).
 const OPEN_FILES: u64 = 1024;
@@ -39,13 +41,15 @@ const CONTROL: i32 = 3;
 
 /// What an init is born with.
 pub(super) struct Birth<'a> {
-    pub kind: Kind,
+    pub walls: Walls<'a>,
     pub mount_point: &'a Path,
     pub preparation: &'a Preparation,
     /// Its end of its control socket.
     pub control: &'a OwnedFd,
     /// Becomes readable when its users are mapped, which only its parent can do.
     pub mapped: Option<OwnedFd>,
+    /// The way into its control group.
+    pub entrance: Entrance,
 }
 
 /// Runs as init; never returns to the spawner's code.
@@ -61,8 +65,8 @@ pub(super) fn run(birth: Birth<'_>) -> ! {
     sys::end(status)
 }
 
-struct Init {
-    kind: Kind,
+struct Init<'a> {
+    walls: Walls<'a>,
     control: OwnedFd,
     signals: OwnedFd,
     /// Serial and pid of the runtime, while it lives.
@@ -77,15 +81,18 @@ struct Extension {
     pid: i32,
 }
 
-impl Init {
-    fn new(birth: Birth<'_>) -> io::Result<Self> {
-        let Birth { kind, mount_point, preparation, control, mapped } = birth;
+impl<'a> Init<'a> {
+    fn new(birth: Birth<'a>) -> io::Result<Self> {
+        let Birth { walls, mount_point, preparation, control, mapped, entrance } = birth;
+        let kind = walls.kind;
         if let Some(mapped) = mapped {
             let mut byte = [0];
             if rustix::io::retry_on_intr(|| rustix::io::read(&mapped, &mut byte))? == 0 {
                 return Err(io::ErrorKind::BrokenPipe.into());
             }
         }
+        entrance.enter()?;
+        drop(entrance);
         // Of the spawner's descriptors only our socket stays: an init that held the spawner's end of its socket
         // would hide the spawner's death from the engine.
         if control.as_raw_fd() != CONTROL {
@@ -125,7 +132,7 @@ impl Init {
                 return Err(io::ErrorKind::Other.into());
             }
         }
-        Ok(Self { kind, control, signals, runtime: None, extensions: Vec::new() })
+        Ok(Self { walls, control, signals, runtime: None, extensions: Vec::new() })
     }
 
     /// Follows orders until there is nobody left to give them.
@@ -161,8 +168,8 @@ impl Init {
                         Err(_) => self.tell(&Told::Socket, &[])?,
                     },
                     Order::Probe(probe) => {
-                        let nothing = descriptors.pop().ok_or(io::ErrorKind::InvalidData)?;
-                        let refused = try_out(self.kind, &probe, &nothing).err();
+                        let nothing = first(&mut descriptors)?;
+                        let refused = try_out(self.walls, &probe, &nothing).err();
                         self.tell(&Told::Probed(refused), &[])?;
                     }
                     Order::Reset => {
@@ -171,14 +178,18 @@ impl Init {
                     }
                     Order::Start(start) => {
                         self.end_all_but(start.serial);
-                        let mut descriptors = descriptors.into_iter();
-                        let output = descriptors.next().ok_or(io::ErrorKind::InvalidData)?;
-                        self.start(&start, output, descriptors.next())?;
+                        let output = first(&mut descriptors)?;
+                        self.start(&start, (output, None, Entrance::new(descriptors)))?;
+                    }
+                    Order::StartStem(start) => {
+                        self.end_all_but(start.serial);
+                        let (output, told) = (first(&mut descriptors)?, first(&mut descriptors)?);
+                        self.start(&start, (output, Some(told), Entrance::new(descriptors)))?;
                     }
                     Order::StartExtension { number, start } => {
                         self.end_all_but(start.serial);
-                        let output = descriptors.pop().ok_or(io::ErrorKind::InvalidData)?;
-                        self.start_extension(number, &start, output)?;
+                        let output = first(&mut descriptors)?;
+                        self.start_extension(number, &start, (output, None, Entrance::new(descriptors)))?;
                     }
                     Order::Quietly(deed) => self.perform(deed),
                 }
@@ -199,11 +210,11 @@ impl Init {
         }
     }
 
-    fn start(&mut self, start: &Start, output: OwnedFd, more: Option<OwnedFd>) -> io::Result<()> {
+    fn start(&mut self, start: &Start, ways: Ways) -> io::Result<()> {
         let Some(program) = start.programs.iter().find(|program| program.is_file()) else {
             return self.tell(&Told::NoProgram, &[]);
         };
-        match execute_apart(self.kind, program, start, output, more) {
+        match execute_apart(self.walls, program, start, ways) {
             Ok(pid) => {
                 self.runtime = Some((start.serial, pid));
                 self.tell_of_start(&Told::Started, pid)
@@ -215,9 +226,9 @@ impl Init {
         }
     }
 
-    fn start_extension(&mut self, number: u32, start: &Start, output: OwnedFd) -> io::Result<()> {
+    fn start_extension(&mut self, number: u32, start: &Start, ways: Ways) -> io::Result<()> {
         let Some(program) = start.programs.first() else { return self.tell(&Told::NoProgram, &[]) };
-        match execute_apart(self.kind, program, start, output, None) {
+        match execute_apart(self.walls, program, start, ways) {
             Ok(pid) => {
                 self.extensions.push(Extension { serial: start.serial, number, pid });
                 self.tell_of_start(&Told::ExtensionStarted, pid)
@@ -241,7 +252,7 @@ impl Init {
 
     /// In a pid namespace that is one call, which no process can run away from by forking; elsewhere whoever is found.
     fn signal_everything(&self, sent: Signal) {
-        match self.kind {
+        match self.walls.kind {
             Kind::Isolated(_) | Kind::OwnPaths => sys::signal_all(sent),
             Kind::RealFolders => {
                 let mut known = BTreeSet::new();
@@ -293,7 +304,7 @@ impl Init {
         self.runtime = None;
         self.extensions.clear();
         loop {
-            match self.kind {
+            match self.walls.kind {
                 Kind::Isolated(_) | Kind::OwnPaths => sys::signal_all(Signal::KILL),
                 Kind::RealFolders => children_of_this_process().into_iter().for_each(kill),
             }
@@ -305,12 +316,20 @@ impl Init {
     }
 }
 
+/// Where what a program writes goes, where a stem hears of its function, and the way into the control group of those
+/// that stand still between two calls.
+type Ways = (OwnedFd, Option<OwnedFd>, Entrance);
+
+fn first(descriptors: &mut Vec<OwnedFd>) -> io::Result<OwnedFd> {
+    if descriptors.is_empty() { Err(io::ErrorKind::InvalidData.into()) } else { Ok(descriptors.remove(0)) }
+}
+
 /// Has a process that is what a function would be try to get out.
-fn try_out(kind: Kind, probe: &Probe, output: &OwnedFd) -> Result<(), Refused> {
+fn try_out(walls: Walls<'_>, probe: &Probe, output: &OwnedFd) -> Result<(), Refused> {
     let (told, tell) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(step("pipe"))?;
     match sys::clone_process(0).map_err(step("clone"))? {
         Cloned::Child => {
-            let tried = become_runtime(kind, Path::new("/"), output, None).map_err(step("become a function"));
+            let tried = become_runtime(walls, Path::new("/"), output, None).map_err(step("become a function"));
             let refused = tried.and_then(|()| probe.run()).err();
             let _ = rustix::io::write(&tell, &Told::Probed(refused).encode());
             sys::end(0);
@@ -365,9 +384,13 @@ fn open_for_reading(path: &Path) -> io::Result<OwnedFd> {
     Ok(rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?)
 }
 
-/// Starts the program in a process of its own, which finds `more` behind the standard descriptors; returns when it
-/// runs, or why it does not.
-fn execute_apart(kind: Kind, program: &Path, start: &Start, output: OwnedFd, more: Option<OwnedFd>) -> io::Result<i32> {
+/// Starts the program in a process of its own; returns when it runs, or why it does not.
+fn execute_apart(
+    walls: Walls<'_>,
+    program: &Path,
+    start: &Start,
+    (output, told_at, entrance): Ways,
+) -> io::Result<i32> {
     let text = |text: &OsStr| CString::new(text.as_bytes()).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL));
     let path = text(program.as_os_str())?;
     let mut arguments = vec![path.clone()];
@@ -379,7 +402,9 @@ fn execute_apart(kind: Kind, program: &Path, start: &Start, output: OwnedFd, mor
     let (told, tell) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
     match sys::clone_process(0)? {
         Cloned::Child => {
-            let error = match become_runtime(kind, &start.folder, &output, more.as_ref()) {
+            let became =
+                entrance.enter().and_then(|()| become_runtime(walls, &start.folder, &output, told_at.as_ref()));
+            let error = match became {
                 Ok(()) => sys::execute(&path, &arguments, &variables),
                 Err(error) => error,
             };
@@ -387,7 +412,7 @@ fn execute_apart(kind: Kind, program: &Path, start: &Start, output: OwnedFd, mor
             sys::end(127);
         }
         Cloned::Parent { pid, .. } => {
-            drop((tell, output, more));
+            drop((tell, output, told_at, entrance));
             let mut errno = [0; 4];
             match rustix::io::retry_on_intr(|| rustix::io::read(&told, &mut errno)) {
                 Ok(4) => Err(io::Error::from_raw_os_error(i32::from_ne_bytes(errno))),
@@ -399,8 +424,10 @@ fn execute_apart(kind: Kind, program: &Path, start: &Start, output: OwnedFd, mor
 
 /// Everything between fork and exec: a group of its own, the pipe as output, Lambda's limits, nothing inherited, and
 /// no privilege where there is isolation.
-fn become_runtime(kind: Kind, folder: &Path, output: &OwnedFd, more: Option<&OwnedFd>) -> io::Result<()> {
+fn become_runtime(walls: Walls<'_>, folder: &Path, output: &OwnedFd, told_at: Option<&OwnedFd>) -> io::Result<()> {
     rustix::process::setpgid(None, None)?;
+    // As after any exec: until then its files in /proc are not its own.
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::Dumpable)?;
     rustix::stdio::dup2_stdin(&open_nothing()?)?;
     rustix::stdio::dup2_stdout(output)?;
     rustix::stdio::dup2_stderr(output)?;
@@ -416,18 +443,19 @@ fn become_runtime(kind: Kind, folder: &Path, output: &OwnedFd, more: Option<&Own
     rustix::process::chdir(folder)?;
     sys::forget_signals();
     sys::close_from_at_exec(3)?;
-    if let Some(more) = more {
+    if let Some(told_at) = told_at {
         // In the place of the init's socket, which this process does not need.
         let mut place = sys::adopt(CONTROL);
-        let placed = rustix::io::dup2(more, &mut place);
+        let placed = rustix::io::dup2(told_at, &mut place);
         std::mem::forget(place);
         placed?;
     }
-    if let Kind::Isolated(right) = kind {
+    if let Kind::Isolated(right) = walls.kind {
         privileges::give_up(right)?;
     }
     // After every change of the user, which takes it back.
-    Ok(rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?)
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    walls.filter.map_or(Ok(()), Filter::install)
 }
 
 fn limit(resource: Resource, most: u64) -> io::Result<()> {

@@ -4,8 +4,17 @@
 
 use std::ffi::c_int;
 
+use super::seccomp::Filter;
 use super::sys;
 use super::view::{Base, Right};
+
+/// What stands around what an init starts.
+#[derive(Clone, Copy)]
+pub(super) struct Walls<'a> {
+    pub kind: Kind,
+    /// The system calls that are left; `None` where all are.
+    pub filter: Option<&'a Filter>,
+}
 
 /// How environments of a spawner are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

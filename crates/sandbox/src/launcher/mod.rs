@@ -13,7 +13,6 @@ pub(crate) mod packets;
 mod privileges;
 mod probe;
 pub(crate) mod protocol;
-#[cfg_attr(not(test), expect(dead_code, reason = "levels above `process` are not in force yet"))]
 mod seccomp;
 mod spawner;
 mod sys;

@@ -11,13 +11,15 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{WaitOptions, wait};
 
 use super::init::{self, Birth};
-use super::kind::Kind;
+use super::kind::{Kind, Walls};
 use super::packets;
 use super::protocol::{Furniture, MESSAGE_BYTES_MAX, Message as _, Order, Preparation, Refused, Request, Told};
+use super::seccomp::{Filter, Surroundings};
 use super::sys::{self, Cloned};
 use super::trial;
 use super::users::{self, Users};
 use super::view::{self, step};
+use crate::cgroups::Entrance;
 
 /// How long to wait before orphans that still live are looked at again.
 const ORPHANS_AGAIN_AFTER: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
@@ -66,8 +68,13 @@ pub(crate) fn run(control: OwnedFd) -> io::Result<()> {
                     }
                     return Ok(());
                 }
-                Some((Request::Prepare(preparation), Some(init_end))) => nursery.prepare(&preparation, &init_end),
-                Some((Request::Furnish(furniture), Some(engine_end))) => nursery.furnish(&furniture, &engine_end),
+                Some((Request::Prepare(preparation), mut descriptors)) if !descriptors.is_empty() => {
+                    let init_end = descriptors.remove(0);
+                    nursery.prepare(&preparation, &init_end, Entrance::new(descriptors));
+                }
+                Some((Request::Furnish(furniture), descriptors)) => {
+                    descriptors.iter().take(1).for_each(|engine_end| nursery.furnish(&furniture, engine_end));
+                }
                 // Nothing that this engine sends.
                 Some(_) => {}
             }
@@ -91,15 +98,16 @@ pub(crate) fn open_nothing() -> io::Result<OwnedFd> {
     Ok(rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?)
 }
 
-fn next(control: &OwnedFd, buffer: &mut [u8]) -> io::Result<Option<(Request, Option<OwnedFd>)>> {
-    let Some((bytes, mut descriptors)) = packets::receive(control, buffer)? else { return Ok(None) };
+fn next(control: &OwnedFd, buffer: &mut [u8]) -> io::Result<Option<(Request, Vec<OwnedFd>)>> {
+    let Some((bytes, descriptors)) = packets::receive(control, buffer)? else { return Ok(None) };
     let request = Request::decode(&buffer[..bytes]).ok_or(io::ErrorKind::InvalidData)?;
-    Ok(Some((request, descriptors.pop())))
+    Ok(Some((request, descriptors)))
 }
 
 /// The inits that live, and how new ones are made.
 pub(super) struct Nursery {
     kind: Kind,
+    filter: Option<Filter>,
     mount_point: PathBuf,
     users: Users,
     /// Each with the block of users that is its own.
@@ -108,17 +116,27 @@ pub(super) struct Nursery {
 
 impl Nursery {
     pub(super) fn new(kind: Kind, mount_point: &Path, first_user: u32) -> Self {
-        Self { kind, mount_point: mount_point.to_owned(), users: Users::from(first_user), inits: HashMap::new() }
+        let filter = match kind {
+            Kind::Isolated(_) => Some(Filter::compile(Surroundings::Own)),
+            Kind::OwnPaths | Kind::RealFolders => None,
+        };
+        Self {
+            kind,
+            filter,
+            mount_point: mount_point.to_owned(),
+            users: Users::from(first_user),
+            inits: HashMap::new(),
+        }
     }
 
     /// Starts an init; whatever comes of it, the engine is told at the init's own socket.
-    pub(super) fn prepare(&mut self, preparation: &Preparation, control: &OwnedFd) {
-        if let Err(refused) = self.try_prepare(preparation, control) {
+    pub(super) fn prepare(&mut self, preparation: &Preparation, control: &OwnedFd, entrance: Entrance) {
+        if let Err(refused) = self.try_prepare(preparation, control, entrance) {
             let _ = packets::send(control, &Told::Unprepared(refused).encode(), &[]);
         }
     }
 
-    fn try_prepare(&mut self, preparation: &Preparation, control: &OwnedFd) -> Result<(), Refused> {
+    fn try_prepare(&mut self, preparation: &Preparation, control: &OwnedFd, entrance: Entrance) -> Result<(), Refused> {
         let (mapped, map) = match self.kind {
             Kind::Isolated(_) => {
                 let ends = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(step("pipe"))?;
@@ -127,10 +145,11 @@ impl Nursery {
             Kind::OwnPaths | Kind::RealFolders => (None, None),
         };
         let (kind, mount_point) = (self.kind, self.mount_point.as_path());
+        let walls = Walls { kind, filter: self.filter.as_ref() };
         match sys::clone_process(kind.namespaces()).map_err(step("clone"))? {
             Cloned::Child => {
                 drop(map);
-                init::run(Birth { kind, mount_point, preparation, control, mapped })
+                init::run(Birth { walls, mount_point, preparation, control, mapped, entrance })
             }
             Cloned::Parent { pid, pidfd } => {
                 let block = match map {

@@ -23,6 +23,7 @@ use super::protocol::{
 use super::spawner::{Nursery, open_nothing};
 use super::sys::{self, Cloned};
 use super::view::{self, Base, Right, step};
+use crate::cgroups::Entrance;
 use crate::settings::Isolation;
 
 /// How long an init may take for a step of its trial.
@@ -145,7 +146,7 @@ impl Trial {
         let (control, theirs) = packets::pair().map_err(step("socketpair"))?;
         set_socket_timeout(&control, Timeout::Recv, Some(STEP_LIMIT)).map_err(step("setsockopt(SO_RCVTIMEO)"))?;
         let mut nursery = Nursery::new(kind, &configuration.mount_point, configuration.first_user);
-        nursery.prepare(preparation, &theirs);
+        nursery.prepare(preparation, &theirs, Entrance::new(Vec::new()));
         drop(theirs);
         let trial = Self { nursery, control };
         match trial.hear()? {

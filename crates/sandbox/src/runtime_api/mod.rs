@@ -54,15 +54,18 @@ type Reply = Response<Full<Bytes>>;
 /// Listens at a socket that an environment has in its own network, or at a port of the host's loopback interface.
 pub(crate) async fn listen(inside: Option<&OwnedFd>) -> std::io::Result<(TcpListener, String)> {
     let listener = match inside {
-        Some(inside) => {
-            let listener = std::net::TcpListener::from(inside.try_clone()?);
-            listener.set_nonblocking(true)?;
-            TcpListener::from_std(listener)?
-        }
+        Some(inside) => listen_at(inside.try_clone()?)?,
         None => TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?,
     };
     let at = listener.local_addr()?.to_string();
     Ok((listener, at))
+}
+
+/// Lets the async runtime watch a listening socket.
+pub(crate) fn listen_at(socket: OwnedFd) -> std::io::Result<TcpListener> {
+    let listener = std::net::TcpListener::from(socket);
+    listener.set_nonblocking(true)?;
+    TcpListener::from_std(listener)
 }
 
 /// Serves one runtime process until it is dropped, and with it every connection.

@@ -9,13 +9,17 @@ use std::sync::{Arc, Weak};
 use engine::ports::Wait;
 
 use super::{Kind, Maker};
-use crate::environment::{self, EnvironmentError, RUNTIME_API_PORT};
+use crate::cgroups::Cgroup;
+use crate::environment::{self, EnvironmentError};
 use crate::launcher::client::{Init, LaunchError, Spawner};
 use crate::launcher::protocol::{Furniture, Mounting, Order, Preparation, Source, Told};
 use crate::output::OutputPipe;
 use crate::sandbox::Shared;
 use crate::start::Paths;
 use crate::stems::{self, Stem, StemKind};
+
+/// What it may use until its function says how much.
+const BOOT_MEMORY_MB: u32 = 256;
 
 /// See the module.
 pub(crate) struct Nursery {
@@ -27,6 +31,7 @@ pub(crate) struct Nursery {
 pub(crate) struct Waiting {
     pub spawner: Arc<Spawner>,
     pub init: Init,
+    pub group: Option<Arc<Cgroup>>,
     pub stem: Option<Stem>,
 }
 
@@ -38,13 +43,14 @@ impl Maker for Nursery {
         Box::pin(async move {
             let shared = self.shared.upgrade().ok_or(LaunchError::Ended { who: "sandbox" })?;
             let spawner = shared.spawner().await?;
-            let preparation = Preparation { ports: vec![RUNTIME_API_PORT], root: Vec::new() };
-            let mut init = spawner.prepare(preparation).await?;
+            let group = environment::make_group(&shared, "waiting", BOOT_MEMORY_MB).await?;
+            let preparation = Preparation { ports: environment::ports(&shared), root: Vec::new() };
+            let mut init = spawner.prepare(preparation, group.as_deref()).await?;
             let stem = match kind {
                 Kind::Blank => None,
-                Kind::Stem(kind) => Some(start_stem(&shared, &spawner, &mut init, kind).await?),
+                Kind::Stem(kind) => Some(start_stem(&shared, (&spawner, group.as_ref()), &mut init, kind).await?),
             };
-            Ok(Waiting { spawner, init, stem })
+            Ok(Waiting { spawner, init, group, stem })
         })
     }
 
@@ -59,7 +65,7 @@ impl Maker for Nursery {
 
 async fn start_stem(
     shared: &Shared,
-    spawner: &Spawner,
+    (spawner, group): (&Spawner, Option<&Arc<Cgroup>>),
     init: &mut Init,
     kind: StemKind,
 ) -> Result<Stem, EnvironmentError> {
@@ -78,7 +84,10 @@ async fn start_stem(
     let (output, written_to) = OutputPipe::ends().map_err(failed)?;
     let (told, tell) = OutputPipe::ends().map_err(failed)?;
     let start = stems::start(kind, &interpreter, &Paths::own());
-    init.order(&Order::Start(start), &[written_to.as_fd(), told.as_fd()]).await?;
+    let entrance = environment::frozen_entrance(group)?;
+    let descriptors: Vec<_> = [&written_to, &told].into_iter().chain(&entrance).map(|end| end.as_fd()).collect();
+    init.order(&Order::StartStem(start), &descriptors).await?;
+    drop(descriptors);
     loop {
         match init.told().await {
             Some((Told::Started, files)) => return Ok(Stem { output, tell, files }),
