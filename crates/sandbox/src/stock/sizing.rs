@@ -5,9 +5,9 @@
 use std::time::Duration;
 
 /// What was taken counts by half after this time.
-const HALF_LIFE: Duration = Duration::from_secs(60);
+const HALF_LIFE: Duration = Duration::from_mins(1);
 /// A kind that nobody took for this long is no longer in use.
-const FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
+const FORGOTTEN_AFTER: Duration = Duration::from_mins(10);
 /// Below this share of the machine's memory nothing more is made ahead of use.
 const SCARCE: f64 = 0.15;
 /// Below this one what waits is given up.

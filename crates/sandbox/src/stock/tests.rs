@@ -52,10 +52,10 @@ impl Maker for Arc<Numbers> {
 
     fn make(&self, kind: Kind) -> Wait<'_, Result<(Kind, u64), &'static str>> {
         Box::pin(async move {
-            match self.is_failing.load(Ordering::Relaxed) {
-                true => Err("no more processes"),
-                false => Ok((kind, self.made.fetch_add(1, Ordering::Relaxed))),
+            if self.is_failing.load(Ordering::Relaxed) {
+                return Err("no more processes");
             }
+            Ok((kind, self.made.fetch_add(1, Ordering::Relaxed)))
         })
     }
 
@@ -164,7 +164,7 @@ async fn after_a_burst_more_wait_for_the_next_one() {
     }
     bench.settle().await;
     assert_eq!(bench.waiting(), (16, 0));
-    bench.clock.advance(Duration::from_secs(600));
+    bench.clock.advance(Duration::from_mins(10));
     bench.settle().await;
     assert_eq!(bench.waiting(), (4, 0));
 }

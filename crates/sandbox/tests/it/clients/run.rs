@@ -174,6 +174,10 @@ fn data_digest(bytes: &[u8]) -> u64 {
     std::hash::Hasher::finish(&hasher)
 }
 
+fn search_path() -> String {
+    std::env::var_os("PATH").unwrap_or_default().into_string().unwrap()
+}
+
 pub(super) async fn run(case: &Case, program: &Program) -> Outcome {
     let folder = tempfile::tempdir().unwrap();
     let task_root = folder.path().canonicalize().unwrap();
@@ -184,7 +188,7 @@ pub(super) async fn run(case: &Case, program: &Program) -> Outcome {
     }
     let api = RuntimeApi::start(case.events.clone(), case.statuses.clone()).await;
     let given = [
-        ("PATH", std::env::var("PATH").unwrap_or_default()),
+        ("PATH", search_path()),
         ("AWS_LAMBDA_RUNTIME_API", api.address.to_string()),
         ("_HANDLER", case.handler.to_owned()),
         ("LAMBDA_TASK_ROOT", task_root.to_str().unwrap().to_owned()),
@@ -346,7 +350,7 @@ pub(super) async fn answers_and_polls_in_one_write(program: &Program, task_root:
         Lambda-Runtime-Invoked-Function-Arn: arn\r\nContent-Type: application/json\r\n";
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let path = std::env::var("PATH").unwrap_or_default();
+    let path = search_path();
     let root = task_root.to_str().unwrap().to_owned();
     let variables = [
         ("PATH", path),
