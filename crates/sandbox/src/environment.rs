@@ -490,6 +490,9 @@ impl Environment {
         .map_err(failed("make a pipe for output"))?;
         if let Some(group) = &place.group {
             group.free_cpu().map_err(failed("free the processor for an init"))?;
+            if group.can_freeze() {
+                group.thaw().map_err(failed("let a control group go on"))?;
+            }
         }
         let conversation = Conversation::new(output.clone());
         // An identifier that was random stays one when others of its bits change.

@@ -14,6 +14,7 @@ mod freeze;
 pub mod launcher;
 mod layers;
 mod memory;
+pub mod network;
 mod output;
 mod report;
 mod runtime_api;
@@ -23,6 +24,7 @@ mod settings;
 mod start;
 mod stems;
 mod stock;
+mod storage;
 mod telemetry;
 
 pub use allocator::give_memory_back;

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Read as _};
+use std::io;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-use std::process::{Command, Output, Stdio};
-use std::time::Duration;
+use std::process::Command;
 
 use super::*;
+use crate::launcher::running;
 
 const ARCHITECTURES: [Architecture; 2] = [Architecture::X86_64, Architecture::Aarch64];
 const SURROUNDINGS: [Surroundings; 2] = [Surroundings::Own, Surroundings::Shared];
@@ -312,7 +312,6 @@ fn arguments_decide_on_both_architectures() {
 fn behind(surroundings: Surroundings, program: &str) -> Command {
     let filter = Filter::compile(surroundings);
     let mut command = Command::new(program);
-    command.stdin(Stdio::null());
     // SAFETY: the closure makes system calls only; the filter was made before.
     unsafe {
         command.pre_exec(move || {
@@ -389,49 +388,14 @@ fn the_filter_needs_no_new_privileges_and_stays() {
     assert!(status.contains("\nNoNewPrivs:\t1\n") && status.contains("\nSeccomp:\t2\n"), "{status}");
 }
 
-/// Ends a program that hangs, which is a failure.
-const PROGRAM_LIMIT: Duration = Duration::from_mins(1);
-
-fn output_of(mut command: Command) -> Output {
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let (mut out, mut err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-    let errors = std::thread::spawn(move || {
-        let mut all = Vec::new();
-        err.read_to_end(&mut all).map(|_| all)
-    });
-    let pid = rustix::process::Pid::from_child(&child);
-    let (ended, watch) = std::sync::mpsc::channel::<()>();
-    let watch = std::thread::spawn(move || {
-        if watch.recv_timeout(PROGRAM_LIMIT) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
-            rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
-        }
-    });
-    let mut stdout = Vec::new();
-    out.read_to_end(&mut stdout).unwrap();
-    let stderr = errors.join().unwrap().unwrap();
-    drop(ended);
-    watch.join().unwrap();
-    Output { status: child.wait().unwrap(), stdout, stderr }
-}
-
-/// Runs a program that must print `fine` as its last line; a machine without it leaves it out by name.
 fn is_fine(program: &str, arguments: &[&str]) {
-    if Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err() {
-        testkit::skip::without_program(&format!("{program} behind the filter"), "it is not installed");
+    if !running::has(program) {
         return;
     }
     for surroundings in SURROUNDINGS {
         let mut command = behind(surroundings, program);
         command.args(arguments).env("SURROUNDINGS", format!("{surroundings:?}"));
-        let output = output_of(command);
-        let said = String::from_utf8_lossy(&output.stdout);
-        assert!(
-            output.status.success() && said.ends_with("fine\n"),
-            "{program} {surroundings:?} {}\n{said}\n{}",
-            output.status,
-            String::from_utf8_lossy(&output.stderr)
-        );
+        running::is_fine(&format!("{program}, {surroundings:?}"), &mut command);
     }
 }
 
