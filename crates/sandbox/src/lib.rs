@@ -22,9 +22,9 @@ mod runtimes;
 mod sandbox;
 mod settings;
 mod start;
-mod storage;
 mod stems;
 mod stock;
+mod storage;
 mod telemetry;
 
 pub use allocator::give_memory_back;
