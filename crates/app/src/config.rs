@@ -99,10 +99,10 @@ settings! {
     account_id, "account-id", "LAMBD_ACCOUNT_ID", "DIGITS": String = |_| "000000000000".to_owned();
     /// The region of every ARN
     region, "region", "LAMBD_REGION", "REGION": String = |_| "us-east-1".to_owned();
-    /// How well functions are isolated; `process`, which is no isolation, is all that this version has
-    isolation, "isolation", "LAMBD_ISOLATION", "LEVEL": String = |_| "process".to_owned();
+    /// How well functions are isolated: sandbox, rootless, confined, process (not at all), or auto, the best to be had
+    isolation, "isolation", "LAMBD_ISOLATION", "LEVEL": String = |_| "auto".to_owned();
     /// The least isolation with which the engine starts
-    isolation_min, "isolation-min", "LAMBD_ISOLATION_MIN", "LEVEL": String = |_| "process".to_owned();
+    isolation_min, "isolation-min", "LAMBD_ISOLATION_MIN", "LEVEL": String = |_| "confined".to_owned();
     /// Concurrent executions of the account, as on AWS
     account_concurrency, "account-concurrency", "LAMBD_ACCOUNT_CONCURRENCY", "N": u32 = |_| domain::limits::ACCOUNT_CONCURRENCY;
     /// Execution environments that this machine bears, 1 to 100,000

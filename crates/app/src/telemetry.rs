@@ -9,7 +9,7 @@ use domain::names::FunctionName;
 use engine::ports::{LogSource, Metric, Telemetry};
 use jiff::Timestamp;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -54,18 +54,13 @@ struct Throttled {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Isolation {
-    level: Level,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
-enum Level {
-    #[expect(non_camel_case_types, reason = "the label's value is the word that users write")]
-    process,
+    /// The word that users write.
+    level: String,
 }
 
 impl Meters {
     /// Everything at zero; functions' log lines go to `lines`.
-    pub(crate) fn new(lines: Option<Stderr>) -> Self {
+    pub(crate) fn new(level: sandbox::Isolation, lines: Option<Stderr>) -> Self {
         let mut registry = Registry::with_prefix("lambd");
         let (invocations, errors, cold_starts, machine_full) = Default::default();
         let (events_received, events_dropped, dead_letter_errors, destination_failures) = Default::default();
@@ -76,7 +71,7 @@ impl Meters {
         let help = "Invocations refused for concurrency or for their rate";
         registry.register("throttles", help, throttles.clone());
         let isolation: Family<Isolation, Gauge> = Family::default();
-        isolation.get_or_create(&Isolation { level: Level::process }).set(1);
+        isolation.get_or_create(&Isolation { level: level.to_string() }).set(1);
         registry.register("isolation_level", "The isolation level in force", isolation);
         let mut counter = |name: &str, help: &str, family: &Family<Function, Counter>| {
             registry.register(name, help, family.clone());
@@ -228,7 +223,7 @@ mod tests {
 
     #[test]
     fn functions_that_are_gone_are_not_counted_for_ever() {
-        let meters = Meters::new(None);
+        let meters = Meters::new(sandbox::Isolation::Process, None);
         let [stays, goes] = ["stays", "goes"].map(|name| FunctionName::parse(name).unwrap());
         let throttles = ThrottleReason::ALL.map(Metric::Throttles);
         let others = [

@@ -78,6 +78,13 @@ impl Folders {
         Ok(Self { data, environments, view, clients, _lock: lock })
     }
 
+    /// Tells the engine on this data folder from others on the machine, in the names of what it makes outside of it.
+    pub(crate) fn name(&self) -> String {
+        let mut hasher = DefaultHasher::new();
+        self.data.hash(&mut hasher);
+        format!("{:016x}", hasher.finish())
+    }
+
     /// What earlier engines have left; to be removed.
     pub(crate) fn left(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(&self.data).into_iter().flatten().flatten();

@@ -6,6 +6,7 @@
 //! Never here: queues, aliases, and what a failure means to the caller.
 
 mod allocator;
+mod cgroups;
 pub mod clients;
 mod environment;
 mod folders;
@@ -13,6 +14,7 @@ mod freeze;
 pub mod launcher;
 mod layers;
 mod memory;
+pub mod network;
 mod output;
 mod report;
 mod runtime_api;
@@ -26,5 +28,5 @@ pub use allocator::give_memory_back;
 pub use folders::FoldersError;
 pub use launcher::end_with_us;
 pub use report::{FoundRuntime, Report, Strength, View};
-pub use sandbox::{Linux, OpenError};
+pub use sandbox::{Linux, OpenError, Visitors};
 pub use settings::{Isolation, RuntimeSetting, Settings, SpawnerCommand};

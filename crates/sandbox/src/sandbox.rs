@@ -2,20 +2,21 @@
 //!
 //! Never here: the life of one environment.
 
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, MutexGuard, PoisonError, Weak};
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, MutexGuard, OnceLock, PoisonError, Weak};
 
 use domain::Fault;
 use domain::runtime::{Family, Runtime};
 use engine::ports::{self, Clock, EnvironmentSpec, Output, Wait};
-use engine::tasks;
+use engine::tasks::{self, Task};
 use tokio::sync::Mutex;
 
+use crate::cgroups::{Cgroups, Features};
 use crate::environment::{Environment, STOP_LIMIT};
 use crate::folders::{self, Folders, FoldersError};
 use crate::freeze::Freezer;
 use crate::launcher::client::{LaunchError, Spawner};
-use crate::launcher::protocol::{Configuration, Refused};
+use crate::launcher::protocol::{Configuration, Hello, Refused};
 use crate::layers::Merging;
 use crate::memory::MachineMemory;
 use crate::report::{self, FoundRuntime, Report, View};
@@ -27,8 +28,7 @@ use crate::settings::{Isolation, Settings};
 pub enum OpenError {
     /// More isolation is asked for than there is.
     #[error(
-        "isolation: {asked} was asked for ({flag}), {to_be_had} is what can be had: {reason}; \
-         start with --isolation {to_be_had} --isolation-min {to_be_had} to run functions without isolation"
+        "isolation: {asked} was asked for ({flag}), {to_be_had} is what can be had: {reason}; {remedy}"
     )]
     Isolation {
         /// Which setting asks.
@@ -38,7 +38,17 @@ pub enum OpenError {
         /// The best there is.
         to_be_had: Isolation,
         /// Why no better.
-        reason: &'static str,
+        reason: String,
+        /// What to do about it.
+        remedy: String,
+    },
+    /// Two settings that exclude one another.
+    #[error("--isolation {asked} is below --isolation-min {least}; to accept it, add --isolation-min {asked}")]
+    BelowMinimum {
+        /// What is asked for.
+        asked: Isolation,
+        /// What is the least.
+        least: Isolation,
     },
     /// The data folder.
     #[error(transparent)]
@@ -51,13 +61,17 @@ pub enum OpenError {
     },
 }
 
-/// Why there is no more isolation than `process`.
-const NOT_BUILT: &str = "this version of lambd has no other level yet";
+/// The first of the users of the host that stand for those of functions: above all that people and their containers
+/// use by custom, below the numbers that are negative to some programs.
+const FIRST_USER: u32 = 0x7000_0000;
 
 /// See the module.
 pub struct Linux {
     shared: Arc<Shared>,
 }
+
+/// Answers who comes to a listening socket, until it is ended.
+pub type Visitors = Arc<dyn Fn(tokio::net::TcpListener) -> Task<()> + Send + Sync>;
 
 /// What all environments share.
 pub(crate) struct Shared {
@@ -69,6 +83,14 @@ pub(crate) struct Shared {
     /// Whether the kernel has refused to lay folders over one another.
     pub overlay_refused: AtomicBool,
     pub freezer: Arc<Freezer>,
+    /// The engine's port, at which functions that have a network of their own find it, too, and who answers there.
+    pub inside: OnceLock<(u16, Visitors)>,
+    /// Where limits are to be had; `None` when the sandbox is stopped, too.
+    cgroups: std::sync::Mutex<Option<Arc<Cgroups>>>,
+    /// How many groups were made.
+    pub groups: AtomicU64,
+    /// What can be limited.
+    limited: Option<Features>,
     spawner: Mutex<Arc<Spawner>>,
     /// All that live, and some that do no more; `None` when the sandbox is stopped.
     environments: std::sync::Mutex<Option<Vec<Weak<Environment>>>>,
@@ -79,12 +101,8 @@ impl Linux {
     /// Checks that the isolation asked for is there, puts aside what an earlier engine left, starts the spawner, and
     /// begins to look for interpreters.
     pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        let to_be_had = Isolation::Process;
-        let asked = [("--isolation", settings.isolation), ("--isolation-min", Some(settings.isolation_min))];
-        for (flag, asked) in asked {
-            if let Some(asked) = asked.filter(|asked| *asked > to_be_had) {
-                return Err(OpenError::Isolation { flag, asked, to_be_had, reason: NOT_BUILT });
-            }
+        if let Some(asked) = settings.isolation.filter(|asked| *asked < settings.isolation_min) {
+            return Err(OpenError::BelowMinimum { asked, least: settings.isolation_min });
         }
         let folders = Folders::open(&settings.data_dir)?;
         let left = folders.left();
@@ -100,6 +118,8 @@ impl Linux {
         }
         let spawner = start_spawner(&settings, &folders).await;
         let spawner = spawner.map_err(|error| OpenError::Spawner { source: error.into() })?;
+        enough(&settings, &spawner.hello)?;
+        let cgroups = find_cgroups(spawner.hello.level, &folders).await;
         let runtimes = Runtimes::start(Search {
             named: settings.runtimes.clone(),
             path: settings.search_path.clone(),
@@ -118,6 +138,10 @@ impl Linux {
                 runtimes,
                 merging: Merging::default(),
                 overlay_refused: AtomicBool::new(false),
+                inside: OnceLock::new(),
+                groups: AtomicU64::new(0),
+                limited: cgroups.as_ref().map(|cgroups| cgroups.features().clone()),
+                cgroups: std::sync::Mutex::new(cgroups.map(Arc::new)),
                 spawner,
                 environments: std::sync::Mutex::new(Some(Vec::new())),
                 memory,
@@ -125,16 +149,20 @@ impl Linux {
         })
     }
 
+    /// Has functions that have a network of their own find the engine at its port, too. To be said before the first
+    /// environment is started.
+    pub fn serve_inside(&self, port: u16, visitors: Visitors) {
+        let _ = self.shared.inside.set((port, visitors));
+    }
+
     /// What can be said at once.
     pub async fn report(&self) -> Report {
-        let view = match &self.shared.spawner.lock().await.refused {
+        let spawner = self.shared.spawner.lock().await.clone();
+        let view = match &spawner.hello.no_paths {
             None => View::OwnPaths,
-            Some(Refused { step, errno: 0 }) => View::RealFolders { reason: step.clone() },
-            Some(Refused { step, errno }) => {
-                View::RealFolders { reason: format!("{step}: {}", std::io::Error::from_raw_os_error(*errno)) }
-            }
+            Some(refused) => View::RealFolders { reason: refused.to_string() },
         };
-        report::at_process(view)
+        report::of(spawner.hello.level, view, self.shared.limited.as_ref())
     }
 
     /// The runtimes that have an interpreter; waits for the search.
@@ -166,6 +194,10 @@ impl Linux {
         }
         let spawner = self.shared.spawner.lock().await.clone();
         spawner.end();
+        let cgroups = self.shared.cgroups.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(cgroups) = cgroups.and_then(Arc::into_inner) {
+            let _ = tasks::off_thread("removing control groups", move || cgroups.close()).await;
+        }
         let clock = &self.shared.clock;
         let lifetime = spawner.lifetime();
         tokio::select! {
@@ -185,12 +217,68 @@ impl Linux {
     }
 }
 
+/// The control groups of this engine, of which what an earlier one left is removed. Without them a level that isolates
+/// has no limits, which the report says.
+async fn find_cgroups(level: Isolation, folders: &Folders) -> Option<Cgroups> {
+    if level < Isolation::Rootless {
+        return None;
+    }
+    let name = folders.name();
+    let found = tasks::off_thread("looking for control groups", move || {
+        let cgroups = Cgroups::find(&name)?;
+        match cgroups.sweep() {
+            Ok(0) => {}
+            Ok(swept) => tracing::info!(swept, "control groups of an earlier engine are removed"),
+            Err(error) => tracing::warn!(%error, "control groups of an earlier engine stay"),
+        }
+        Ok::<_, Refused>(cgroups)
+    });
+    match found.await {
+        Ok(Ok(cgroups)) => Some(cgroups),
+        Ok(Err(refused)) => {
+            tracing::warn!("functions have no limit of memory, processor and processes: {refused}");
+            None
+        }
+        Err(fault) => {
+            tracing::warn!("functions have no limit of memory, processor and processes: {}", fault.chain());
+            None
+        }
+    }
+}
+
+/// Whether what the spawner found is as much as was asked for.
+fn enough(settings: &Settings, hello: &Hello) -> Result<(), OpenError> {
+    let to_be_had = hello.level;
+    let asked = [("--isolation", settings.isolation), ("--isolation-min", Some(settings.isolation_min))];
+    let Some((flag, asked)) = asked.into_iter().find_map(|(flag, asked)| Some((flag, asked.filter(|level| *level > to_be_had)?)))
+    else {
+        return Ok(());
+    };
+    let why = hello.refused.iter().filter(|(level, _)| *level >= asked).map(|(level, why)| format!("{level}: {why}"));
+    let reason = why.collect::<Vec<_>>().join("; ");
+    let accept = format!("start with --isolation {to_be_had} --isolation-min {to_be_had} to accept {to_be_had}");
+    let remedy = match asked {
+        Isolation::Sandbox => format!("start lambd as root, or {accept}"),
+        _ => format!("{accept}{}", if to_be_had == Isolation::Process { ", which is no isolation" } else { "" }),
+    };
+    Err(OpenError::Isolation { flag, asked, to_be_had, reason, remedy })
+}
+
 async fn start_spawner(settings: &Settings, folders: &Folders) -> Result<Spawner, LaunchError> {
-    let configuration = Configuration { mount_point: folders.view.clone(), own_paths: settings.own_paths };
+    let configuration = Configuration {
+        mount_point: folders.view.clone(),
+        best: settings.isolation.unwrap_or(Isolation::Sandbox),
+        own_paths: settings.own_paths,
+        first_user: FIRST_USER,
+    };
     Spawner::start(&settings.spawner, configuration).await
 }
 
 impl Shared {
+    pub(crate) fn cgroups(&self) -> Option<Arc<Cgroups>> {
+        self.cgroups.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn environments(&self) -> MutexGuard<'_, Option<Vec<Weak<Environment>>>> {
         self.environments.lock().unwrap_or_else(PoisonError::into_inner)
     }

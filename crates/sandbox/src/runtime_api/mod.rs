@@ -13,6 +13,7 @@ mod request;
 use std::fmt::Write as _;
 use std::io;
 use std::net::Ipv4Addr;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,11 +47,21 @@ const ERROR_WITH_CAUSE: &str = "application/vnd.aws.lambda.error.cause+json";
 /// How long to wait when the system has no descriptor left for a connection.
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(50);
 
-/// Binds a port of the loopback interface.
-pub(crate) async fn bind() -> std::io::Result<(TcpListener, String)> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+/// Listens at a socket that an environment has in its own network, or at a port of the host's loopback interface.
+pub(crate) async fn listen(inside: Option<&OwnedFd>) -> std::io::Result<(TcpListener, String)> {
+    let listener = match inside {
+        Some(inside) => listen_at(inside.try_clone()?)?,
+        None => TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?,
+    };
     let at = listener.local_addr()?.to_string();
     Ok((listener, at))
+}
+
+/// Lets the async runtime watch a listening socket.
+pub(crate) fn listen_at(socket: OwnedFd) -> std::io::Result<TcpListener> {
+    let listener = std::net::TcpListener::from(socket);
+    listener.set_nonblocking(true)?;
+    TcpListener::from_std(listener)
 }
 
 /// Serves one runtime process until it is dropped, and with it every connection.

@@ -9,5 +9,6 @@ mod freeze;
 mod host;
 mod killed;
 mod machine;
+mod network;
 mod runtime_api;
 mod telemetry;
