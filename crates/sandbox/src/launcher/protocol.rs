@@ -135,6 +135,9 @@ pub(crate) enum Order {
     /// Start a runtime beside the extensions of the same serial, having ended whatever else runs; beside it the pipe for
     /// its output.
     Start(Start),
+    /// The same of a runtime whose function is not known yet; between the pipe for its output and the rest stands the one
+    /// on which it hears of it.
+    StartStem(Start),
     /// Start an extension beside those of the same serial, having ended whatever else runs; beside it the pipe for its
     /// output.
     StartExtension {
@@ -366,10 +369,9 @@ impl Message for Request {
                 ports: from.list(|from| from.number()?.try_into().ok())?,
                 root: from.list(Reader::path)?,
             }),
-            2 => Self::Furnish(Furniture {
-                mounts: from.list(Mounting::read)?,
-                extensions_in: from.list(Reader::path)?,
-            }),
+            2 => {
+                Self::Furnish(Furniture { mounts: from.list(Mounting::read)?, extensions_in: from.list(Reader::path)? })
+            }
             _ => return None,
         })
     }
@@ -487,6 +489,10 @@ impl Message for Order {
                 start.write(out);
             }
             Self::Reset => out.tag(1),
+            Self::StartStem(start) => {
+                out.tag(8);
+                start.write(out);
+            }
             Self::StartExtension { number, start } => {
                 out.tag(2);
                 out.number(number.cast_signed());
@@ -523,6 +529,7 @@ impl Message for Order {
         Some(match from.tag()? {
             0 => Self::Start(Start::read(from)?),
             1 => Self::Reset,
+            8 => Self::StartStem(Start::read(from)?),
             2 => Self::StartExtension { number: from.number()?.cast_unsigned(), start: Start::read(from)? },
             3 => Self::Quietly(match from.tag()? {
                 0 => Deed::Freeze,
@@ -692,6 +699,7 @@ mod tests {
             folder: "/var/task".into(),
         };
         check(&Order::Start(start.clone()));
+        check(&Order::StartStem(start.clone()));
         check(&Order::StartExtension { number: 9, start });
         check(&Order::Reset);
         for deed in [Deed::Freeze, Deed::Thaw, Deed::TerminateRuntime, Deed::KillRuntime] {

@@ -13,9 +13,7 @@ use rustix::process::{WaitOptions, wait};
 use super::init::{self, Birth};
 use super::kind::{Kind, Walls};
 use super::packets;
-use super::protocol::{
-    Furniture, MESSAGE_BYTES_MAX, Message as _, Order, Preparation, Refused, Request, Told,
-};
+use super::protocol::{Furniture, MESSAGE_BYTES_MAX, Message as _, Order, Preparation, Refused, Request, Told};
 use super::seccomp::{Filter, Surroundings};
 use super::sys::{self, Cloned};
 use super::trial;
@@ -122,7 +120,13 @@ impl Nursery {
             Kind::Isolated(_) => Some(Filter::compile(Surroundings::Own)),
             Kind::OwnPaths | Kind::RealFolders => None,
         };
-        Self { kind, filter, mount_point: mount_point.to_owned(), users: Users::from(first_user), inits: HashMap::new() }
+        Self {
+            kind,
+            filter,
+            mount_point: mount_point.to_owned(),
+            users: Users::from(first_user),
+            inits: HashMap::new(),
+        }
     }
 
     /// Starts an init; whatever comes of it, the engine is told at the init's own socket.
@@ -132,12 +136,7 @@ impl Nursery {
         }
     }
 
-    fn try_prepare(
-        &mut self,
-        preparation: &Preparation,
-        control: &OwnedFd,
-        entrance: Entrance,
-    ) -> Result<(), Refused> {
+    fn try_prepare(&mut self, preparation: &Preparation, control: &OwnedFd, entrance: Entrance) -> Result<(), Refused> {
         let (mapped, map) = match self.kind {
             Kind::Isolated(_) => {
                 let ends = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(step("pipe"))?;

@@ -212,4 +212,3 @@ fn apart(name: &str, work: impl FnOnce() -> Result<(), Refused>) -> Result<(), R
         }
     }
 }
-

@@ -140,6 +140,7 @@ pub(crate) fn settings(data_dir: &Path, kind: Kind) -> Settings {
         search_path: Vec::new(),
         home: None,
         own_paths: kind == Kind::OwnPaths,
+        prestart: false,
         spawner: SpawnerCommand {
             program: env!("CARGO_BIN_EXE_sandbox-test-process").into(),
             arguments: vec!["spawner".into()],
