@@ -81,6 +81,8 @@ pub(crate) enum EnvironmentError {
     Layers { source: Fault },
     #[error("{remedy}")]
     Interpreter { remedy: String },
+    #[error("an image has no root folder of its own at this isolation level")]
+    Image,
 }
 
 /// The init, and who listens to it.
@@ -212,6 +214,9 @@ impl Environment {
 
     async fn make_place(&self, interpreter: Option<&Interpreter>) -> Result<Place, EnvironmentError> {
         let client = self.shared.folders.client(self.spec.runtime.family());
+        if self.spec.image.is_some() {
+            return Err(EnvironmentError::Image);
+        }
         let code = std::path::absolute(&self.spec.code)
             .map_err(|source| EnvironmentError::Folder { path: self.spec.code.clone(), source })?;
         let kept = interpreter.map(kept).unwrap_or_default();

@@ -10,6 +10,7 @@ pub mod clients;
 mod environment;
 mod folders;
 mod freeze;
+mod images;
 pub mod launcher;
 mod layers;
 mod memory;

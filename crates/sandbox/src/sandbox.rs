@@ -5,15 +5,18 @@
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, MutexGuard, PoisonError, Weak};
 
-use domain::Fault;
+use domain::function::Digest;
+use domain::image::Image;
 use domain::runtime::{Family, Runtime};
-use engine::ports::{self, Clock, EnvironmentSpec, Output, Wait};
+use domain::{Error, Fault};
+use engine::ports::{self, Clock, EnvironmentSpec, HeldImage, Output, Removal, Wait};
 use engine::tasks;
 use tokio::sync::Mutex;
 
 use crate::environment::{Environment, STOP_LIMIT};
 use crate::folders::{self, Folders, FoldersError};
 use crate::freeze::Freezer;
+use crate::images::Images;
 use crate::launcher::client::{LaunchError, Spawner};
 use crate::launcher::protocol::{Configuration, Refused};
 use crate::layers::Merging;
@@ -64,6 +67,7 @@ pub(crate) struct Shared {
     pub settings: Settings,
     pub clock: Arc<dyn Clock>,
     pub folders: Folders,
+    pub images: Images,
     pub runtimes: Runtimes,
     pub merging: Merging,
     /// Whether the kernel has refused to lay folders over one another.
@@ -87,6 +91,15 @@ impl Linux {
             }
         }
         let folders = Folders::open(&settings.data_dir)?;
+        let images = Images::open(&settings.data_dir, clock.clone());
+        let images = images.map_err(|source| FoldersError::Step { path: settings.data_dir.join("images"), source })?;
+        let swept = images.sweep();
+        tasks::spawn("removing what was left of images", async move {
+            if let Err(fault) = swept.await {
+                tracing::warn!("what an earlier engine left of images stays: {}", fault.chain());
+            }
+        })
+        .detach();
         let left = folders.left();
         if !left.is_empty() {
             let removed = tasks::off_thread("removing what an earlier engine left", move || {
@@ -115,6 +128,7 @@ impl Linux {
                 settings,
                 clock,
                 folders,
+                images,
                 runtimes,
                 merging: Merging::default(),
                 overlay_refused: AtomicBool::new(false),
@@ -219,6 +233,33 @@ impl Shared {
         }
         Ok(spawner.clone())
     }
+}
+
+impl ports::Images for Linux {
+    fn supported(&self) -> Result<(), String> {
+        images_run_at(Isolation::Process)
+    }
+
+    fn resolve(&self, uri: String) -> Wait<'_, Result<HeldImage, Error>> {
+        Box::pin(async move { self.shared.images.resolve(&uri).await })
+    }
+
+    fn pull(&self, image: Image) -> Wait<'_, Result<(), Error>> {
+        Box::pin(async move { self.shared.images.pull(&image).await })
+    }
+
+    fn retain_images(&self, used: Vec<Digest>) -> Wait<'_, Result<Removal, Fault>> {
+        Box::pin(self.shared.images.retain(used))
+    }
+}
+
+/// Whether functions of images run at a level: an image is a root folder of its own, which takes a view of the machine of
+/// one's own. The one place that says so.
+fn images_run_at(level: Isolation) -> Result<(), String> {
+    Err(format!(
+        "isolation level {level} shows functions the folders of this machine; an image needs level rootless or sandbox, \
+         which this version of lambd does not have yet"
+    ))
 }
 
 impl ports::Sandbox for Linux {
