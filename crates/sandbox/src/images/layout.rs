@@ -38,6 +38,9 @@ enum Files {
     Archive(PathBuf, HashMap<String, Spot>),
 }
 
+/// A file to be read, and its length.
+type Opened = (Box<dyn Read + Send>, u64);
+
 /// A file inside an archive.
 #[derive(Clone, Debug)]
 enum Spot {
@@ -162,7 +165,7 @@ impl Layout {
                 .index
                 .manifests
                 .iter()
-                .flat_map(|entry| entry.annotations.get("org.opencontainers.image.ref.name"));
+                .filter_map(|entry| entry.annotations.get("org.opencontainers.image.ref.name"));
             names.take(20).map(String::as_str).collect::<Vec<_>>().join(", ")
         };
         let digests: BTreeSet<&str> = entries.iter().map(|entry| entry.digest.as_str()).collect();
@@ -226,7 +229,7 @@ impl Layout {
     }
 
     /// A file and its length; `None` where there is none.
-    fn open(&self, name: &str) -> Result<Option<(Box<dyn Read + Send>, u64)>, ImageError> {
+    fn open(&self, name: &str) -> Result<Option<Opened>, ImageError> {
         match &self.files {
             Files::Folder(top) => {
                 // Names in manifest.json are a stranger's.

@@ -62,7 +62,7 @@ pub(crate) struct Root {
 /// Where images come from.
 enum Source {
     Layout(Arc<Layout>),
-    Registry(Registry),
+    Registry(Box<Registry>),
 }
 
 /// An image whose documents are known.
@@ -134,7 +134,7 @@ impl Images {
             Place::Folder(_) => Layout::folder,
             Place::Archive(_) => Layout::archive,
             Place::Repository { host, name } => {
-                return Registry::new(host, name, self.clock.clone()).map(Source::Registry);
+                return Ok(Source::Registry(Box::new(Registry::new(host, name, self.clock.clone()))));
             }
         };
         let (Place::Folder(path) | Place::Archive(path)) = place else { unreachable!("a repository was returned") };
@@ -188,13 +188,11 @@ impl Images {
             let Some(configuration) = shelf.document(manifest.config.digest()?)? else { return Ok(None) };
             Self::check(digest, manifest, &configuration).map(Some)
         });
-        match kept.await? {
-            Some(found) => Ok(found),
-            None => {
-                let reference = Reference::parse(&image.resolved)?;
-                self.look_up(&self.source(&reference).await?, &reference.pick).await
-            }
+        if let Some(found) = kept.await? {
+            return Ok(found);
         }
+        let reference = Reference::parse(&image.resolved)?;
+        self.look_up(&self.source(&reference).await?, &reference.pick).await
     }
 
     /// An image and the folders of its layers, bottom to top.
@@ -207,19 +205,17 @@ impl Images {
             // Whoever comes second finds it made.
             let door = self.shelf.door(layer.digest);
             let _passed = door.lock().await;
-            let (folder, of_layer) = match self.kept(layer).await? {
-                Some(kept) => kept,
-                None => {
-                    if source.is_none() {
-                        source = Some(self.source(&Reference::parse(&image.resolved)?).await?);
-                    }
-                    if let Some(source) = &source {
-                        self.make(source, layer).await?;
-                    }
-                    let made = self.kept(layer).await?;
-                    made.ok_or_else(|| ImageError::step("finding a layer again", io::ErrorKind::NotFound))?
-                }
-            };
+            let mut kept = self.kept(layer).await?;
+            if kept.is_none() {
+                let from = match source.take() {
+                    Some(from) => from,
+                    None => self.source(&Reference::parse(&image.resolved)?).await?,
+                };
+                self.make(source.insert(from), layer).await?;
+                kept = self.kept(layer).await?;
+            }
+            let (folder, of_layer) =
+                kept.ok_or_else(|| ImageError::step("finding a layer again", io::ErrorKind::NotFound))?;
             bytes = bytes.saturating_add(of_layer);
             if bytes > UNPACKED_BYTES_MAX {
                 return Err(ImageError::unsupported(format!("It is larger than {UNPACKED_BYTES_MAX} bytes, unpacked")));

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::Write as _;
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,7 +24,8 @@ use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder}
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::client::WantsClientCert;
+use rustls::{ClientConfig, ConfigBuilder};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 
@@ -45,7 +46,10 @@ const TOKEN_BYTES_MAX: u64 = 64 * 1024;
 pub(super) struct Registry {
     base: String,
     name: String,
-    client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    /// For registries on this machine.
+    plain: Client<HttpConnector, Empty<Bytes>>,
+    /// For all others; made when it is needed, since reading the machine's certificates takes a while.
+    secure: OnceLock<Client<HttpsConnector<HttpConnector>, Empty<Bytes>>>,
     clock: Arc<dyn Clock>,
     /// What was given to us as nobody in particular.
     token: Mutex<Option<String>>,
@@ -56,7 +60,7 @@ fn denied(why: impl Into<String>) -> ImageError {
 }
 
 impl Registry {
-    pub(super) fn new(host: &str, name: &str, clock: Arc<dyn Clock>) -> Result<Self, ImageError> {
+    pub(super) fn new(host: &str, name: &str, clock: Arc<dyn Clock>) -> Self {
         // Docker's own registry has another host than its images are named with, and official images a hidden folder.
         let (host, name) = match host {
             "docker.io" | "index.docker.io" if !name.contains('/') => {
@@ -65,21 +69,27 @@ impl Registry {
             "docker.io" | "index.docker.io" => ("registry-1.docker.io", name.to_owned()),
             host => (host, name.to_owned()),
         };
-        let is_here = is_loopback(host);
-        let scheme = if is_here { "http" } else { "https" };
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| ImageError::step("preparing TLS", std::io::Error::other(error)))?;
-        // Reading the machine's certificates takes a while, and a registry here may still lead elsewhere.
-        let tls = match tls.clone().with_native_roots() {
-            Ok(tls) => tls,
-            Err(_) if is_here => tls.with_root_certificates(RootCertStore::empty()),
-            Err(error) => return Err(ImageError::step("reading the certificates of this machine", error)),
-        };
-        let connector = HttpsConnectorBuilder::new().with_tls_config(tls.with_no_client_auth());
-        let client = Client::builder(TokioExecutor::new()).build(connector.https_or_http().enable_http1().build());
-        Ok(Self { base: format!("{scheme}://{host}/v2/{name}"), name, client, clock, token: Mutex::default() })
+        let scheme = if is_loopback(host) { "http" } else { "https" };
+        let plain = Client::builder(TokioExecutor::new()).build(HttpConnector::new());
+        let (secure, token) = (OnceLock::new(), Mutex::default());
+        Self { base: format!("{scheme}://{host}/v2/{name}"), name, plain, secure, clock, token }
+    }
+
+    async fn secure(&self) -> Result<&Client<HttpsConnector<HttpConnector>, Empty<Bytes>>, ImageError> {
+        if let Some(secure) = self.secure.get() {
+            return Ok(secure);
+        }
+        let tls = super::blocking(|| {
+            let provider = Arc::new(rustls::crypto::ring::default_provider());
+            let tls = ClientConfig::builder_with_provider(provider)
+                .with_safe_default_protocol_versions()
+                .map_err(|error| ImageError::step("preparing TLS", std::io::Error::other(error)))?;
+            let tls = tls.with_native_roots();
+            tls.map(ConfigBuilder::<ClientConfig, WantsClientCert>::with_no_client_auth)
+                .map_err(|error| ImageError::step("reading the certificates of this machine", error))
+        });
+        let connector = HttpsConnectorBuilder::new().with_tls_config(tls.await?).https_only().enable_http1().build();
+        Ok(self.secure.get_or_init(|| Client::builder(TokioExecutor::new()).build(connector)))
     }
 
     /// The manifest or index that was asked for, and its digest.
@@ -181,7 +191,11 @@ impl Registry {
         let request =
             request.body(Empty::new()).map_err(|error| denied(format!("The registry cannot be asked: {error}")))?;
         let url = request.uri().clone();
-        match self.in_time(self.client.request(request)).await {
+        let answer = match url.scheme_str() {
+            Some("http") => self.in_time(self.plain.request(request)).await,
+            _ => self.in_time(self.secure().await?.request(request)).await,
+        };
+        match answer {
             None => Err(denied(format!("The registry does not answer within {} s ({url})", ANSWER_LIMIT.as_secs()))),
             Some(Ok(response)) => Ok(response),
             Some(Err(error)) => Err(denied(format!("The registry cannot be reached: {} ({url})", chain(&error)))),
@@ -199,17 +213,12 @@ impl Registry {
         for (key, value) in [("service", asked.service.as_deref()), ("scope", Some(&*scope))] {
             if let Some(value) = value {
                 url.push(if url.contains('?') { '&' } else { '?' });
-                url.push_str(&format!("{key}={}", escaped(value)));
+                url.extend([key, "=", &escaped(value)]);
             }
         }
         let mut response = self.send(Request::get(read_url(&url)?).header(USER_AGENT, "lambd")).await?;
         if response.status() != StatusCode::OK {
             return Err(denied(format!("Nobody in particular gets no token: {} ({url})", response.status())));
-        }
-        #[derive(serde::Deserialize)]
-        struct Token {
-            token: Option<String>,
-            access_token: Option<String>,
         }
         let bytes = self.collect(&mut response, TOKEN_BYTES_MAX).await?;
         let token: Option<Token> = serde_json::from_slice(&bytes).ok();
@@ -270,6 +279,13 @@ fn write(mut pieces: mpsc::Receiver<Bytes>, digest: Digest, bytes: u64, path: &P
     } else {
         Err(ImageError::broken(format!("The registry's blob is not what its digest sha256:{} says", digest.hex())))
     }
+}
+
+/// What whoever gives out tokens answers.
+#[derive(serde::Deserialize)]
+struct Token {
+    token: Option<String>,
+    access_token: Option<String>,
 }
 
 /// What a registry wants before it answers.
@@ -337,7 +353,7 @@ fn escaped(value: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~:/".contains(&byte) {
             text.push(char::from(byte));
         } else {
-            text.push_str(&format!("%{byte:02X}"));
+            text.extend(["%", &data_encoding::HEXUPPER.encode(&[byte])]);
         }
     }
     text

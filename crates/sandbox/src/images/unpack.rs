@@ -469,8 +469,7 @@ impl<'a> Names<'a> {
         for name in path.split(|byte| *byte == b'/') {
             match name {
                 b"" | b"." => {}
-                b".." if names.pop().is_none() => return Err(hostile(path, "leaves the image")),
-                b".." => {}
+                b".." => drop(names.pop().ok_or_else(|| hostile(path, "leaves the image"))?),
                 name if name.contains(&0) => return Err(hostile(path, "has a zero byte")),
                 name if name.len() > NAME_BYTES_MAX => return Err(hostile(path, "has too long a name")),
                 name => names.push(name),

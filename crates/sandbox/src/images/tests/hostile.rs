@@ -288,7 +288,7 @@ fn sparse_files_are_read_in_both_ways_and_keep_their_holes() {
 
     // Pieces beyond the end.
     let mut beyond = old_form.clone();
-    beyond[483..483 + 12].copy_from_slice(format!("{:011o}\0", AT).as_bytes());
+    beyond[483..483 + 12].copy_from_slice(format!("{AT:011o}\0").as_bytes());
     let sum: u32 = beyond[..512]
         .iter()
         .enumerate()

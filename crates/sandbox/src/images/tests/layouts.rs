@@ -165,24 +165,24 @@ fn what_is_no_image_for_us_is_refused_by_name() {
     };
     for (name, problem, words, change) in [
         ("artifact", ImageProblem::Unsupported, "application/vnd.wasm", &|m: &mut Value| {
-            m["config"]["mediaType"] = "application/vnd.wasm".into()
+            m["config"]["mediaType"] = "application/vnd.wasm".into();
         }),
         ("foreign", ImageProblem::Unsupported, "foreign", &|m: &mut Value| {
-            m["layers"][0]["mediaType"] = "x/foreign".into()
+            m["layers"][0]["mediaType"] = "x/foreign".into();
         }),
         ("version 1", ImageProblem::Unsupported, "version 2", &|m: &mut Value| m["schemaVersion"] = 1.into()),
         ("ambiguous", ImageProblem::Broken, "both an index and an image", &|m: &mut Value| m["manifests"] = json!([])),
         ("fewer layers", ImageProblem::Broken, "how many layers", &|m: &mut Value| m["layers"] = json!([])),
         ("swapped layers", ImageProblem::Broken, "does not unpack to", &|m: &mut Value| {
-            m["layers"].as_array_mut().unwrap().swap(0, 1)
+            m["layers"].as_array_mut().unwrap().swap(0, 1);
         }),
         ("no layer", ImageProblem::NotFound, "no blob", &|m: &mut Value| {
-            m["layers"][1]["digest"] = named(Digest([7; 32])).into()
+            m["layers"][1]["digest"] = named(Digest([7; 32])).into();
         }),
-        ("size", ImageProblem::Broken, "more bytes", &|m: &mut Value| m["layers"][1]["size"] = 5.into()),
+        ("size", ImageProblem::Broken, "cannot be read", &|m: &mut Value| m["layers"][1]["size"] = 5.into()),
         ("digest", ImageProblem::Unsupported, "no SHA-256", &|m: &mut Value| m["layers"][1]["digest"] = "md5:1".into()),
         ("too many", ImageProblem::Unsupported, "128 layers", &|m: &mut Value| {
-            m["layers"] = vec![m["layers"][0].clone(); 128].into()
+            m["layers"] = vec![m["layers"][0].clone(); 128].into();
         }),
     ] as [(&str, ImageProblem, &str, &dyn Fn(&mut Value)); 10]
     {

@@ -39,8 +39,16 @@ enum Temper {
     Ill,
 }
 
-/// An answer, and whether it breaks off after its first piece.
-struct Body(Full<Bytes>, bool);
+/// An answer, and how it ends.
+struct Body(Full<Bytes>, End);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Well,
+    /// After its first piece is on its way.
+    BreaksSoon,
+    Breaks,
+}
 
 impl hyper::body::Body for Body {
     type Data = Bytes;
@@ -50,15 +58,24 @@ impl hyper::body::Body for Body {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        let breaks = self.1;
+        let end = self.1;
         match Pin::new(&mut self.0).poll_frame(context) {
-            Poll::Ready(None) if breaks => Poll::Ready(Some(Err(io::Error::other("on purpose")))),
+            Poll::Ready(None) if end == End::BreaksSoon => {
+                self.1 = End::Breaks;
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Poll::Ready(None) if end == End::Breaks => Poll::Ready(Some(Err(io::Error::other("on purpose")))),
             polled => polled.map_err(|never| match never {}),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        if self.1 { SizeHint::default() } else { self.0.size_hint() }
+        if self.1 == End::Well { self.0.size_hint() } else { SizeHint::default() }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.1 == End::Well && self.0.is_end_stream()
     }
 }
 
@@ -84,7 +101,7 @@ impl State {
         let token = request.headers().get("authorization").is_some_and(|token| token == "Bearer open-sesame");
         self.asked.lock().unwrap().push((path.clone(), request.headers().contains_key("authorization")));
         let plain = |status: u16, body: &[u8]| {
-            let mut response = Response::new(Body(Full::new(Bytes::copy_from_slice(body)), false));
+            let mut response = Response::new(Body(Full::new(Bytes::copy_from_slice(body)), End::Well));
             *response.status_mut() = status.try_into().unwrap();
             response
         };
@@ -132,7 +149,7 @@ impl State {
             Temper::Leading => leading("http://registry.example/blob"),
             Temper::Breaking => {
                 let mut response = plain(200, &self.blobs[digest][..10]);
-                response.body_mut().1 = true;
+                response.body_mut().1 = End::BreaksSoon;
                 response
             }
             // Another name of this machine is another place.
