@@ -92,9 +92,11 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
         Arc::new(courier::ObjectStore::new(settings.endpoints.get("s3").cloned(), settings.region.clone()));
     let logs = Arc::new(store::Logs::open(&settings.data_dir, log_bounds(&settings)?)?);
     let linux = Arc::new(sandbox::Linux::start(sandbox_settings(&settings)?, clock.clone()).await?);
-    report_isolation(&linux.report().await);
+    let isolation = linux.report().await;
+    report_isolation(&isolation);
     let sandbox: Arc<dyn Sandbox> = linux.clone();
-    let meters = Arc::new(Meters::new(settings.function_logs.then(|| stderr.clone())).keeping(logs.clone()));
+    let meters =
+        Arc::new(Meters::new(isolation.level, settings.function_logs.then(|| stderr.clone())).keeping(logs.clone()));
     let telemetry: Arc<dyn Telemetry> = meters.clone();
 
     let admission = Arc::new(Admission::new(Limits { account: settings.account_concurrency }));
@@ -164,6 +166,7 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
     if settings.test_clock {
         tracing::warn!("--test-clock: whoever reaches the admin listener can move the calendar forward");
     }
+    let stocked = linux.clone();
     let admin = Admin {
         address: admin_listener.local_addr()?,
         meters: meters.clone(),
@@ -173,8 +176,16 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
         events: events.clone(),
         clock: clock.clone(),
         test_clock: settings.test_clock.then_some(system_clock),
+        stock: Box::new(move || stocked.stock().unwrap_or_default()),
     };
     let admin = tasks::spawn("the admin listener", admin::serve(admin_listener, admin, stopped(&stopping)));
+    let (visited, stopped_inside) = (api.clone(), stopping.clone());
+    linux.serve_inside(
+        listener.local_addr()?.port(),
+        Arc::new(move |inside| {
+            tasks::spawn("the API inside an environment", visited.clone().serve(inside, stopped(&stopped_inside)))
+        }),
+    );
     let api = tasks::spawn("the API", api.serve(listener, stopped(&stopping)));
     let mut faults = FaultReport::new(event_settings(&settings).faults, catalog.clone());
     faults.tell(clock.elapsed());
@@ -312,7 +323,11 @@ async fn write_logs(stderr: Stderr, clock: Arc<dyn Clock>) {
 
 /// Says plainly how well functions are isolated.
 fn report_isolation(report: &sandbox::Report) {
-    tracing::warn!("{report}");
+    if report.level == sandbox::Isolation::Sandbox {
+        tracing::info!("{report}");
+    } else {
+        tracing::warn!("{report}");
+    }
     if report.level == sandbox::Isolation::Process {
         tracing::warn!(
             "functions are not isolated: they can do whatever the engine's user can; run only code that you trust"
@@ -330,12 +345,16 @@ fn sandbox_settings(settings: &Settings) -> Result<sandbox::Settings> {
     };
     Ok(sandbox::Settings {
         data_dir: settings.data_dir.clone(),
-        isolation: Some(level("isolation", &settings.isolation)?),
+        isolation: match settings.isolation.as_str() {
+            "auto" => None,
+            asked => Some(level("isolation", asked)?),
+        },
         isolation_min: level("isolation-min", &settings.isolation_min)?,
         runtimes: settings.runtimes.clone().into_iter().map(|(name, runtime)| (name, named(runtime))).collect(),
         search_path: std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default(),
         home: std::env::var_os("HOME").map(PathBuf::from),
         own_paths: true,
+        prestart: settings.prestart,
         spawner: sandbox::SpawnerCommand {
             // Not by its name: an upgrade may have put another program there, which speaks otherwise.
             program: PathBuf::from("/proc/self/exe"),
@@ -385,6 +404,7 @@ pub(crate) fn diagnose(settings: &Settings) -> Result<Diagnosis> {
     let scratch = tempfile::tempdir().context("making a folder for the trial")?;
     let mut sandbox_settings = sandbox_settings(settings)?;
     scratch.path().clone_into(&mut sandbox_settings.data_dir);
+    sandbox_settings.prestart = false;
     let environments_max = settings.environments_max;
     runtime.block_on(async {
         match sandbox::Linux::start(sandbox_settings, Arc::new(SystemClock::new())).await {

@@ -16,6 +16,9 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// By SIGKILL.
+    pub const KILLED: Self = Self::Signal(9);
+
     /// The end of any process but one that succeeded, as Go's `ProcessState` tells it: `exit status 1`, `signal: killed`.
     pub fn cause(self) -> String {
         let name = match self {
@@ -71,6 +74,8 @@ pub enum Failure {
     },
     /// The process ended.
     Exited(Exit),
+    /// The kernel killed it because the function had used up its memory (AWS re:Post, "Runtime.OutOfMemory").
+    OutOfMemory,
     /// Time was up; the time is what had been allowed.
     TimedOut(Duration),
     /// The runtime could not be started at all.
@@ -132,6 +137,7 @@ impl Failure {
         match self {
             Self::Reported { error_type, .. } => error_type,
             Self::Exited(_) => "Runtime.ExitError",
+            Self::OutOfMemory => "Runtime.OutOfMemory",
             Self::TimedOut(_) => "Sandbox.Timedout",
             Self::InvalidEntrypoint(_) => "Runtime.InvalidEntrypoint",
             Self::ResponseTooLarge { .. } => "Function.ResponseSizeTooLarge",
@@ -145,6 +151,7 @@ impl Failure {
         match self {
             Self::Reported { .. } | Self::ResponseTooLarge { .. } => false,
             Self::Exited(_)
+            | Self::OutOfMemory
             | Self::TimedOut(_)
             | Self::InvalidEntrypoint(_)
             | Self::ResponseTruncated

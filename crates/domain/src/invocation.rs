@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 
-use crate::environment::Failure;
+use crate::environment::{Exit, Failure};
 use crate::error::Refusal;
 use crate::names::RequestId;
 
@@ -34,6 +34,7 @@ impl Outcome {
         let payload = match failure {
             Failure::Reported { payload, .. } => payload.clone(),
             Failure::Exited(exit) => platform(exit.to_string()),
+            Failure::OutOfMemory => platform(Exit::KILLED.to_string()),
             Failure::TimedOut(allowed) => {
                 platform(format!("Task timed out after {:.2} seconds", allowed.as_secs_f64()))
             }
@@ -87,7 +88,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::environment::Exit;
     use uuid::Uuid;
 
     fn payload(failure: &Failure) -> String {

@@ -5,6 +5,9 @@
 /// Bytes in a mebibyte.
 pub const MIB: u64 = 1024 * 1024;
 
+/// Processes and threads of an execution environment (AWS developer guide, gettingstarted-limits).
+pub const PROCESSES: u64 = 1024;
+
 /// Characters in a function's bare name (recorded: `function_name_too_long`).
 pub const FUNCTION_NAME_CHARS: usize = 64;
 /// Bytes of a request body of the legacy InvokeAsync (AWS developer guide, gettingstarted-limits of its time).

@@ -4,8 +4,8 @@
 
 use std::collections::BTreeSet;
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -19,25 +19,32 @@ use engine::tasks::{self, Task};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::cgroups::{Cgroup, Entrance, Limits};
 use crate::folders;
 use crate::freeze::Rest;
 use crate::launcher::client::{Init, LaunchError, Lifetime, Spawner};
-use crate::launcher::protocol::{Deed, Order, Places, Told};
-use crate::launcher::{OVERLAY, view_keep};
+use crate::launcher::protocol::{Deed, Furniture, Mounting, Order, Preparation, Source, Told};
+use crate::launcher::{Base, OVERLAY, view_keep};
 use crate::layers::Merged;
 use crate::memory::ProcessMemory;
 use crate::output::OutputPipe;
 use crate::runtime_api::extension_routes::ExtensionApi;
 use crate::runtime_api::extensions::{Extensions, Facts, Reason};
-use crate::runtime_api::{self, conversation::Conversation, conversation::Settling};
+use crate::runtime_api::{self, conversation::Conversation, conversation::Settling, listen_at};
 use crate::runtimes::Interpreter;
 use crate::sandbox::Shared;
 use crate::start::{self, Paths};
+use crate::stems::{self, Stem, StemKind, may_use_stem};
+use crate::stock::nursery::Waiting;
 use crate::telemetry::{Overheard, Telemetry};
 
 /// Bytes of the paths of layers that can be laid over one another: mount(2) takes a page, in which each byte may need an
 /// escape.
 const OVERLAY_BYTES_MAX: usize = 3_500;
+/// Where Lambda looks for external extensions (AWS developer guide, runtimes-extensions-api).
+const EXTENSIONS: &str = "/opt/extensions";
+/// The port of the Runtime API in an environment that has a network of its own, as on AWS.
+const RUNTIME_API_PORT: u16 = 9001;
 /// How long a runtime that has reported a failed initialisation may take to exit by itself.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How long an init may take to end everything before it is killed itself.
@@ -92,10 +99,104 @@ struct Place {
     spawner: Arc<Spawner>,
     replies: mpsc::Receiver<Reply>,
     listener: Task<()>,
+    /// Who answers at its copy of the engine's port.
+    visitors: Option<Task<()>>,
+    group: Option<Arc<Cgroup>>,
     paths: Paths,
     has_namespace: bool,
     /// What its `/opt` is made of, where that was made for it.
     _layers: Option<Arc<Merged>>,
+    /// The runtime that waits in it for its function, until the first start.
+    stem: Option<Stem>,
+}
+
+/// The folders of the host that an environment needs.
+struct Needs {
+    /// Becomes `/var/task`.
+    code: PathBuf,
+    /// Becomes `/var/runtime`.
+    client: PathBuf,
+    /// Becomes `/tmp`.
+    storage: PathBuf,
+    /// Become `/opt` together; a later one covers an earlier one.
+    layers: Vec<PathBuf>,
+    /// What the view would hide and the runtime needs.
+    kept: Vec<PathBuf>,
+}
+
+/// A control group that nothing is in yet.
+pub(crate) async fn make_group(
+    shared: &Shared,
+    name: &str,
+    memory_mb: u32,
+) -> Result<Option<Arc<Cgroup>>, EnvironmentError> {
+    let Some(cgroups) = shared.cgroups() else { return Ok(None) };
+    let id = format!("{name}-{}", shared.groups.fetch_add(1, Ordering::Relaxed));
+    let limits = Limits { memory_bytes: u64::from(memory_mb) << 20, pids_max: limits::PROCESSES };
+    let made = tasks::off_thread("making a control group", move || cgroups.create(&id, &limits)).await;
+    let failed = |source| EnvironmentError::Resources { doing: "make a control group", source };
+    let made = made.unwrap_or_else(|fault| Err(std::io::Error::other(fault.chain())));
+    made.map(|group| Some(Arc::new(group))).map_err(failed)
+}
+
+/// Where somebody listens inside: the Runtime API, and the engine where that is elsewhere.
+pub(crate) fn ports(shared: &Shared) -> Vec<u16> {
+    let api = shared.inside.get().map(|(port, _)| *port).filter(|port| *port != RUNTIME_API_PORT);
+    std::iter::once(RUNTIME_API_PORT).chain(api).collect()
+}
+
+/// Makes an init that has its folders.
+async fn make_init(
+    spawner: &Spawner,
+    needs: &Needs,
+    ports: &[u16],
+    group: Option<&Cgroup>,
+) -> Result<Init, LaunchError> {
+    let ports = if spawner.has_own_network() { ports.to_vec() } else { Vec::new() };
+    let mut init = spawner.prepare(Preparation { ports, root: Vec::new() }, group).await?;
+    let furniture = if spawner.has_own_paths() { needs.furniture() } else { needs.real_folders() };
+    spawner.furnish(&mut init, furniture).await?;
+    Ok(init)
+}
+
+impl Needs {
+    /// What a stem, which has its client already, lacks.
+    fn furniture_of_stem(&self, empty: &Path) -> Furniture {
+        let layers = if self.layers.is_empty() {
+            Source::ReadOnly(empty.into())
+        } else {
+            Source::Layers { folders: self.layers.clone(), places: Vec::new() }
+        };
+        let mounts = vec![
+            Mounting { source: Source::ReadOnly(self.code.clone()), at: "/var/task".into() },
+            Mounting { source: Source::Storage(self.storage.clone()), at: "/tmp".into() },
+            Mounting { source: layers, at: "/opt".into() },
+        ];
+        Furniture { mounts, extensions_in: vec![EXTENSIONS.into()] }
+    }
+
+    fn furniture(&self) -> Furniture {
+        let opt = Path::new("/opt");
+        let in_opt = self.kept.iter().filter_map(|path| path.strip_prefix(opt).ok()).map(Path::to_owned).collect();
+        let layers = Source::Layers { folders: self.layers.clone(), places: in_opt };
+        let read_only = |path: &PathBuf, at: &Path| Mounting { source: Source::ReadOnly(path.clone()), at: at.into() };
+        let mut mounts = vec![
+            read_only(&self.code, Path::new("/var/task")),
+            read_only(&self.client, Path::new("/var/runtime")),
+            Mounting { source: Source::Storage(self.storage.clone()), at: "/tmp".into() },
+        ];
+        if !matches!(&layers, Source::Layers { folders, places } if folders.is_empty() && places.is_empty()) {
+            mounts.push(Mounting { source: layers, at: opt.into() });
+        }
+        mounts.extend(self.kept.iter().map(|path| read_only(path, path)));
+        Furniture { mounts, extensions_in: vec![EXTENSIONS.into()] }
+    }
+
+    /// Where nothing is mounted, extensions are in the layers themselves.
+    fn real_folders(&self) -> Furniture {
+        let extensions_in = self.layers.iter().map(|layer| layer.join("extensions")).collect();
+        Furniture { mounts: Vec::new(), extensions_in }
+    }
 }
 
 /// What an init says in answer to an order.
@@ -122,9 +223,12 @@ struct Process {
     spawner: Arc<Spawner>,
     extensions: Arc<Extensions>,
     rest: Arc<Rest>,
+    group: Option<Arc<Cgroup>>,
     memory: OnceLock<ProcessMemory>,
     /// That of each external extension.
     extensions_memory: Mutex<Vec<ProcessMemory>>,
+    /// The kernel killed it for want of memory: then it had all there was.
+    out_of_memory: AtomicBool,
     /// Told by the kernel at its end; 0 before.
     peak_bytes: AtomicU64,
     server: Task<()>,
@@ -166,7 +270,7 @@ impl Current {
 }
 
 /// The init was killed, and with it the runtime.
-const KILLED: Failure = Failure::Exited(Exit::Signal(libc::SIGKILL));
+const KILLED: Failure = Failure::Exited(Exit::KILLED);
 
 impl Environment {
     /// Makes the folder and the view of a new environment.
@@ -213,20 +317,25 @@ impl Environment {
     }
 
     async fn make_place(&self, interpreter: Option<&Interpreter>) -> Result<Place, EnvironmentError> {
-        let client = self.shared.folders.client(self.spec.runtime.family());
         if self.spec.image.is_some() {
             return Err(EnvironmentError::Image);
         }
-        let code = std::path::absolute(&self.spec.code)
-            .map_err(|source| EnvironmentError::Folder { path: self.spec.code.clone(), source })?;
-        let kept = interpreter.map(kept).unwrap_or_default();
-        let mut places =
-            Places { code: code.clone(), clients: client.clone(), storage: self.storage(), layers: Vec::new(), kept };
         let mut spawner = self.shared.spawner().await?;
-        let mut merged = self.lay_out_layers(&mut places, spawner.refused.is_none()).await?;
+        let mut needs = self.needs(interpreter, &spawner)?;
+        let mut merged = self.lay_out_layers(&mut needs, spawner.has_own_paths()).await?;
+        let api = self.shared.inside.get().filter(|(port, _)| *port != RUNTIME_API_PORT);
+        let ports = ports(&self.shared);
+        let (mut waiting, group, stem) = match self.take_waiting(&needs, &spawner).await {
+            Some(Waiting { init, group, stem, .. }) => (Some(init), group, stem),
+            None => (None, self.make_group().await?, None),
+        };
         let mut is_first = true;
-        let init = loop {
-            match spawner.prepare(places.clone()).await {
+        let mut init = loop {
+            let made = match waiting.take() {
+                Some(init) => Ok(init),
+                None => make_init(&spawner, &needs, &ports, group.as_deref()).await,
+            };
+            match made {
                 // It, or the init, was killed meanwhile.
                 Err(LaunchError::Socket { .. } | LaunchError::Ended { .. }) if is_first => {
                     spawner = self.shared.spawner().await?;
@@ -235,50 +344,124 @@ impl Environment {
                     if !self.shared.overlay_refused.swap(true, Ordering::Relaxed) {
                         tracing::info!(%source, "the kernel lays no folders over one another; layers are merged instead");
                     }
-                    merged = self.lay_out_layers(&mut places, false).await?;
+                    merged = self.lay_out_layers(&mut needs, false).await?;
                     continue;
                 }
-                prepared => break prepared?,
+                made => break made?,
             }
             is_first = false;
         };
+        let visitors = match (api, init.sockets.len()) {
+            (Some((_, visit)), 2) => init.sockets.pop().map(|socket| listen_at(socket).map(|listener| visit(listener))),
+            _ => None,
+        };
+        let visitors = visitors.transpose().map_err(|source| {
+            let doing = "listen at the engine's port inside";
+            EnvironmentError::Resources { doing, source }
+        })?;
         let init = Arc::new(init);
-        let has_namespace = spawner.refused.is_none();
+        if spawner.has_own_network() {
+            self.telemetry.dialer.dial_inside(init.clone());
+        }
+        let has_namespace = spawner.has_own_paths();
         let paths = if has_namespace {
             Paths::own()
         } else {
-            Paths { task: code, runtime: client, storage: Some(self.storage()), opt: places.layers.pop() }
+            Paths { task: needs.code, runtime: needs.client, storage: Some(needs.storage), opt: needs.layers.pop() }
         };
         let number = self.places.fetch_add(1, Ordering::Relaxed);
         let (tell, replies) = mpsc::channel(4);
         let listener = tasks::spawn(
             "listening to an environment",
-            listen(init.clone(), spawner.lifetime(), tell, (self.current.clone(), number), has_namespace),
+            listen(
+                (init.clone(), group.clone()),
+                spawner.lifetime(),
+                tell,
+                (self.current.clone(), number),
+                has_namespace,
+            ),
         );
-        Ok(Place { number, init, spawner, replies, listener, paths, has_namespace, _layers: merged })
+        Ok(Place {
+            number,
+            init,
+            spawner,
+            replies,
+            listener,
+            visitors,
+            group,
+            paths,
+            has_namespace,
+            _layers: merged,
+            stem,
+        })
+    }
+
+    /// An environment that has waited for a function, furnished for this one. Whatever is in the way, an ordinary start
+    /// does without, and tells of it if it lasts.
+    async fn take_waiting(&self, needs: &Needs, spawner: &Arc<Spawner>) -> Option<Waiting> {
+        let stock = self.shared.stock()?;
+        let has_extensions = needs.layers.iter().any(|layer| layer.join("extensions").exists());
+        let is_for_stem = may_use_stem(&self.spec.variables, has_extensions)
+            && self.serials.load(Ordering::Relaxed) == stems::SERIAL
+            // What the interpreter needs would be below the layers.
+            && !needs.kept.iter().any(|path| path.starts_with("/opt"));
+        let kind = StemKind::of(self.spec.runtime, self.spec.memory_mb).filter(|_| is_for_stem);
+        let mut waiting = stock.take(kind)?;
+        if !Arc::ptr_eq(&waiting.spawner, spawner) {
+            return None;
+        }
+        if let Some(group) = &waiting.group {
+            group.set_memory(u64::from(self.spec.memory_mb) << 20).ok()?;
+        }
+        let empty = &self.shared.folders.empty;
+        let furniture = if waiting.stem.is_some() { needs.furniture_of_stem(empty) } else { needs.furniture() };
+        match spawner.furnish(&mut waiting.init, furniture).await {
+            Ok(()) => Some(waiting),
+            Err(error) => {
+                tracing::debug!(%error, "an environment that waited could not be furnished");
+                None
+            }
+        }
+    }
+
+    /// The control group of one place; one before may still be on its way out.
+    async fn make_group(&self) -> Result<Option<Arc<Cgroup>>, EnvironmentError> {
+        make_group(&self.shared, &self.spec.id.to_string(), self.spec.memory_mb).await
+    }
+
+    fn needs(&self, interpreter: Option<&Interpreter>, spawner: &Spawner) -> Result<Needs, EnvironmentError> {
+        let code = std::path::absolute(&self.spec.code)
+            .map_err(|source| EnvironmentError::Folder { path: self.spec.code.clone(), source })?;
+        Ok(Needs {
+            code,
+            client: self.shared.folders.client(self.spec.runtime.family()),
+            storage: self.storage(),
+            layers: Vec::new(),
+            kept: interpreter.map(|interpreter| kept(interpreter, spawner.base())).unwrap_or_default(),
+        })
     }
 
     /// Says in which folders the layers are: each in its own where the kernel lays them over one another, else all in
     /// one, which is merged of several.
     async fn lay_out_layers(
         &self,
-        places: &mut Places,
+        needs: &mut Needs,
         can_overlay: bool,
     ) -> Result<Option<Arc<Merged>>, EnvironmentError> {
         let absolute = |path: &PathBuf| {
             std::path::absolute(path).map_err(|source| EnvironmentError::Folder { path: path.clone(), source })
         };
-        places.layers = self.spec.layers.iter().map(absolute).collect::<Result<_, _>>()?;
-        let bytes: usize = places.layers.iter().map(|path| path.as_os_str().len() * 2).sum();
+        needs.layers = self.spec.layers.iter().map(absolute).collect::<Result<_, _>>()?;
+        let bytes: usize = needs.layers.iter().map(|path| path.as_os_str().len() * 2).sum();
         let can_overlay =
             can_overlay && bytes < OVERLAY_BYTES_MAX && !self.shared.overlay_refused.load(Ordering::Relaxed);
-        if places.layers.len() < 2 || can_overlay {
+        if needs.layers.len() < 2 || can_overlay {
             return Ok(None);
         }
         let shared = &self.shared;
-        let merged = shared.merging.of(&places.layers, &shared.folders.environments).await;
+        let merged = shared.merging.of(&needs.layers, &shared.folders.environments).await;
         let merged = merged.map_err(|source| EnvironmentError::Layers { source })?;
-        places.layers = vec![merged.path.clone()];
+        needs.layers = vec![merged.path.clone()];
         Ok(Some(merged))
     }
 
@@ -289,10 +472,33 @@ impl Environment {
         interpreter: Option<&Interpreter>,
     ) -> Result<Result<Started, Failure>, EnvironmentError> {
         let failed = |doing| move |source| EnvironmentError::Resources { doing, source };
-        let (listener, at) = runtime_api::bind().await.map_err(failed("bind a port for the Runtime API"))?;
-        let (output, written_to) =
-            OutputPipe::new(self.overheard(Writer::Function)).map_err(failed("make a pipe for output"))?;
-        let serial = self.serials.fetch_add(1, Ordering::Relaxed);
+        // Of two that serve one socket the one before would get what is meant for this one.
+        if let Some(before) = self.current.get() {
+            before.server.abort();
+        }
+        let (listener, at) =
+            runtime_api::listen(place.init.sockets.first()).await.map_err(failed("bind a port for the Runtime API"))?;
+        let mut serial = self.serials.fetch_add(1, Ordering::Relaxed);
+        let mut stem = place.stem.take();
+        if let Some(useless) = stem.take_if(|_| serial != stems::SERIAL || !place.init.extensions.is_empty()) {
+            // Its end is nobody's.
+            serial = self.serials.fetch_add(1, Ordering::Relaxed);
+            drop(useless);
+        }
+        let sink = self.overheard(Writer::Function);
+        let (output, written_to) = match &stem {
+            None => OutputPipe::new(sink).map(|(output, written_to)| (output, Some(written_to))),
+            Some(stem) => {
+                stem.output.try_clone().and_then(|read| OutputPipe::reading(read, sink)).map(|output| (output, None))
+            }
+        }
+        .map_err(failed("make a pipe for output"))?;
+        if let Some(group) = &place.group {
+            group.free_cpu().map_err(failed("free the processor for an init"))?;
+            if group.can_freeze() {
+                group.thaw().map_err(failed("let a control group go on"))?;
+            }
+        }
         let conversation = Conversation::new(output.clone());
         // An identifier that was random stays one when others of its bits change.
         let seed = uuid::Uuid::from_u128(self.spec.id.0.as_u128() ^ (u128::from(serial) << 16));
@@ -314,19 +520,24 @@ impl Environment {
             init: place.init.clone(),
             spawner: place.spawner.clone(),
             extensions,
-            rest: Rest::new(place.init.clone()),
+            rest: Rest::new(place.init.clone(), place.group.clone()),
+            group: place.group.clone(),
             memory: OnceLock::new(),
             extensions_memory: Mutex::default(),
+            out_of_memory: AtomicBool::new(false),
             peak_bytes: AtomicU64::new(0),
             server: tasks::spawn("serving the Runtime API", server),
             pumps: Mutex::new(vec![tasks::spawn("reading a function's output", output.pump())]),
-            output: Mutex::new(Some(written_to)),
+            output: Mutex::new(written_to),
             at,
         });
         // Before it runs: it may be ready, or at its end, before we hear that it was started.
         let ready = process.conversation.expect_ready();
         self.current.set(Some(process.clone()));
-        let launched = if place.init.extensions.is_empty() {
+        let launched = if let Some(stem) = stem {
+            self.start_stem(place, interpreter, &process, stem)?;
+            Ok(())
+        } else if place.init.extensions.is_empty() {
             self.start_runtime(place, interpreter, &process).await?
         } else {
             self.start_extensions(place, &process).await?
@@ -352,6 +563,22 @@ impl Environment {
         }
     }
 
+    /// Makes the runtime that waits the function's.
+    fn start_stem(
+        &self,
+        place: &Place,
+        interpreter: Option<&Interpreter>,
+        process: &Process,
+        stem: Stem,
+    ) -> Result<(), EnvironmentError> {
+        let variables = start::variables(&self.spec, interpreter, &place.paths, &process.at);
+        process.extensions.runtime_started();
+        // One that has died in between tells nobody else of it.
+        stem.become_runtime(&variables, &place.paths).map_err(|_| LaunchError::Ended { who: "stem" })?;
+        let _ = process.memory.set(ProcessMemory::new(stem.files));
+        Ok(())
+    }
+
     async fn start_runtime(
         &self,
         place: &mut Place,
@@ -360,7 +587,8 @@ impl Environment {
     ) -> Result<Result<(), Failure>, EnvironmentError> {
         let start = start::start(process.serial, &self.spec, interpreter, &place.paths, &process.at);
         let output = process.output.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let descriptors: Vec<_> = output.iter().map(|output| output.as_fd()).collect();
+        let entrance = frozen_entrance(place.group.as_ref())?;
+        let descriptors: Vec<_> = output.iter().chain(&entrance).map(|output| output.as_fd()).collect();
         // It may end before it is heard of that it was started.
         process.extensions.runtime_started();
         place.init.order(&Order::Start(start), &descriptors).await?;
@@ -412,7 +640,10 @@ impl Environment {
             }
             let start = start::extension(process.serial, &self.spec, program, &process.at);
             let number = u32::try_from(number).unwrap_or(u32::MAX);
-            place.init.order(&Order::StartExtension { number, start }, &[written_to.as_fd()]).await?;
+            let entrance = frozen_entrance(place.group.as_ref())?;
+            let descriptors: Vec<_> = std::iter::once(&written_to).chain(&entrance).map(OwnedFd::as_fd).collect();
+            place.init.order(&Order::StartExtension { number, start }, &descriptors).await?;
+            drop(descriptors);
             loop {
                 match place.replies.recv().await {
                     Some((Told::ExtensionStarted, descriptors)) => {
@@ -475,6 +706,12 @@ impl Environment {
                     self.tell_of(&process.extensions);
                     // Should the first invocation be the last, this is what is known.
                     self.note_memory(&process);
+                    // Its share of the processor is what it has from here on; an initialisation has all there is.
+                    if let Some(group) = &process.group
+                        && let Err(error) = group.limit_cpu(self.spec.memory_mb.into())
+                    {
+                        tracing::warn!(%error, "a function's share of the processor is not limited");
+                    }
                     process.rest.idle(&self.shared.freezer);
                     return Ok(InitEnd::Ready);
                 }
@@ -568,6 +805,10 @@ impl Environment {
     /// Has the init end everything, or ends it.
     async fn end_all(&self, place: &mut Option<Place>) {
         let Some(standing) = place else { return };
+        // What stands still does not always end.
+        if let Some(process) = self.current.get() {
+            process.rest.busy().await;
+        }
         let limit = self.shared.clock.wake_at(self.shared.clock.elapsed() + RESET_LIMIT);
         let done = async {
             standing.init.order(&Order::Reset, &[]).await.ok()?;
@@ -597,6 +838,8 @@ impl Environment {
         // Extensions share the function's memory (AWS developer guide, lambda-extensions).
         let extensions = process.extensions_memory.lock().unwrap_or_else(PoisonError::into_inner);
         let most = runtime + extensions.iter().map(ProcessMemory::most_bytes).sum::<u64>();
+        let limit = u64::from(self.spec.memory_mb) << 20;
+        let most = if process.out_of_memory.load(Ordering::Relaxed) { limit } else { most };
         self.memory_most_bytes.fetch_max(most, Ordering::Relaxed);
     }
 
@@ -771,10 +1014,23 @@ impl Environment {
     }
 }
 
+/// The way into the group of those that stand still between two calls.
+pub(crate) fn frozen_entrance(group: Option<&Arc<Cgroup>>) -> Result<Vec<OwnedFd>, EnvironmentError> {
+    let Some(group) = group else { return Ok(Vec::new()) };
+    let entrance = group.frozen_entrance().map(Entrance::into_descriptors);
+    entrance.map_err(|source| EnvironmentError::Resources { doing: "open a control group", source })
+}
+
 /// Ends an environment's processes and removes its folder.
 async fn clear(place: Option<Place>, folder: PathBuf, shared: Arc<Shared>) {
     if let Some(place) = place {
         place.listener.abort();
+        if let Some(visitors) = &place.visitors {
+            visitors.abort();
+        }
+        if let Some(group) = &place.group {
+            let _ = group.thaw();
+        }
         place.init.kill(!place.has_namespace);
         tokio::select! {
             () = place.init.gone() => {}
@@ -811,12 +1067,13 @@ impl Drop for Environment {
 
 /// Hears what an init tells until it, or the spawner that it depends on, is gone.
 async fn listen(
-    init: Arc<Init>,
+    (init, group): (Arc<Init>, Option<Arc<Cgroup>>),
     spawner: Arc<Lifetime>,
     replies: mpsc::Sender<Reply>,
     (current, number): (Arc<Current>, u32),
     has_namespace: bool,
 ) {
+    let mut ooms_seen = 0;
     loop {
         let told = tokio::select! {
             told = init.told() => told,
@@ -830,7 +1087,13 @@ async fn listen(
                 if let Some(process) = current.find(|process| process.serial == serial) {
                     process.peak_bytes.store(peak_bytes, Ordering::Relaxed);
                     process.extensions.runtime_ended();
-                    process.conversation.end(&Failure::Exited(exit));
+                    let ooms = group.as_ref().and_then(|group| group.oom_kills().ok()).unwrap_or(0);
+                    let is_oom = exit == Exit::KILLED && ooms > ooms_seen;
+                    ooms_seen = ooms;
+                    if is_oom {
+                        process.out_of_memory.store(true, Ordering::Relaxed);
+                    }
+                    process.conversation.end(&if is_oom { Failure::OutOfMemory } else { Failure::Exited(exit) });
                 }
             }
             Some((Told::ExtensionExited { serial, number, exit }, _)) => {
@@ -842,6 +1105,7 @@ async fn listen(
                     }
                 }
             }
+            Some((Told::Socket, mut descriptors)) => init.give_socket(descriptors.pop()),
             Some(reply) => {
                 if replies.send(reply).await.is_err() {
                     break;
@@ -859,11 +1123,11 @@ async fn listen(
 }
 
 /// Folders that the runtime needs and the view would hide.
-fn kept(interpreter: &Interpreter) -> Vec<PathBuf> {
+pub(crate) fn kept(interpreter: &Interpreter, base: Base) -> Vec<PathBuf> {
     let command = &interpreter.command;
     let needed = [Some(command.clone()), command.canonicalize().ok(), interpreter.packages.clone()];
     let kept: BTreeSet<PathBuf> =
-        needed.into_iter().flatten().filter_map(|path| view_keep(&path)).filter(|path| path.is_dir()).collect();
+        needed.into_iter().flatten().filter_map(|path| view_keep(&path, base)).filter(|path| path.is_dir()).collect();
     kept.into_iter().collect()
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use engine::ports::Clock;
 use engine::tasks;
 
+use crate::cgroups::Cgroup;
 use crate::launcher::client::{Init, Said};
 use crate::launcher::protocol::Deed;
 
@@ -34,6 +35,8 @@ struct Watched {
 #[derive(Debug)]
 pub(crate) struct Rest {
     init: Arc<Init>,
+    /// Where it can be frozen without its noticing.
+    group: Option<Arc<Cgroup>>,
     state: Mutex<State>,
 }
 
@@ -86,9 +89,9 @@ impl Freezer {
 
 impl Rest {
     /// Processes that are at work.
-    pub(crate) fn new(init: Arc<Init>) -> Arc<Self> {
+    pub(crate) fn new(init: Arc<Init>, group: Option<Arc<Cgroup>>) -> Arc<Self> {
         let state = State { mode: Mode::Busy, times: 0, seen: 0, is_watched: false };
-        Arc::new(Self { init, state: Mutex::new(state) })
+        Arc::new(Self { init, group: group.filter(|group| group.can_freeze()), state: Mutex::new(state) })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -112,9 +115,20 @@ impl Rest {
     /// There is something to do. What the processes are sent before they run again is there when they do.
     pub(crate) async fn busy(&self) {
         let was = std::mem::replace(&mut self.state().mode, Mode::Busy);
-        if was == Mode::Frozen {
+        match &self.group {
+            _ if was != Mode::Frozen => {}
+            // That fails only where the group is gone, and with it whoever could go on.
+            Some(group) => drop(group.thaw()),
             // Its orders come one after another, so this one after that to freeze.
-            self.init.quietly(Deed::Thaw).await;
+            None => self.init.quietly(Deed::Thaw).await,
+        }
+    }
+
+    fn freeze(&self) -> Said {
+        match &self.group {
+            None => self.init.quietly_now(Deed::Freeze),
+            Some(group) if group.freeze().is_ok() => Said::Now,
+            Some(_) => Said::ToNobody,
         }
     }
 
@@ -125,7 +139,7 @@ impl Rest {
         state.seen = state.times;
         match state.mode {
             Mode::Idle if !is_same => {}
-            Mode::Idle => match self.init.quietly_now(Deed::Freeze) {
+            Mode::Idle => match self.freeze() {
                 Said::Now => {
                     state.mode = Mode::Frozen;
                     state.is_watched = false;

@@ -6,6 +6,7 @@
 //! Never here: queues, aliases, and what a failure means to the caller.
 
 mod allocator;
+mod cgroups;
 pub mod clients;
 mod environment;
 mod folders;
@@ -14,6 +15,7 @@ mod images;
 pub mod launcher;
 mod layers;
 mod memory;
+pub mod network;
 mod output;
 mod report;
 mod runtime_api;
@@ -21,11 +23,15 @@ mod runtimes;
 mod sandbox;
 mod settings;
 mod start;
+mod stems;
+mod stock;
+mod storage;
 mod telemetry;
 
 pub use allocator::give_memory_back;
 pub use folders::FoldersError;
 pub use launcher::end_with_us;
 pub use report::{FoundRuntime, Report, Strength, View};
-pub use sandbox::{Linux, OpenError};
+pub use sandbox::{Linux, OpenError, Visitors};
 pub use settings::{Isolation, RuntimeSetting, Settings, SpawnerCommand};
+pub use stock::StockCounts;

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use domain::runtime::Runtime;
 use rustix::fs::{FsWord, statfs};
 
+use crate::cgroups::Features;
 use crate::settings::Isolation;
 
 /// How well one feature holds against a function that wants out.
@@ -87,10 +88,29 @@ pub struct FoundRuntime {
     pub version: String,
 }
 
-/// What level `process` gives: nothing is kept apart and nothing is limited.
-pub(crate) fn at_process(view: View) -> Report {
-    let features = ["memory", "cpu", "pids", "tmp", "net", "fs", "uid"].map(|name| (name, Strength::None));
-    Report { level: Isolation::Process, features, view, cgroup: cgroup_version() }
+/// What a level gives.
+pub(crate) fn of(level: Isolation, view: View, limited: Option<&Features>) -> Report {
+    let features = ["memory", "cpu", "pids", "tmp", "net", "fs", "uid"].map(|name| {
+        let strength = match (level, name) {
+            (Isolation::Sandbox | Isolation::Rootless, "net" | "fs") | (Isolation::Sandbox, "uid") => Strength::Hard,
+            (Isolation::Rootless, "uid") => Strength::Soft,
+            (Isolation::Sandbox | Isolation::Rootless, name) => limit(name, limited),
+            _ => Strength::None,
+        };
+        (name, strength)
+    });
+    Report { level, features, view, cgroup: cgroup_version() }
+}
+
+fn limit(name: &str, limited: Option<&Features>) -> Strength {
+    let Some(limited) = limited else { return Strength::None };
+    let holds = match name {
+        "memory" => limited.memory.is_ok(),
+        "cpu" => limited.cpu.is_ok(),
+        "pids" => limited.pids.is_ok(),
+        _ => false,
+    };
+    if holds { Strength::Hard } else { Strength::None }
 }
 
 fn cgroup_version() -> Option<&'static str> {

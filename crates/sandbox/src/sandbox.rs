@@ -2,37 +2,38 @@
 //!
 //! Never here: the life of one environment.
 
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, MutexGuard, PoisonError, Weak};
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, MutexGuard, OnceLock, PoisonError, Weak};
 
 use domain::function::Digest;
 use domain::image::Image;
 use domain::runtime::{Family, Runtime};
 use domain::{Error, Fault};
 use engine::ports::{self, Clock, EnvironmentSpec, HeldImage, Output, Removal, Wait};
-use engine::tasks;
+use engine::tasks::{self, Task};
 use tokio::sync::Mutex;
 
+use crate::cgroups::{Cgroups, Features};
 use crate::environment::{Environment, STOP_LIMIT};
 use crate::folders::{self, Folders, FoldersError};
 use crate::freeze::Freezer;
 use crate::images::Images;
 use crate::launcher::client::{LaunchError, Spawner};
-use crate::launcher::protocol::{Configuration, Refused};
+use crate::launcher::protocol::{Configuration, Hello, Refused};
 use crate::layers::Merging;
 use crate::memory::MachineMemory;
 use crate::report::{self, FoundRuntime, Report, View};
 use crate::runtimes::{Runtimes, Search, Version};
 use crate::settings::{Isolation, Settings};
+use crate::stems::StemKind;
+use crate::stock::nursery::Nursery;
+use crate::stock::{Stock, StockCounts};
 
 /// Why the sandbox cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// More isolation is asked for than there is.
-    #[error(
-        "isolation: {asked} was asked for ({flag}), {to_be_had} is what can be had: {reason}; \
-         start with --isolation {to_be_had} --isolation-min {to_be_had} to run functions without isolation"
-    )]
+    #[error("isolation: {asked} was asked for ({flag}), {to_be_had} is what can be had: {reason}; {remedy}")]
     Isolation {
         /// Which setting asks.
         flag: &'static str,
@@ -41,7 +42,17 @@ pub enum OpenError {
         /// The best there is.
         to_be_had: Isolation,
         /// Why no better.
-        reason: &'static str,
+        reason: String,
+        /// What to do about it.
+        remedy: String,
+    },
+    /// Two settings that exclude one another.
+    #[error("--isolation {asked} is below --isolation-min {least}; to accept it, add --isolation-min {asked}")]
+    BelowMinimum {
+        /// What is asked for.
+        asked: Isolation,
+        /// What is the least.
+        least: Isolation,
     },
     /// The data folder.
     #[error(transparent)]
@@ -54,12 +65,27 @@ pub enum OpenError {
     },
 }
 
-/// Why there is no more isolation than `process`.
-const NOT_BUILT: &str = "this version of lambd has no other level yet";
+/// The first of the users of the host that stand for those of functions: above all that people and their containers
+/// use by custom, below the numbers that are negative to some programs.
+const FIRST_USER: u32 = 0x7000_0000;
+
+/// The memory of functions that ask for no other (AWS Lambda API reference, CreateFunction, `MemorySize`).
+const MEMORY_MB_USUAL: u32 = 128;
 
 /// See the module.
 pub struct Linux {
     shared: Arc<Shared>,
+}
+
+/// Answers who comes to a listening socket, until it is ended.
+pub type Visitors = Arc<dyn Fn(tokio::net::TcpListener) -> Task<()> + Send + Sync>;
+
+/// Environments that wait ahead of use.
+enum Prestart {
+    NotYet,
+    Runs(Arc<Stock<Nursery>>),
+    /// They are not wanted or cannot be, or the sandbox is stopped.
+    Never,
 }
 
 /// What all environments share.
@@ -68,27 +94,34 @@ pub(crate) struct Shared {
     pub clock: Arc<dyn Clock>,
     pub folders: Folders,
     pub images: Images,
+    /// The level that functions run at.
+    pub level: Isolation,
     pub runtimes: Runtimes,
     pub merging: Merging,
     /// Whether the kernel has refused to lay folders over one another.
     pub overlay_refused: AtomicBool,
     pub freezer: Arc<Freezer>,
+    /// The engine's port, at which functions that have a network of their own find it, too, and who answers there.
+    pub inside: OnceLock<(u16, Visitors)>,
+    /// Where limits are to be had; `None` when the sandbox is stopped, too.
+    cgroups: std::sync::Mutex<Option<Arc<Cgroups>>>,
+    /// How many groups were made.
+    pub groups: AtomicU64,
+    /// What can be limited.
+    limited: Option<Features>,
     spawner: Mutex<Arc<Spawner>>,
     /// All that live, and some that do no more; `None` when the sandbox is stopped.
     environments: std::sync::Mutex<Option<Vec<Weak<Environment>>>>,
-    memory: MachineMemory,
+    pub memory: MachineMemory,
+    stock: std::sync::Mutex<Prestart>,
 }
 
 impl Linux {
     /// Checks that the isolation asked for is there, puts aside what an earlier engine left, starts the spawner, and
     /// begins to look for interpreters.
     pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        let to_be_had = Isolation::Process;
-        let asked = [("--isolation", settings.isolation), ("--isolation-min", Some(settings.isolation_min))];
-        for (flag, asked) in asked {
-            if let Some(asked) = asked.filter(|asked| *asked > to_be_had) {
-                return Err(OpenError::Isolation { flag, asked, to_be_had, reason: NOT_BUILT });
-            }
+        if let Some(asked) = settings.isolation.filter(|asked| *asked < settings.isolation_min) {
+            return Err(OpenError::BelowMinimum { asked, least: settings.isolation_min });
         }
         let folders = Folders::open(&settings.data_dir)?;
         let images = Images::open(&settings.data_dir, clock.clone());
@@ -113,6 +146,8 @@ impl Linux {
         }
         let spawner = start_spawner(&settings, &folders).await;
         let spawner = spawner.map_err(|error| OpenError::Spawner { source: error.into() })?;
+        enough(&settings, &spawner.hello)?;
+        let cgroups = find_cgroups(spawner.hello.level, &folders).await;
         let runtimes = Runtimes::start(Search {
             named: settings.runtimes.clone(),
             path: settings.search_path.clone(),
@@ -120,6 +155,8 @@ impl Linux {
             cache: folders.interpreters(),
             python_client: folders.client(Family::Python),
         });
+        let level = spawner.hello.level;
+        let may_prestart = settings.prestart && spawner.has_own_network();
         let spawner = Mutex::new(Arc::new(spawner));
         let memory = MachineMemory::new();
         Ok(Self {
@@ -129,26 +166,37 @@ impl Linux {
                 clock,
                 folders,
                 images,
+                level,
                 runtimes,
                 merging: Merging::default(),
                 overlay_refused: AtomicBool::new(false),
+                inside: OnceLock::new(),
+                groups: AtomicU64::new(0),
+                limited: cgroups.as_ref().map(|cgroups| cgroups.features().clone()),
+                cgroups: std::sync::Mutex::new(cgroups.map(Arc::new)),
                 spawner,
                 environments: std::sync::Mutex::new(Some(Vec::new())),
                 memory,
+                stock: std::sync::Mutex::new(if may_prestart { Prestart::NotYet } else { Prestart::Never }),
             }),
         })
     }
 
+    /// Has functions that have a network of their own find the engine at its port, too. To be said before the first
+    /// environment is started.
+    pub fn serve_inside(&self, port: u16, visitors: Visitors) {
+        let _ = self.shared.inside.set((port, visitors));
+        self.shared.begin_stock();
+    }
+
     /// What can be said at once.
     pub async fn report(&self) -> Report {
-        let view = match &self.shared.spawner.lock().await.refused {
+        let spawner = self.shared.spawner.lock().await.clone();
+        let view = match &spawner.hello.no_paths {
             None => View::OwnPaths,
-            Some(Refused { step, errno: 0 }) => View::RealFolders { reason: step.clone() },
-            Some(Refused { step, errno }) => {
-                View::RealFolders { reason: format!("{step}: {}", std::io::Error::from_raw_os_error(*errno)) }
-            }
+            Some(refused) => View::RealFolders { reason: refused.to_string() },
         };
-        report::at_process(view)
+        report::of(spawner.hello.level, view, self.shared.limited.as_ref())
     }
 
     /// The runtimes that have an interpreter; waits for the search.
@@ -168,6 +216,7 @@ impl Linux {
     /// Ends every environment and the spawner; done when it returns.
     pub async fn stop(&self) {
         let environments = self.shared.environments().take().unwrap_or_default();
+        drop(std::mem::replace(&mut *self.shared.prestart(), Prestart::Never));
         let stopping: Vec<_> = environments
             .into_iter()
             .filter_map(|environment| environment.upgrade())
@@ -180,6 +229,10 @@ impl Linux {
         }
         let spawner = self.shared.spawner.lock().await.clone();
         spawner.end();
+        let cgroups = self.shared.cgroups.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(cgroups) = cgroups.and_then(Arc::into_inner) {
+            let _ = tasks::off_thread("removing control groups", move || cgroups.close()).await;
+        }
         let clock = &self.shared.clock;
         let lifetime = spawner.lifetime();
         tokio::select! {
@@ -193,20 +246,103 @@ impl Linux {
         }
     }
 
+    /// How many environments wait ahead of use, and how many starts found one; `None` where none are to wait.
+    pub fn stock(&self) -> Option<StockCounts> {
+        self.shared.stock().map(|stock| stock.counts())
+    }
+
     /// The spawner's process, for those who watch it.
     pub async fn spawner_pid(&self) -> Option<u32> {
         self.shared.spawner.lock().await.pid
     }
 }
 
+/// The control groups of this engine, of which what an earlier one left is removed. Without them a level that isolates
+/// has no limits, which the report says.
+async fn find_cgroups(level: Isolation, folders: &Folders) -> Option<Cgroups> {
+    if level < Isolation::Rootless {
+        return None;
+    }
+    let name = folders.name();
+    let found = tasks::off_thread("looking for control groups", move || {
+        let cgroups = Cgroups::find(&name)?;
+        match cgroups.sweep() {
+            Ok(0) => {}
+            Ok(swept) => tracing::info!(swept, "control groups of an earlier engine are removed"),
+            Err(error) => tracing::warn!(%error, "control groups of an earlier engine stay"),
+        }
+        Ok::<_, Refused>(cgroups)
+    });
+    match found.await {
+        Ok(Ok(cgroups)) => Some(cgroups),
+        Ok(Err(refused)) => {
+            tracing::warn!("functions have no limit of memory, processor and processes: {refused}");
+            None
+        }
+        Err(fault) => {
+            tracing::warn!("functions have no limit of memory, processor and processes: {}", fault.chain());
+            None
+        }
+    }
+}
+
+/// Whether what the spawner found is as much as was asked for.
+fn enough(settings: &Settings, hello: &Hello) -> Result<(), OpenError> {
+    let to_be_had = hello.level;
+    let asked = [("--isolation", settings.isolation), ("--isolation-min", Some(settings.isolation_min))];
+    let Some((flag, asked)) =
+        asked.into_iter().find_map(|(flag, asked)| Some((flag, asked.filter(|level| *level > to_be_had)?)))
+    else {
+        return Ok(());
+    };
+    let why = hello.refused.iter().filter(|(level, _)| *level >= asked).map(|(level, why)| format!("{level}: {why}"));
+    let reason = why.collect::<Vec<_>>().join("; ");
+    let accept = format!("start with --isolation {to_be_had} --isolation-min {to_be_had} to accept {to_be_had}");
+    let remedy = match asked {
+        Isolation::Sandbox => format!("start lambd as root, or {accept}"),
+        _ => format!("{accept}{}", if to_be_had == Isolation::Process { ", which is no isolation" } else { "" }),
+    };
+    Err(OpenError::Isolation { flag, asked, to_be_had, reason, remedy })
+}
+
 async fn start_spawner(settings: &Settings, folders: &Folders) -> Result<Spawner, LaunchError> {
-    let configuration = Configuration { mount_point: folders.view.clone(), own_paths: settings.own_paths };
+    let configuration = Configuration {
+        mount_point: folders.view.clone(),
+        best: settings.isolation.unwrap_or(Isolation::Sandbox),
+        own_paths: settings.own_paths,
+        first_user: FIRST_USER,
+    };
     Spawner::start(&settings.spawner, configuration).await
 }
 
 impl Shared {
+    pub(crate) fn cgroups(&self) -> Option<Arc<Cgroups>> {
+        self.cgroups.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn environments(&self) -> MutexGuard<'_, Option<Vec<Weak<Environment>>>> {
         self.environments.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn prestart(&self) -> MutexGuard<'_, Prestart> {
+        self.stock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What waits ahead of use, if anything does.
+    pub(crate) fn stock(&self) -> Option<Arc<Stock<Nursery>>> {
+        match &*self.prestart() {
+            Prestart::Runs(stock) => Some(stock.clone()),
+            Prestart::NotYet | Prestart::Never => None,
+        }
+    }
+
+    /// Begins to keep environments ahead of use, where that is wanted: when it is known what they must have.
+    fn begin_stock(self: &Arc<Self>) {
+        let mut prestart = self.prestart();
+        if let Prestart::NotYet = *prestart {
+            let nursery = Nursery { shared: Arc::downgrade(self) };
+            *prestart = Prestart::Runs(Arc::new(Stock::start(nursery, self.clock.clone())));
+        }
     }
 
     /// Takes note of a new environment; false where the sandbox has been stopped meanwhile.
@@ -237,7 +373,7 @@ impl Shared {
 
 impl ports::Images for Linux {
     fn supported(&self) -> Result<(), String> {
-        images_run_at(Isolation::Process)
+        images_run_at(self.shared.level)
     }
 
     fn resolve(&self, uri: String) -> Wait<'_, Result<HeldImage, Error>> {
@@ -256,9 +392,13 @@ impl ports::Images for Linux {
 /// Whether functions of images run at a level: an image is a root folder of its own, which takes a view of the machine of
 /// one's own. The one place that says so.
 fn images_run_at(level: Isolation) -> Result<(), String> {
+    if level < Isolation::Rootless {
+        return Err(format!(
+            "isolation level {level} shows functions the folders of this machine; an image needs level rootless or sandbox"
+        ));
+    }
     Err(format!(
-        "isolation level {level} shows functions the folders of this machine; an image needs level rootless or sandbox, \
-         which this version of lambd does not have yet"
+        "isolation level {level} could show them a root folder of their own, but this version of lambd does not yet"
     ))
 }
 
@@ -268,7 +408,13 @@ impl ports::Sandbox for Linux {
             if runtime.is_provided() {
                 return Ok(());
             }
-            self.shared.runtimes.interpreter(runtime).await.map(|_| ())
+            self.shared.runtimes.interpreter(runtime).await?;
+            // Asked before a function is made, which will soon be called.
+            self.shared.begin_stock();
+            if let (Some(stock), Some(kind)) = (self.shared.stock(), StemKind::of(runtime, MEMORY_MB_USUAL)) {
+                stock.expect(kind);
+            }
+            Ok(())
         })
     }
 

@@ -17,7 +17,7 @@ use engine::ports::{Clock, Output};
 use engine::tasks::{self, Task};
 use jiff::Timestamp;
 
-use delivery::Queue;
+use delivery::{Dialer, Queue};
 pub(crate) use subscription::{Api, Subscription};
 
 /// Bytes of what is kept for those who have not subscribed yet: an initialisation's first words.
@@ -27,6 +27,7 @@ const EARLY_BYTES_MAX: usize = 256 * 1024;
 pub(crate) struct Telemetry {
     clock: Arc<dyn Clock>,
     format: LogFormat,
+    pub(crate) dialer: Arc<Dialer>,
     /// Somebody listens, or may yet subscribe: else nothing else is looked at.
     is_heard: AtomicBool,
     state: Mutex<State>,
@@ -76,7 +77,13 @@ pub(crate) enum Kind {
 impl Telemetry {
     pub(crate) fn new(clock: Arc<dyn Clock>, format: LogFormat) -> Arc<Self> {
         let state = State { early: Some(VecDeque::new()), ..State::default() };
-        Arc::new(Self { clock, format, is_heard: AtomicBool::new(true), state: Mutex::new(state) })
+        Arc::new(Self {
+            clock,
+            format,
+            dialer: Arc::default(),
+            is_heard: AtomicBool::new(true),
+            state: Mutex::new(state),
+        })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -107,7 +114,8 @@ impl Telemetry {
         for said in state.early.iter().flatten().filter(|said| subscription.wants(said.kind)) {
             queue.push(said.event.clone());
         }
-        let work = delivery::deliver(queue.clone(), subscription.destination.clone(), self.clock.clone());
+        let work =
+            delivery::deliver(queue.clone(), subscription.destination.clone(), self.dialer.clone(), self.clock.clone());
         let task = tasks::spawn("delivering telemetry", work);
         state.subscribers.push(Subscriber { name: name.to_owned(), subscription, queue, task });
         self.is_heard.store(true, Ordering::Release);

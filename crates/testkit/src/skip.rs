@@ -1,5 +1,5 @@
 //! Leaving a test out where the machine lacks what it needs: never quietly, and never in CI but for
-//! disks.
+//! disks, programs that one test alone needs and what the kernel allows.
 //!
 //! Never here: deciding whether something is missing.
 
@@ -22,6 +22,11 @@ pub fn without_disk(name: &str, reason: &str) {
     say(name, reason);
 }
 
+/// As [`test`], but also in CI: for what not every kernel, or not everybody's rights, allow.
+pub fn without_kernel(name: &str, reason: &str) {
+    say(name, reason);
+}
+
 #[expect(clippy::print_stderr, reason = "a skipped test says so by name")]
 fn say(name: &str, reason: &str) {
     eprintln!("SKIPPED {name}: {reason}");
@@ -31,4 +36,9 @@ fn say(name: &str, reason: &str) {
         let written = OpenOptions::new().append(true).open(&list).and_then(|mut file| file.write_all(line.as_bytes()));
         assert!(written.is_ok(), "{name} is skipped, and cannot say so in {}: {written:?}", list.display());
     }
+}
+
+/// As [`test`], but also in CI: for a program that no other test needs.
+pub fn without_program(name: &str, reason: &str) {
+    say(name, reason);
 }

@@ -53,6 +53,9 @@ pub(crate) fn lambd() -> Command {
 /// Takes the environment of the tests away from a command.
 pub(crate) fn clean(mut command: Command) -> Command {
     command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+    // Most tests watch what a function does to files of theirs, which it sees at level `process` alone.
+    let level = std::env::var_os("LAMBD_TEST_ISOLATION").unwrap_or_else(|| "process".into());
+    command.env("LAMBD_ISOLATION", &level).env("LAMBD_ISOLATION_MIN", level);
     command
 }
 

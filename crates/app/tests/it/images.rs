@@ -24,7 +24,7 @@ fn check_refused(answer: &Answer, text: &str) {
 /// At level `process`, where functions share the machine's folders, and no function is left behind.
 #[test]
 fn where_functions_have_no_root_of_their_own_an_image_is_refused_and_says_what_it_takes() {
-    let engine = Engine::start();
+    let engine = Engine::start_with(&["--isolation", "process", "--isolation-min", "process"]);
     let together = "Please don't provide Handler or Runtime or Layer when the intended function PackageType is Image.";
     check_refused(&create(&engine, &json!({ "Handler": "app.handler" })), together);
     check_refused(&create(&engine, &json!({ "Runtime": "python3.12" })), together);

@@ -2,23 +2,31 @@
 //!
 //! Never here: what happens to an environment whose init is gone.
 
+use std::collections::VecDeque;
 use std::ffi::OsString;
+use std::net::Ipv4Addr;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio::sync::Notify;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::{Notify, oneshot};
 
 use super::packets;
-use super::protocol::{Configuration, Deed, Hello, MESSAGE_BYTES_MAX, Message, Order, Places, Refused, Request, Told};
+use super::protocol::{
+    Configuration, Deed, Furniture, Hello, MESSAGE_BYTES_MAX, Message, Order, Preparation, Refused, Request, Told,
+};
 use super::sys;
+use super::view::Base;
+use crate::cgroups::{Cgroup, Entrance};
+use crate::settings::Isolation;
 
 /// A step of talking to the spawner or an init that failed.
 #[derive(Debug, thiserror::Error)]
@@ -73,7 +81,8 @@ pub(crate) struct Spawner {
     socket: Packets,
     state: Arc<Lifetime>,
     kill: KillOnDrop,
-    pub(crate) refused: Option<Refused>,
+    /// How environments are made.
+    pub(crate) hello: Hello,
     pub(crate) pid: Option<u32>,
 }
 
@@ -149,11 +158,26 @@ impl Spawner {
         let socket = Packets::new(ours).map_err(failed("watch the spawner's socket"))?;
         socket.send(&Request::Configure(configuration), &[]).await.map_err(failed("configure the spawner"))?;
         let hello: Option<(Hello, _)> = socket.receive().await.map_err(failed("hear from the spawner"))?;
-        let Some((Hello { refused, unusable }, _)) = hello else { return Err(LaunchError::Ended { who: "spawner" }) };
-        if let Some(Refused { step, errno }) = unusable {
-            return Err(LaunchError::Unprepared { step, source: std::io::Error::from_raw_os_error(errno) });
+        let Some((hello, _)) = hello else { return Err(LaunchError::Ended { who: "spawner" }) };
+        match hello.unusable {
+            Some(refused) => Err(refused.into()),
+            None => Ok(Self { socket, state, kill, hello, pid }),
         }
-        Ok(Self { socket, state, kill, refused, pid })
+    }
+
+    /// Whether environments have `/var/task`, `/opt` and `/tmp` of their own, and end with their inits.
+    pub(crate) fn has_own_paths(&self) -> bool {
+        self.hello.no_paths.is_none()
+    }
+
+    /// Whether they have a network of their own.
+    pub(crate) fn has_own_network(&self) -> bool {
+        self.hello.level >= Isolation::Rootless
+    }
+
+    /// What of the host they see.
+    pub(crate) fn base(&self) -> Base {
+        if self.hello.level >= Isolation::Rootless { Base::Isolated } else { Base::Host }
     }
 
     /// Whether it has not closed its socket.
@@ -170,40 +194,73 @@ impl Spawner {
         self.kill.0.notify_one();
     }
 
-    /// Starts the init of a new environment and waits until its view stands.
-    pub(crate) async fn prepare(&self, places: Places) -> Result<Init, LaunchError> {
+    /// Starts the init of a new environment and waits until it waits for its folders.
+    pub(crate) async fn prepare(&self, preparation: Preparation, group: Option<&Cgroup>) -> Result<Init, LaunchError> {
+        self.unless_gone(async {
+            let entrance = group.map_or(Ok(Vec::new()), |group| group.entrance().map(Entrance::into_descriptors));
+            let entrance = entrance.map_err(failed("open a control group"))?;
+            let (ours, theirs) = packets::pair().map_err(|error| failed("make a socket")(error.into()))?;
+            let beside: Vec<_> = std::iter::once(&theirs).chain(&entrance).map(OwnedFd::as_fd).collect();
+            let sent = self.socket.send(&Request::Prepare(preparation), &beside).await;
+            drop((theirs, entrance));
+            sent.map_err(failed("ask the spawner"))?;
+            let socket = Packets::new(ours).map_err(failed("watch the init's socket"))?;
+            let (mut process, mut sockets) = (None, None);
+            while process.is_none() || sockets.is_none() {
+                match socket.hear().await? {
+                    (Told::Spawned { pid }, mut descriptors) => {
+                        if let (Some(group), Some(pid)) = (group, Pid::from_raw(pid)) {
+                            group.take_in(pid).map_err(failed("move an init into its control group"))?;
+                            // Not every root may. Then what it starts is killed first, for that is larger.
+                            let _ = group.spare(pid);
+                        }
+                        let pidfd = descriptors.pop().ok_or(LaunchError::Ended { who: "init" })?;
+                        process = Some(sys::watch(pidfd, Interest::READABLE).map_err(failed("watch the init"))?);
+                    }
+                    (Told::Entered, descriptors) => sockets = Some(descriptors),
+                    (Told::Unprepared(refused), _) => return Err(refused.into()),
+                    _ => {}
+                }
+            }
+            let process = process.expect("the loop ends only with it");
+            let sockets = sockets.unwrap_or_default();
+            Ok(Init { socket, process, sockets, extensions: Vec::new(), asked: Mutex::default() })
+        })
+        .await
+    }
+
+    /// Gives an environment its folders; to be called before anybody else listens to its init.
+    pub(crate) async fn furnish(&self, init: &mut Init, furniture: Furniture) -> Result<(), LaunchError> {
+        self.unless_gone(async {
+            let engine_end = [init.socket.socket.get_ref().as_fd()];
+            let sent = self.socket.send(&Request::Furnish(furniture), &engine_end).await;
+            sent.map_err(failed("ask the spawner"))?;
+            loop {
+                match init.socket.hear().await? {
+                    (Told::Prepared { extensions }, _) => {
+                        init.extensions = extensions;
+                        return Ok(());
+                    }
+                    (Told::Unprepared(refused), _) => return Err(refused.into()),
+                    _ => {}
+                }
+            }
+        })
+        .await
+    }
+
+    async fn unless_gone<T>(&self, done: impl Future<Output = Result<T, LaunchError>>) -> Result<T, LaunchError> {
         tokio::select! {
             biased;
-            prepared = self.prepare_unless_gone(places) => prepared,
+            done = done => done,
             () = self.state.wait() => Err(LaunchError::Ended { who: "spawner" }),
         }
     }
+}
 
-    async fn prepare_unless_gone(&self, places: Places) -> Result<Init, LaunchError> {
-        let (ours, theirs) = packets::pair().map_err(|error| failed("make a socket")(error.into()))?;
-        let sent = self.socket.send(&Request::Prepare(places), &[theirs.as_fd()]).await;
-        drop(theirs);
-        sent.map_err(failed("ask the spawner"))?;
-        let socket = Packets::new(ours).map_err(failed("watch the init's socket"))?;
-        let (mut process, mut prepared) = (None, None);
-        while process.is_none() || prepared.is_none() {
-            match socket.receive().await.map_err(failed("hear from the init"))? {
-                Some((Told::Spawned { .. }, mut descriptors)) => {
-                    let pidfd = descriptors.pop().ok_or(LaunchError::Ended { who: "init" })?;
-                    let watched = sys::watch(pidfd, Interest::READABLE).map_err(failed("watch the init"))?;
-                    process = Some(watched);
-                }
-                Some((Told::Prepared { extensions }, _)) => prepared = Some(extensions),
-                Some((Told::Unprepared(Refused { step, errno }), _)) => {
-                    let source = std::io::Error::from_raw_os_error(errno);
-                    return Err(LaunchError::Unprepared { step, source });
-                }
-                Some(_) => {}
-                None => return Err(LaunchError::Ended { who: "init" }),
-            }
-        }
-        let process = process.expect("the loop ends only with it");
-        Ok(Init { socket, process, extensions: prepared.unwrap_or_default() })
+impl From<Refused> for LaunchError {
+    fn from(Refused { step, errno }: Refused) -> Self {
+        Self::Unprepared { step, source: std::io::Error::from_raw_os_error(errno) }
     }
 }
 
@@ -232,14 +289,39 @@ pub(crate) enum Said {
 pub(crate) struct Init {
     socket: Packets,
     process: AsyncFd<OwnedFd>,
+    /// Those that listen in its network, as they were asked for.
+    pub(crate) sockets: Vec<OwnedFd>,
     /// The external extensions that its view has.
     pub(crate) extensions: Vec<PathBuf>,
+    /// Who waits for a socket, in the order in which they are made.
+    asked: Mutex<VecDeque<oneshot::Sender<OwnedFd>>>,
 }
 
 impl Init {
     /// Gives an order.
     pub(crate) async fn order(&self, order: &Order, descriptors: &[BorrowedFd<'_>]) -> Result<(), LaunchError> {
         self.socket.send(order, descriptors).await.map_err(failed("order the init"))
+    }
+
+    /// A connection to a port of its loopback interface, in its network.
+    pub(crate) async fn connect(&self, port: u16) -> std::io::Result<TcpStream> {
+        let (give, given) = oneshot::channel();
+        self.asked().push_back(give);
+        // All of these orders are alike, so it does not matter whose is first.
+        self.order(&Order::Socket, &[]).await.map_err(std::io::Error::other)?;
+        let socket = given.await.map_err(|_| std::io::ErrorKind::ConnectionAborted)?;
+        TcpSocket::from_std_stream(std::net::TcpStream::from(socket)).connect((Ipv4Addr::LOCALHOST, port).into()).await
+    }
+
+    /// Hands a socket to whoever asked first.
+    pub(crate) fn give_socket(&self, socket: Option<OwnedFd>) {
+        if let (Some(asked), Some(socket)) = (self.asked().pop_front(), socket) {
+            let _ = asked.send(socket);
+        }
+    }
+
+    fn asked(&self) -> MutexGuard<'_, VecDeque<oneshot::Sender<OwnedFd>>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Has it do something, if that can be said at once.
@@ -306,6 +388,12 @@ impl Packets {
     async fn send(&self, message: &impl Message, descriptors: &[BorrowedFd<'_>]) -> std::io::Result<()> {
         let bytes = message.encode();
         self.socket.async_io(Interest::WRITABLE, |socket| Ok(packets::send(socket, &bytes, descriptors)?)).await
+    }
+
+    /// What an init that must be there tells.
+    async fn hear(&self) -> Result<(Told, Vec<OwnedFd>), LaunchError> {
+        let told = self.receive().await.map_err(failed("hear from the init"))?;
+        told.ok_or(LaunchError::Ended { who: "init" })
     }
 
     async fn receive<M: Message>(&self) -> std::io::Result<Option<(M, Vec<OwnedFd>)>> {

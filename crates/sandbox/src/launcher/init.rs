@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{CString, OsStr};
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -15,11 +16,16 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Resource, Rlimit, Signal, WaitOptions, wait};
 
+use super::kind::{Kind, Walls};
 use super::packets;
-use super::protocol::{Deed, MESSAGE_BYTES_MAX, Message as _, Order, Places, Start, Told};
-use super::spawner::{Kind, open_nothing};
+use super::privileges;
+use super::probe::Probe;
+use super::protocol::{Deed, MESSAGE_BYTES_MAX, Message as _, Order, Preparation, Refused, Start, Told};
+use super::seccomp::Filter;
+use super::spawner::open_nothing;
 use super::sys::{self, Cloned, Reaped};
-use super::view;
+use super::view::{self, step};
+use crate::cgroups::Entrance;
 
 /// Open files that Lambda allows a function (recorded: `test_runtime_ulimits`).
 const OPEN_FILES: u64 = 1024;
@@ -27,17 +33,28 @@ const OPEN_FILES: u64 = 1024;
 const LOCKED_BYTES: u64 = 65_536;
 const STACK_BYTES: u64 = 8_388_608;
 
-/// Where Lambda looks for external extensions (AWS developer guide, runtimes-extensions-api).
-const EXTENSIONS: &str = "/opt/extensions";
 /// Of these more than are allowed are told of, so that the excess is seen; a folder of thousands is not told whole.
 const EXTENSIONS_LISTED_MAX: usize = 16;
 
 /// Where the init keeps its socket: the first number after the standard descriptors.
 const CONTROL: i32 = 3;
 
+/// What an init is born with.
+pub(super) struct Birth<'a> {
+    pub walls: Walls<'a>,
+    pub mount_point: &'a Path,
+    pub preparation: &'a Preparation,
+    /// Its end of its control socket.
+    pub control: &'a OwnedFd,
+    /// Becomes readable when its users are mapped, which only its parent can do.
+    pub mapped: Option<OwnedFd>,
+    /// The way into its control group.
+    pub entrance: Entrance,
+}
+
 /// Runs as init; never returns to the spawner's code.
-pub(super) fn run(kind: Kind, mount_point: &Path, places: &Places, control: &OwnedFd) -> ! {
-    let status = match Init::new(kind, mount_point, places, control) {
+pub(super) fn run(birth: Birth<'_>) -> ! {
+    let status = match Init::new(birth) {
         Ok(mut init) => {
             let ended = init.serve();
             init.end_everything();
@@ -48,8 +65,8 @@ pub(super) fn run(kind: Kind, mount_point: &Path, places: &Places, control: &Own
     sys::end(status)
 }
 
-struct Init {
-    kind: Kind,
+struct Init<'a> {
+    walls: Walls<'a>,
     control: OwnedFd,
     signals: OwnedFd,
     /// Serial and pid of the runtime, while it lives.
@@ -64,8 +81,18 @@ struct Extension {
     pid: i32,
 }
 
-impl Init {
-    fn new(kind: Kind, mount_point: &Path, places: &Places, control: &OwnedFd) -> io::Result<Self> {
+impl<'a> Init<'a> {
+    fn new(birth: Birth<'a>) -> io::Result<Self> {
+        let Birth { walls, mount_point, preparation, control, mapped, entrance } = birth;
+        let kind = walls.kind;
+        if let Some(mapped) = mapped {
+            let mut byte = [0];
+            if rustix::io::retry_on_intr(|| rustix::io::read(&mapped, &mut byte))? == 0 {
+                return Err(io::ErrorKind::BrokenPipe.into());
+            }
+        }
+        entrance.enter()?;
+        drop(entrance);
         // Of the spawner's descriptors only our socket stays: an init that held the spawner's end of its socket
         // would hide the spawner's death from the engine.
         if control.as_raw_fd() != CONTROL {
@@ -76,32 +103,36 @@ impl Init {
         }
         sys::close_from(CONTROL + 1)?;
         let control = sys::adopt(CONTROL);
-        // A namespace dies with its init; without one, the init must live long enough to end the others.
-        rustix::process::set_parent_process_death_signal(Some(match kind {
-            Kind::OwnPaths => Signal::KILL,
-            Kind::RealFolders => Signal::TERM,
+        // While it still has the number of the engine's user: the data folder is nobody else's.
+        let entered = enter(kind, mount_point, preparation);
+        if matches!(kind, Kind::Isolated(_)) {
+            privileges::become_root_inside()?;
+            // Nobody inside may look into us, also not one who has the same number on the host.
+            rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
+            rustix::process::setsid()?;
+            rustix::system::sethostname(b"sandbox")?;
+        }
+        // A namespace dies with its init; without one, the init must live long enough to end the others. Asked for
+        // only now: a change of the user takes it back.
+        rustix::process::set_parent_process_death_signal(Some(if kind.has_namespace() {
+            Signal::KILL
+        } else {
+            Signal::TERM
         }))?;
         let signals = sys::listen_for(&[libc::SIGCHLD, libc::SIGTERM])?;
-        match kind {
-            Kind::OwnPaths => {
-                if let Err(refused) = view::enter(mount_point, places) {
-                    packets::send(&control, &Told::Unprepared(refused).encode(), &[])?;
-                    return Err(io::ErrorKind::Other.into());
-                }
-            }
-            Kind::RealFolders => rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?,
-        }
         // Whoever is let stand still is no news.
         sys::ignore_stopped_children()?;
-        let extensions = match kind {
-            Kind::OwnPaths => files_in(&[PathBuf::from(EXTENSIONS)]),
-            Kind::RealFolders => {
-                let folders: Vec<PathBuf> = places.layers.iter().map(|layer| layer.join("extensions")).collect();
-                files_in(&folders)
+        match entered {
+            Ok(sockets) => {
+                let sockets: Vec<_> = sockets.iter().map(TcpListener::as_fd).collect();
+                packets::send(&control, &Told::Entered.encode(), &sockets)?;
             }
-        };
-        packets::send(&control, &Told::Prepared { extensions }.encode(), &[])?;
-        Ok(Self { kind, control, signals, runtime: None, extensions: Vec::new() })
+            Err(refused) => {
+                packets::send(&control, &Told::Unprepared(refused).encode(), &[])?;
+                return Err(io::ErrorKind::Other.into());
+            }
+        }
+        Ok(Self { walls, control, signals, runtime: None, extensions: Vec::new() })
     }
 
     /// Follows orders until there is nobody left to give them.
@@ -124,19 +155,41 @@ impl Init {
                     return Ok(());
                 };
                 match Order::decode(&buffer[..bytes]).ok_or(io::ErrorKind::InvalidData)? {
+                    Order::Furnish { at, extensions_in } => {
+                        let told = match furnish(&at, descriptors) {
+                            Ok(()) => Told::Prepared { extensions: files_in(&extensions_in) },
+                            Err(refused) => Told::Unprepared(refused),
+                        };
+                        self.tell(&told, &[])?;
+                    }
+                    Order::Unfurnished(refused) => self.tell(&Told::Unprepared(refused), &[])?,
+                    Order::Socket => match new_socket() {
+                        Ok(socket) => self.tell(&Told::Socket, &[socket.as_fd()])?,
+                        Err(_) => self.tell(&Told::Socket, &[])?,
+                    },
+                    Order::Probe(probe) => {
+                        let nothing = first(&mut descriptors)?;
+                        let refused = try_out(self.walls, &probe, &nothing).err();
+                        self.tell(&Told::Probed(refused), &[])?;
+                    }
                     Order::Reset => {
                         self.end_everything();
                         self.tell(&Told::WasReset, &[])?;
                     }
                     Order::Start(start) => {
                         self.end_all_but(start.serial);
-                        let output = descriptors.pop().ok_or(io::ErrorKind::InvalidData)?;
-                        self.start(&start, output)?;
+                        let output = first(&mut descriptors)?;
+                        self.start(&start, (output, None, Entrance::new(descriptors)))?;
+                    }
+                    Order::StartStem(start) => {
+                        self.end_all_but(start.serial);
+                        let (output, told) = (first(&mut descriptors)?, first(&mut descriptors)?);
+                        self.start(&start, (output, Some(told), Entrance::new(descriptors)))?;
                     }
                     Order::StartExtension { number, start } => {
                         self.end_all_but(start.serial);
-                        let output = descriptors.pop().ok_or(io::ErrorKind::InvalidData)?;
-                        self.start_extension(number, &start, output)?;
+                        let output = first(&mut descriptors)?;
+                        self.start_extension(number, &start, (output, None, Entrance::new(descriptors)))?;
                     }
                     Order::Quietly(deed) => self.perform(deed),
                 }
@@ -157,11 +210,11 @@ impl Init {
         }
     }
 
-    fn start(&mut self, start: &Start, output: OwnedFd) -> io::Result<()> {
+    fn start(&mut self, start: &Start, ways: Ways) -> io::Result<()> {
         let Some(program) = start.programs.iter().find(|program| program.is_file()) else {
             return self.tell(&Told::NoProgram, &[]);
         };
-        match execute_apart(program, start, output) {
+        match execute_apart(self.walls, program, start, ways) {
             Ok(pid) => {
                 self.runtime = Some((start.serial, pid));
                 self.tell_of_start(&Told::Started, pid)
@@ -173,9 +226,9 @@ impl Init {
         }
     }
 
-    fn start_extension(&mut self, number: u32, start: &Start, output: OwnedFd) -> io::Result<()> {
+    fn start_extension(&mut self, number: u32, start: &Start, ways: Ways) -> io::Result<()> {
         let Some(program) = start.programs.first() else { return self.tell(&Told::NoProgram, &[]) };
-        match execute_apart(program, start, output) {
+        match execute_apart(self.walls, program, start, ways) {
             Ok(pid) => {
                 self.extensions.push(Extension { serial: start.serial, number, pid });
                 self.tell_of_start(&Told::ExtensionStarted, pid)
@@ -199,8 +252,8 @@ impl Init {
 
     /// In a pid namespace that is one call, which no process can run away from by forking; elsewhere whoever is found.
     fn signal_everything(&self, sent: Signal) {
-        match self.kind {
-            Kind::OwnPaths => sys::signal_all(sent),
+        match self.walls.kind {
+            Kind::Isolated(_) | Kind::OwnPaths => sys::signal_all(sent),
             Kind::RealFolders => {
                 let mut known = BTreeSet::new();
                 loop {
@@ -251,8 +304,8 @@ impl Init {
         self.runtime = None;
         self.extensions.clear();
         loop {
-            match self.kind {
-                Kind::OwnPaths => sys::signal_all(Signal::KILL),
+            match self.walls.kind {
+                Kind::Isolated(_) | Kind::OwnPaths => sys::signal_all(Signal::KILL),
                 Kind::RealFolders => children_of_this_process().into_iter().for_each(kill),
             }
             // Reaping one may make its children ours, so look again after each.
@@ -263,12 +316,81 @@ impl Init {
     }
 }
 
+/// Where what a program writes goes, where a stem hears of its function, and the way into the control group of those
+/// that stand still between two calls.
+type Ways = (OwnedFd, Option<OwnedFd>, Entrance);
+
+fn first(descriptors: &mut Vec<OwnedFd>) -> io::Result<OwnedFd> {
+    if descriptors.is_empty() { Err(io::ErrorKind::InvalidData.into()) } else { Ok(descriptors.remove(0)) }
+}
+
+/// Has a process that is what a function would be try to get out.
+fn try_out(walls: Walls<'_>, probe: &Probe, output: &OwnedFd) -> Result<(), Refused> {
+    let (told, tell) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(step("pipe"))?;
+    match sys::clone_process(0).map_err(step("clone"))? {
+        Cloned::Child => {
+            let tried = become_runtime(walls, Path::new("/"), output, None).map_err(step("become a function"));
+            let refused = tried.and_then(|()| probe.run()).err();
+            let _ = rustix::io::write(&tell, &Told::Probed(refused).encode());
+            sys::end(0);
+        }
+        Cloned::Parent { .. } => {
+            drop(tell);
+            let mut buffer = [0; 4096];
+            let bytes = rustix::io::retry_on_intr(|| rustix::io::read(&told, &mut buffer)).unwrap_or(0);
+            match Told::decode(&buffer[..bytes]) {
+                Some(Told::Probed(None)) => Ok(()),
+                Some(Told::Probed(Some(refused))) => Err(refused),
+                _ => Err(Refused { step: "the probe ended early".to_owned(), errno: 0 }),
+            }
+        }
+    }
+}
+
+/// Makes what is seen, as far as it does not depend on the function.
+fn enter(kind: Kind, mount_point: &Path, preparation: &Preparation) -> Result<Vec<TcpListener>, Refused> {
+    let mut sockets = Vec::new();
+    if let Kind::Isolated(_) = kind {
+        sys::bring_up_loopback().map_err(step("ioctl(SIOCSIFFLAGS)"))?;
+        for port in &preparation.ports {
+            sockets.push(TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).map_err(step("bind"))?);
+        }
+    }
+    match kind.base() {
+        Some(base) => view::enter(base, mount_point)?,
+        None => {
+            let us = rustix::process::getpid();
+            rustix::process::set_child_subreaper(Some(us)).map_err(step("prctl(PR_SET_CHILD_SUBREAPER)"))?;
+        }
+    }
+    Ok(sockets)
+}
+
+fn furnish(at: &[PathBuf], trees: Vec<OwnedFd>) -> Result<(), Refused> {
+    let mut made = Vec::new();
+    for (tree, at) in trees.into_iter().zip(at) {
+        view::place(tree, at, &mut made)?;
+    }
+    view::close(&made)
+}
+
+fn new_socket() -> io::Result<OwnedFd> {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    Ok(socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?)
+}
+
 fn open_for_reading(path: &Path) -> io::Result<OwnedFd> {
     Ok(rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?)
 }
 
 /// Starts the program in a process of its own; returns when it runs, or why it does not.
-fn execute_apart(program: &Path, start: &Start, output: OwnedFd) -> io::Result<i32> {
+fn execute_apart(
+    walls: Walls<'_>,
+    program: &Path,
+    start: &Start,
+    (output, told_at, entrance): Ways,
+) -> io::Result<i32> {
     let text = |text: &OsStr| CString::new(text.as_bytes()).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL));
     let path = text(program.as_os_str())?;
     let mut arguments = vec![path.clone()];
@@ -280,7 +402,9 @@ fn execute_apart(program: &Path, start: &Start, output: OwnedFd) -> io::Result<i
     let (told, tell) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
     match sys::clone_process(0)? {
         Cloned::Child => {
-            let error = match become_runtime(&start.folder, &output) {
+            let became =
+                entrance.enter().and_then(|()| become_runtime(walls, &start.folder, &output, told_at.as_ref()));
+            let error = match became {
                 Ok(()) => sys::execute(&path, &arguments, &variables),
                 Err(error) => error,
             };
@@ -288,7 +412,7 @@ fn execute_apart(program: &Path, start: &Start, output: OwnedFd) -> io::Result<i
             sys::end(127);
         }
         Cloned::Parent { pid, .. } => {
-            drop((tell, output));
+            drop((tell, output, told_at, entrance));
             let mut errno = [0; 4];
             match rustix::io::retry_on_intr(|| rustix::io::read(&told, &mut errno)) {
                 Ok(4) => Err(io::Error::from_raw_os_error(i32::from_ne_bytes(errno))),
@@ -298,10 +422,12 @@ fn execute_apart(program: &Path, start: &Start, output: OwnedFd) -> io::Result<i
     }
 }
 
-/// Everything between fork and exec: a session of its own, the pipe as output, Lambda's limits, nothing inherited.
-fn become_runtime(folder: &Path, output: &OwnedFd) -> io::Result<()> {
+/// Everything between fork and exec: a group of its own, the pipe as output, Lambda's limits, nothing inherited, and
+/// no privilege where there is isolation.
+fn become_runtime(walls: Walls<'_>, folder: &Path, output: &OwnedFd, told_at: Option<&OwnedFd>) -> io::Result<()> {
     rustix::process::setpgid(None, None)?;
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    // As after any exec: until then its files in /proc are not its own.
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::Dumpable)?;
     rustix::stdio::dup2_stdin(&open_nothing()?)?;
     rustix::stdio::dup2_stdout(output)?;
     rustix::stdio::dup2_stderr(output)?;
@@ -316,7 +442,20 @@ fn become_runtime(folder: &Path, output: &OwnedFd) -> io::Result<()> {
     rustix::process::umask(Mode::WGRP | Mode::WOTH);
     rustix::process::chdir(folder)?;
     sys::forget_signals();
-    sys::close_from_at_exec(3)
+    sys::close_from_at_exec(3)?;
+    if let Some(told_at) = told_at {
+        // In the place of the init's socket, which this process does not need.
+        let mut place = sys::adopt(CONTROL);
+        let placed = rustix::io::dup2(told_at, &mut place);
+        std::mem::forget(place);
+        placed?;
+    }
+    if let Kind::Isolated(right) = walls.kind {
+        privileges::give_up(right)?;
+    }
+    // After every change of the user, which takes it back.
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    walls.filter.map_or(Ok(()), Filter::install)
 }
 
 fn limit(resource: Resource, most: u64) -> io::Result<()> {

@@ -8,18 +8,24 @@ use std::path::{Path, PathBuf};
 
 use domain::environment::Exit;
 
+use super::probe::Probe;
+use crate::settings::Isolation;
+
 /// Bytes of one message. Variables are limited to 4 KB by Lambda, paths by the kernel to 4 KB each.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 128 * 1024;
-/// Descriptors beside one message.
-pub(crate) const DESCRIPTORS_MAX: usize = 4;
+/// Descriptors beside one message: mounts or sockets of an environment.
+pub(crate) const DESCRIPTORS_MAX: usize = 32;
 
 /// Engine to spawner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Request {
-    /// The first message: how views are made.
+    /// The first message: how environments are made.
     Configure(Configuration),
     /// Start an init for a new environment; beside it the init's end of its control socket.
-    Prepare(Places),
+    Prepare(Preparation),
+    /// Give an environment its folders; beside it the engine's end of the init's control socket, so that the spawner
+    /// can order in the engine's name.
+    Furnish(Furniture),
 }
 
 /// What the spawner must know at its start.
@@ -27,15 +33,23 @@ pub(crate) enum Request {
 pub(crate) struct Configuration {
     /// An empty folder on which the base view is mounted.
     pub mount_point: PathBuf,
-    /// Whether to try for views at all.
+    /// The best level to try for.
+    pub best: Isolation,
+    /// Whether to try for views at level `process`.
     pub own_paths: bool,
+    /// The first user and group number of the host that environments may use.
+    pub first_user: u32,
 }
 
 /// Spawner to engine, once, in answer to [`Request::Configure`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Hello {
+    /// The level in force.
+    pub level: Isolation,
+    /// Why no better one: each that was tried, the best first.
+    pub refused: Vec<(Isolation, Refused)>,
     /// `None` where environments have paths of their own, else why they cannot.
-    pub refused: Option<Refused>,
+    pub no_paths: Option<Refused>,
     /// Why there can be no environment at all.
     pub unusable: Option<Refused>,
 }
@@ -49,27 +63,81 @@ pub(crate) struct Refused {
     pub errno: i32,
 }
 
-/// The folders of one environment on the host.
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.errno {
+            0 => f.write_str(&self.step),
+            errno => write!(f, "{}: {}", self.step, std::io::Error::from_raw_os_error(errno)),
+        }
+    }
+}
+
+/// What an environment is before it has a function.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Preparation {
+    /// Ports of its own loopback interface to listen at; the listening sockets come beside [`Told::Entered`] in this
+    /// order. Nobody listens where it shares the host's network.
+    pub ports: Vec<u16>,
+    /// Folders that make its root, a later one over an earlier one; without any it is the runtimes' base view.
+    pub root: Vec<PathBuf>,
+}
+
+/// Folders of an environment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Furniture {
+    /// What is to be where.
+    pub mounts: Vec<Mounting>,
+    /// Where extensions may be; of two of one name the later one is started.
+    pub extensions_in: Vec<PathBuf>,
+}
+
+/// Something of the host at a place of the environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Places {
-    /// Becomes `/var/task`, read-only.
-    pub code: PathBuf,
-    /// Becomes `/var/runtime`, read-only.
-    pub clients: PathBuf,
-    /// Becomes `/tmp`.
-    pub storage: PathBuf,
-    /// Become `/opt` together, read-only; a later one covers an earlier one.
-    pub layers: Vec<PathBuf>,
-    /// Folders of the host that the view would hide and the runtime needs: kept where they are, read-only.
-    pub kept: Vec<PathBuf>,
+pub(crate) struct Mounting {
+    /// What.
+    pub source: Source,
+    /// Where.
+    pub at: PathBuf,
+}
+
+/// What can be mounted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// A folder of the host, to be read.
+    ReadOnly(PathBuf),
+    /// A folder of the host that the function may fill.
+    Storage(PathBuf),
+    /// Folders over one another, to be read; a later one covers an earlier one.
+    Layers {
+        /// The folders.
+        folders: Vec<PathBuf>,
+        /// Names of folders that must be there below it, because something else is mounted on them.
+        places: Vec<PathBuf>,
+    },
 }
 
 /// Engine to init.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
+    /// Mount what is beside it at these places. The spawner gives this order.
+    Furnish {
+        /// Where; storage is the one place that may be written to.
+        at: Vec<PathBuf>,
+        /// Where extensions may be.
+        extensions_in: Vec<PathBuf>,
+    },
+    /// What was to be mounted could not be had; to be told back. The spawner gives this order.
+    Unfurnished(Refused),
+    /// Make a socket in the environment's network.
+    Socket,
+    /// Try to get out.
+    Probe(Probe),
     /// Start a runtime beside the extensions of the same serial, having ended whatever else runs; beside it the pipe for
     /// its output.
     Start(Start),
+    /// The same of a runtime whose function is not known yet; between the pipe for its output and the rest stands the one
+    /// on which it hears of it.
+    StartStem(Start),
     /// Start an extension beside those of the same serial, having ended whatever else runs; beside it the pipe for its
     /// output.
     StartExtension {
@@ -120,13 +188,19 @@ pub(crate) enum Told {
         /// Its pid as the spawner sees it.
         pid: i32,
     },
-    /// The view stands.
+    /// It waits for its folders; beside it the listening sockets that were asked for.
+    Entered,
+    /// The folders are there.
     Prepared {
-        /// The files in `/opt/extensions`, in the order of their names.
+        /// The files in the folders of extensions, in the order of their names.
         extensions: Vec<PathBuf>,
     },
-    /// It does not.
+    /// A step of making the environment failed.
     Unprepared(Refused),
+    /// What of an attempt to get out went otherwise than it should.
+    Probed(Option<Refused>),
+    /// Beside it a TCP socket of the environment's network, or nothing where there could be none.
+    Socket,
     /// The runtime has been executed; beside it its `/proc` files `stat` and `status`.
     Started,
     /// No program was found.
@@ -263,34 +337,90 @@ impl<'a> Reader<'a> {
 impl Message for Request {
     fn write(&self, out: &mut Writer) {
         match self {
-            Self::Configure(Configuration { mount_point, own_paths }) => {
+            Self::Configure(Configuration { mount_point, best, own_paths, first_user }) => {
                 out.tag(0);
                 out.path(mount_point);
+                best.write(out);
                 out.tag(u8::from(*own_paths));
+                out.number(first_user.cast_signed());
             }
-            Self::Prepare(Places { code, clients, storage, layers, kept }) => {
+            Self::Prepare(Preparation { ports, root }) => {
                 out.tag(1);
-                out.path(code);
-                out.path(clients);
-                out.path(storage);
-                out.list(layers, |out, path| out.path(path));
-                out.list(kept, |out, path| out.path(path));
+                out.list(ports, |out, port| out.number(i32::from(*port)));
+                out.list(root, |out, path| out.path(path));
+            }
+            Self::Furnish(Furniture { mounts, extensions_in }) => {
+                out.tag(2);
+                out.list(mounts, |out, mounting| mounting.write(out));
+                out.list(extensions_in, |out, path| out.path(path));
             }
         }
     }
 
     fn read(from: &mut Reader<'_>) -> Option<Self> {
         Some(match from.tag()? {
-            0 => Self::Configure(Configuration { mount_point: from.path()?, own_paths: from.tag()? != 0 }),
-            1 => Self::Prepare(Places {
-                code: from.path()?,
-                clients: from.path()?,
-                storage: from.path()?,
-                layers: from.list(Reader::path)?,
-                kept: from.list(Reader::path)?,
+            0 => Self::Configure(Configuration {
+                mount_point: from.path()?,
+                best: Isolation::read(from)?,
+                own_paths: from.tag()? != 0,
+                first_user: from.number()?.cast_unsigned(),
             }),
+            1 => Self::Prepare(Preparation {
+                ports: from.list(|from| from.number()?.try_into().ok())?,
+                root: from.list(Reader::path)?,
+            }),
+            2 => {
+                Self::Furnish(Furniture { mounts: from.list(Mounting::read)?, extensions_in: from.list(Reader::path)? })
+            }
             _ => return None,
         })
+    }
+}
+
+impl Message for Mounting {
+    fn write(&self, out: &mut Writer) {
+        out.path(&self.at);
+        match &self.source {
+            Source::ReadOnly(path) => {
+                out.tag(0);
+                out.path(path);
+            }
+            Source::Storage(path) => {
+                out.tag(1);
+                out.path(path);
+            }
+            Source::Layers { folders, places } => {
+                out.tag(2);
+                out.list(folders, |out, path| out.path(path));
+                out.list(places, |out, path| out.path(path));
+            }
+        }
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Self> {
+        let at = from.path()?;
+        let source = match from.tag()? {
+            0 => Source::ReadOnly(from.path()?),
+            1 => Source::Storage(from.path()?),
+            2 => Source::Layers { folders: from.list(Reader::path)?, places: from.list(Reader::path)? },
+            _ => return None,
+        };
+        Some(Self { source, at })
+    }
+}
+
+impl Message for Isolation {
+    fn write(&self, out: &mut Writer) {
+        out.tag(match self {
+            Self::Process => 0,
+            Self::Confined => 1,
+            Self::Rootless => 2,
+            Self::Sandbox => 3,
+        });
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Self> {
+        [Self::Process, Self::Confined, Self::Rootless, Self::Sandbox].get(usize::from(from.tag()?)).copied()
     }
 }
 
@@ -307,7 +437,12 @@ impl Message for Refused {
 
 impl Message for Hello {
     fn write(&self, out: &mut Writer) {
-        for refused in [&self.refused, &self.unusable] {
+        self.level.write(out);
+        out.list(&self.refused, |out, (level, refused)| {
+            level.write(out);
+            refused.write(out);
+        });
+        for refused in [&self.no_paths, &self.unusable] {
             out.tag(u8::from(refused.is_some()));
             if let Some(refused) = refused {
                 refused.write(out);
@@ -316,11 +451,13 @@ impl Message for Hello {
     }
 
     fn read(from: &mut Reader<'_>) -> Option<Self> {
-        let mut refused = || match from.tag()? {
+        let level = Isolation::read(from)?;
+        let refused = from.list(|from| Some((Isolation::read(from)?, Refused::read(from)?)))?;
+        let mut perhaps = || match from.tag()? {
             0 => Some(None),
             _ => Refused::read(from).map(Some),
         };
-        Some(Self { refused: refused()?, unusable: refused()? })
+        Some(Self { level, refused, no_paths: perhaps()?, unusable: perhaps()? })
     }
 }
 
@@ -352,6 +489,10 @@ impl Message for Order {
                 start.write(out);
             }
             Self::Reset => out.tag(1),
+            Self::StartStem(start) => {
+                out.tag(8);
+                start.write(out);
+            }
             Self::StartExtension { number, start } => {
                 out.tag(2);
                 out.number(number.cast_signed());
@@ -366,6 +507,21 @@ impl Message for Order {
                     Deed::KillRuntime => 3,
                 });
             }
+            Self::Furnish { at, extensions_in } => {
+                out.tag(4);
+                out.list(at, |out, path| out.path(path));
+                out.list(extensions_in, |out, path| out.path(path));
+            }
+            Self::Unfurnished(refused) => {
+                out.tag(5);
+                refused.write(out);
+            }
+            Self::Socket => out.tag(6),
+            Self::Probe(Probe { hidden, host_port }) => {
+                out.tag(7);
+                out.list(hidden, |out, path| out.path(path));
+                out.number(i32::from(*host_port));
+            }
         }
     }
 
@@ -373,6 +529,7 @@ impl Message for Order {
         Some(match from.tag()? {
             0 => Self::Start(Start::read(from)?),
             1 => Self::Reset,
+            8 => Self::StartStem(Start::read(from)?),
             2 => Self::StartExtension { number: from.number()?.cast_unsigned(), start: Start::read(from)? },
             3 => Self::Quietly(match from.tag()? {
                 0 => Deed::Freeze,
@@ -381,6 +538,10 @@ impl Message for Order {
                 3 => Deed::KillRuntime,
                 _ => return None,
             }),
+            4 => Self::Furnish { at: from.list(Reader::path)?, extensions_in: from.list(Reader::path)? },
+            5 => Self::Unfurnished(Refused::read(from)?),
+            6 => Self::Socket,
+            7 => Self::Probe(Probe { hidden: from.list(Reader::path)?, host_port: from.number()?.try_into().ok()? }),
             _ => return None,
         })
     }
@@ -444,6 +605,15 @@ impl Message for Told {
                 out.number(number.cast_signed());
                 exit.write(out);
             }
+            Self::Entered => out.tag(10),
+            Self::Socket => out.tag(11),
+            Self::Probed(refused) => {
+                out.tag(12);
+                out.tag(u8::from(refused.is_some()));
+                if let Some(refused) = refused {
+                    refused.write(out);
+                }
+            }
         }
     }
 
@@ -466,6 +636,12 @@ impl Message for Told {
                 let (serial, number) = (from.number()?.cast_unsigned(), from.number()?.cast_unsigned());
                 Self::ExtensionExited { serial, number, exit: Exit::read(from)? }
             }
+            10 => Self::Entered,
+            11 => Self::Socket,
+            12 => Self::Probed(match from.tag()? {
+                0 => None,
+                _ => Some(Refused::read(from)?),
+            }),
             _ => return None,
         })
     }
@@ -487,18 +663,34 @@ mod tests {
     #[test]
     fn every_message_is_read_back_and_no_part_of_it_is_taken_for_one() {
         let path = PathBuf::from(OsString::from_vec(b"/data/\xff".to_vec()));
-        check(&Request::Configure(Configuration { mount_point: path.clone(), own_paths: true }));
-        check(&Request::Prepare(Places {
-            code: path.clone(),
-            clients: "/c".into(),
-            storage: "/s".into(),
-            layers: vec!["/l/2".into(), "/l/1".into()],
-            kept: vec![path.clone(), "/opt/x".into()],
+        check(&Request::Configure(Configuration {
+            mount_point: path.clone(),
+            best: Isolation::Sandbox,
+            own_paths: true,
+            first_user: 0x7000_0000,
         }));
-        let refused = || Some(Refused { step: "unshare".into(), errno: 1 });
-        check(&Hello { refused: refused(), unusable: None });
-        check(&Hello { refused: refused(), unusable: refused() });
-        check(&Hello { refused: None, unusable: None });
+        check(&Request::Prepare(Preparation { ports: vec![9001, u16::MAX], root: vec!["/l/1".into(), path.clone()] }));
+        let sources = [
+            Source::ReadOnly(path.clone()),
+            Source::Storage("/s".into()),
+            Source::Layers { folders: vec!["/l/2".into(), "/l/1".into()], places: vec!["python".into()] },
+        ];
+        let mounts = sources.map(|source| Mounting { source, at: path.clone() }).into();
+        check(&Request::Furnish(Furniture { mounts, extensions_in: vec!["/opt/extensions".into()] }));
+        let refused = || Refused { step: "unshare".into(), errno: 1 };
+        let hello = |no_paths, unusable| Hello {
+            level: Isolation::Rootless,
+            refused: vec![(Isolation::Sandbox, refused())],
+            no_paths,
+            unusable,
+        };
+        check(&hello(Some(refused()), None));
+        check(&hello(Some(refused()), Some(refused())));
+        check(&hello(None, None));
+        check(&Order::Furnish { at: vec!["/tmp".into()], extensions_in: vec![path.clone()] });
+        check(&Order::Unfurnished(refused()));
+        check(&Order::Socket);
+        check(&Order::Probe(Probe { hidden: vec![path.clone()], host_port: u16::MAX }));
         let start = Start {
             serial: u32::MAX,
             programs: vec![path.clone()],
@@ -507,6 +699,7 @@ mod tests {
             folder: "/var/task".into(),
         };
         check(&Order::Start(start.clone()));
+        check(&Order::StartStem(start.clone()));
         check(&Order::StartExtension { number: 9, start });
         check(&Order::Reset);
         for deed in [Deed::Freeze, Deed::Thaw, Deed::TerminateRuntime, Deed::KillRuntime] {
@@ -514,6 +707,10 @@ mod tests {
         }
         for told in [
             Told::Spawned { pid: 7 },
+            Told::Entered,
+            Told::Socket,
+            Told::Probed(None),
+            Told::Probed(Some(refused())),
             Told::Prepared { extensions: vec![path.clone()] },
             Told::ExtensionStarted,
             Told::ExtensionExited { serial: 3, number: 1, exit: Exit::Status(0) },
@@ -532,9 +729,7 @@ mod tests {
     #[test]
     fn a_lying_length_is_refused() {
         let mut bytes = vec![1];
-        for _ in 0..4 {
-            bytes.extend_from_slice(&0i32.to_le_bytes());
-        }
+        bytes.extend_from_slice(&0i32.to_le_bytes());
         bytes.extend_from_slice(&i32::MAX.to_le_bytes());
         assert_eq!(Request::decode(&bytes), None);
     }

@@ -2,30 +2,24 @@
 //!
 //! Never here: waiting for an environment; its init talks to the engine itself.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{WaitOptions, wait};
 
-use super::init;
+use super::init::{self, Birth};
+use super::kind::{Kind, Walls};
 use super::packets;
-use super::protocol::{
-    Configuration, Hello, MESSAGE_BYTES_MAX, Message as _, Order, Places, Refused, Request, Start, Told,
-};
+use super::protocol::{Furniture, MESSAGE_BYTES_MAX, Message as _, Order, Preparation, Refused, Request, Told};
+use super::seccomp::{Filter, Surroundings};
 use super::sys::{self, Cloned};
-use super::view::{self, Right};
-
-/// How environments of this spawner are made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// With mount and pid namespaces of their own.
-    OwnPaths,
-    /// As process groups on real folders.
-    RealFolders,
-}
+use super::trial;
+use super::users::{self, Users};
+use super::view::{self, step};
+use crate::cgroups::Entrance;
 
 /// How long to wait before orphans that still live are looked at again.
 const ORPHANS_AGAIN_AFTER: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
@@ -45,12 +39,10 @@ pub(crate) fn run(control: OwnedFd) -> io::Result<()> {
     let Some((Request::Configure(configuration), _)) = next(&control, &mut buffer)? else {
         return Ok(());
     };
-    let refused = choose_kind(&configuration);
-    let kind = if refused.is_none() { Kind::OwnPaths } else { Kind::RealFolders };
-    let unusable = if kind == Kind::RealFolders { try_init(&configuration.mount_point).err() } else { None };
-    packets::send(&control, &Hello { refused, unusable }.encode(), &[])?;
+    let (kind, hello) = trial::choose(&configuration);
+    packets::send(&control, &hello.encode(), &[])?;
 
-    let mut inits = HashSet::new();
+    let mut nursery = Nursery::new(kind, &configuration.mount_point, configuration.first_user);
     let mut has_orphans = false;
     loop {
         let mut ready = [PollFd::new(&control, PollFlags::IN), PollFd::new(&signals, PollFlags::IN)];
@@ -60,14 +52,14 @@ pub(crate) fn run(control: OwnedFd) -> io::Result<()> {
         let (asked, died) = (!ready[0].revents().is_empty(), !ready[1].revents().is_empty());
         if died || has_orphans {
             while sys::next_signal(&signals).is_some() {}
-            has_orphans = reap(&mut inits, kind);
+            has_orphans = nursery.reap();
         }
         if asked {
             match next(&control, &mut buffer)? {
                 None => {
                     // Nobody else ends the orphans. Those that the kernel holds are killed and go when it lets them.
                     for _ in 0..LAST_LOOKS {
-                        if !reap(&mut inits, kind) {
+                        if !nursery.reap() {
                             break;
                         }
                         let mut died = [PollFd::new(&signals, PollFlags::IN)];
@@ -76,10 +68,12 @@ pub(crate) fn run(control: OwnedFd) -> io::Result<()> {
                     }
                     return Ok(());
                 }
-                Some((Request::Prepare(places), Some(init_end))) => {
-                    if let Some(pid) = prepare(kind, &configuration.mount_point, &places, &init_end) {
-                        inits.insert(pid);
-                    }
+                Some((Request::Prepare(preparation), mut descriptors)) if !descriptors.is_empty() => {
+                    let init_end = descriptors.remove(0);
+                    nursery.prepare(&preparation, &init_end, Entrance::new(descriptors));
+                }
+                Some((Request::Furnish(furniture), descriptors)) => {
+                    descriptors.iter().take(1).for_each(|engine_end| nursery.furnish(&furniture, engine_end));
                 }
                 // Nothing that this engine sends.
                 Some(_) => {}
@@ -104,131 +98,109 @@ pub(crate) fn open_nothing() -> io::Result<OwnedFd> {
     Ok(rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?)
 }
 
-fn next(control: &OwnedFd, buffer: &mut [u8]) -> io::Result<Option<(Request, Option<OwnedFd>)>> {
-    let Some((bytes, mut descriptors)) = packets::receive(control, buffer)? else { return Ok(None) };
+fn next(control: &OwnedFd, buffer: &mut [u8]) -> io::Result<Option<(Request, Vec<OwnedFd>)>> {
+    let Some((bytes, descriptors)) = packets::receive(control, buffer)? else { return Ok(None) };
     let request = Request::decode(&buffer[..bytes]).ok_or(io::ErrorKind::InvalidData)?;
-    Ok(Some((request, descriptors.pop())))
+    Ok(Some((request, descriptors)))
 }
 
-/// Tries the ways to give environments paths of their own; each is first tried whole, in a process of its own, because
-/// half of it cannot be taken back. `None` means that one works and is in force.
-fn choose_kind(configuration: &Configuration) -> Option<Refused> {
-    if !configuration.own_paths {
-        return Some(Refused { step: "not asked for".to_owned(), errno: 0 });
-    }
-    let mut first = None;
-    for right in [Right::Own, Right::UserNamespace] {
-        let tried = apart("clone", 0, || trial(right, &configuration.mount_point))
-            .and_then(|()| view::establish(right, &configuration.mount_point));
-        match tried {
-            Ok(()) => return None,
-            Err(refused) => first = first.or(Some(refused)),
+/// The inits that live, and how new ones are made.
+pub(super) struct Nursery {
+    kind: Kind,
+    filter: Option<Filter>,
+    mount_point: PathBuf,
+    users: Users,
+    /// Each with the block of users that is its own.
+    inits: HashMap<i32, Option<users::Block>>,
+}
+
+impl Nursery {
+    pub(super) fn new(kind: Kind, mount_point: &Path, first_user: u32) -> Self {
+        let filter = match kind {
+            Kind::Isolated(_) => Some(Filter::compile(Surroundings::Own)),
+            Kind::OwnPaths | Kind::RealFolders => None,
+        };
+        Self {
+            kind,
+            filter,
+            mount_point: mount_point.to_owned(),
+            users: Users::from(first_user),
+            inits: HashMap::new(),
         }
     }
-    first
-}
 
-/// Makes a real environment, without a runtime.
-fn trial(right: Right, mount_point: &Path) -> Result<(), Refused> {
-    view::establish(right, mount_point)?;
-    let folder = mount_point.parent().unwrap_or(mount_point).to_owned();
-    let places =
-        Places { code: folder.clone(), clients: folder.clone(), storage: folder, layers: Vec::new(), kept: Vec::new() };
-    apart("clone(CLONE_NEWNS|CLONE_NEWPID)", sys::OWN_MOUNTS_AND_PIDS, || view::enter(mount_point, &places))
-}
-
-/// Starts an init on real folders and has it start what is a file and no program: when the kernel refuses just that,
-/// it allows all that comes before.
-fn try_init(folder: &Path) -> Result<(), Refused> {
-    let unable = |error: io::Error| Refused { step: "socketpair".to_owned(), errno: error.raw_os_error().unwrap_or(0) };
-    let (ours, theirs) = packets::pair().map_err(|error| unable(error.into()))?;
-    let [code, clients, storage] = [(); 3].map(|()| folder.to_owned());
-    let places = Places { code, clients, storage, layers: Vec::new(), kept: Vec::new() };
-    let init = prepare(Kind::RealFolders, folder, &places, &theirs);
-    drop(theirs);
-    let order = Order::Start(Start {
-        serial: 0,
-        programs: vec!["/proc/self/status".into()],
-        arguments: Vec::new(),
-        variables: Vec::new(),
-        folder: folder.to_owned(),
-    });
-    let nothing = open_nothing().map_err(unable)?;
-    // Where there is no init, what it was told instead is still there to be read.
-    let _ = packets::send(&ours, &order.encode(), &[nothing.as_fd()]);
-    let mut buffer = [0; 4096];
-    let result = loop {
-        let told = packets::receive(&ours, &mut buffer).ok().flatten();
-        match told.and_then(|(bytes, _)| Told::decode(&buffer[..bytes])) {
-            Some(Told::Spawned { .. } | Told::Prepared { .. }) => {}
-            Some(Told::NotExecuted { errno: libc::EACCES, .. }) => break Ok(()),
-            Some(Told::NotExecuted { errno, .. }) => break Err(Refused { step: "start a program".to_owned(), errno }),
-            Some(Told::Unprepared(refused)) => break Err(refused),
-            _ => break Err(Refused { step: "an init that was tried ended early".to_owned(), errno: 0 }),
+    /// Starts an init; whatever comes of it, the engine is told at the init's own socket.
+    pub(super) fn prepare(&mut self, preparation: &Preparation, control: &OwnedFd, entrance: Entrance) {
+        if let Err(refused) = self.try_prepare(preparation, control, entrance) {
+            let _ = packets::send(control, &Told::Unprepared(refused).encode(), &[]);
         }
-    };
-    // It ends with its socket.
-    drop(ours);
-    if init.is_some() {
-        let _ = rustix::io::retry_on_intr(|| wait(WaitOptions::empty()));
     }
-    result
-}
 
-/// Does `work` in a process of its own, which ends with it.
-fn apart(step: &str, namespaces: i32, work: impl FnOnce() -> Result<(), Refused>) -> Result<(), Refused> {
-    let unable = |error: io::Error| Refused { step: step.to_owned(), errno: error.raw_os_error().unwrap_or(0) };
-    let (ours, theirs) = packets::pair().map_err(|error| unable(error.into()))?;
-    match sys::clone_process(namespaces).map_err(unable)? {
-        Cloned::Child => {
-            drop(ours);
-            let refused = work().err();
-            let _ = packets::send(&theirs, &Hello { refused, unusable: None }.encode(), &[]);
-            sys::end(0);
-        }
-        Cloned::Parent { .. } => {
-            drop(theirs);
-            let mut buffer = [0; 4096];
-            let answer = packets::receive(&ours, &mut buffer).ok().flatten();
-            let answer = answer.and_then(|(bytes, _)| Hello::decode(&buffer[..bytes]));
-            let _ = rustix::io::retry_on_intr(|| wait(WaitOptions::empty()));
-            match answer {
-                Some(Hello { refused: None, .. }) => Ok(()),
-                Some(Hello { refused: Some(refused), .. }) => Err(refused),
-                None => Err(Refused { step: "the trial ended early".to_owned(), errno: 0 }),
+    fn try_prepare(&mut self, preparation: &Preparation, control: &OwnedFd, entrance: Entrance) -> Result<(), Refused> {
+        let (mapped, map) = match self.kind {
+            Kind::Isolated(_) => {
+                let ends = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(step("pipe"))?;
+                (Some(ends.0), Some(ends.1))
+            }
+            Kind::OwnPaths | Kind::RealFolders => (None, None),
+        };
+        let (kind, mount_point) = (self.kind, self.mount_point.as_path());
+        let walls = Walls { kind, filter: self.filter.as_ref() };
+        match sys::clone_process(kind.namespaces()).map_err(step("clone"))? {
+            Cloned::Child => {
+                drop(map);
+                init::run(Birth { walls, mount_point, preparation, control, mapped, entrance })
+            }
+            Cloned::Parent { pid, pidfd } => {
+                let block = match map {
+                    None => None,
+                    Some(map) => {
+                        // Where that fails the pipe is closed, and the init ends by itself.
+                        let block = self.users.map(kind, pid)?;
+                        rustix::io::write(&map, &[1]).map_err(step("write"))?;
+                        block
+                    }
+                };
+                self.inits.insert(pid, block);
+                packets::send(control, &Told::Spawned { pid }.encode(), &[pidfd.as_fd()]).map_err(step("sendmsg"))
             }
         }
     }
-}
 
-/// Starts an init; whatever comes of it, the engine is told at the init's own socket.
-fn prepare(kind: Kind, mount_point: &Path, places: &Places, init_end: &OwnedFd) -> Option<i32> {
-    let namespaces = match kind {
-        Kind::OwnPaths => sys::OWN_MOUNTS_AND_PIDS,
-        Kind::RealFolders => 0,
-    };
-    let told = match sys::clone_process(namespaces) {
-        Ok(Cloned::Child) => init::run(kind, mount_point, places, init_end),
-        Ok(Cloned::Parent { pid, pidfd }) => {
-            let _ = packets::send(init_end, &Told::Spawned { pid }.encode(), &[pidfd.as_fd()]);
-            return Some(pid);
+    /// Sends an init its folders, in the engine's name.
+    pub(super) fn furnish(&self, furniture: &Furniture, engine_end: &OwnedFd) {
+        let scratch = self.mount_point.with_file_name(".scratch");
+        let trees: Result<Vec<OwnedFd>, Refused> =
+            furniture.mounts.iter().map(|mounting| view::tree(&mounting.source, &scratch)).collect();
+        let (order, trees) = match trees {
+            Ok(trees) => {
+                let at = furniture.mounts.iter().map(|mounting| mounting.at.clone()).collect();
+                (Order::Furnish { at, extensions_in: furniture.extensions_in.clone() }, trees)
+            }
+            Err(refused) => (Order::Unfurnished(refused), Vec::new()),
+        };
+        let trees: Vec<_> = trees.iter().map(OwnedFd::as_fd).collect();
+        // Who is gone needs no folders, and the engine hears of it at the socket itself.
+        while packets::send(engine_end, &order.encode(), &trees) == Err(rustix::io::Errno::AGAIN) {
+            let mut room = [PollFd::new(engine_end, PollFlags::OUT)];
+            let _ = rustix::io::retry_on_intr(|| poll(&mut room, None));
         }
-        Err(error) => Told::Unprepared(Refused { step: "clone".to_owned(), errno: error.raw_os_error().unwrap_or(0) }),
-    };
-    let _ = packets::send(init_end, &told.encode(), &[]);
-    None
-}
+    }
 
-/// Takes note of inits that ended. On real folders their children have become ours: they end too. Tells whether some
-/// of these still live.
-fn reap(inits: &mut HashSet<i32>, kind: Kind) -> bool {
-    while let Ok(Some((pid, _))) = wait(WaitOptions::NOHANG) {
-        inits.remove(&pid.as_raw_pid());
+    /// Takes note of inits that ended. On real folders their children have become ours: they end too. Tells whether
+    /// some of these still live.
+    pub(super) fn reap(&mut self) -> bool {
+        while let Ok(Some((pid, _))) = wait(WaitOptions::NOHANG) {
+            if let Some(Some(block)) = self.inits.remove(&pid.as_raw_pid()) {
+                self.users.give_back(block);
+            }
+        }
+        if self.kind.has_namespace() {
+            return false;
+        }
+        let orphans: Vec<i32> =
+            init::children_of_this_process().into_iter().filter(|pid| !self.inits.contains_key(pid)).collect();
+        orphans.iter().copied().for_each(init::kill);
+        !orphans.is_empty()
     }
-    if kind == Kind::OwnPaths {
-        return false;
-    }
-    let orphans: Vec<i32> = init::children_of_this_process().into_iter().filter(|pid| !inits.contains(pid)).collect();
-    orphans.iter().copied().for_each(init::kill);
-    !orphans.is_empty()
 }

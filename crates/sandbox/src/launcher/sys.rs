@@ -28,8 +28,15 @@ pub(crate) enum Cloned {
     },
 }
 
-/// Namespaces of a new environment.
+/// Namespaces of a new environment that has paths of its own.
 pub(crate) const OWN_MOUNTS_AND_PIDS: c_int = libc::CLONE_NEWNS | libc::CLONE_NEWPID;
+/// Namespaces of one that is isolated: all but that of the clock.
+pub(crate) const ALL: c_int = OWN_MOUNTS_AND_PIDS
+    | libc::CLONE_NEWUSER
+    | libc::CLONE_NEWNET
+    | libc::CLONE_NEWIPC
+    | libc::CLONE_NEWUTS
+    | libc::CLONE_NEWCGROUP;
 
 /// Has the kernel kill the program that `command` starts when the thread that starts it ends, however it does: nothing
 /// that we ask outlives us. What that program starts itself is its own affair.
@@ -84,7 +91,7 @@ fn narrow(number: c_long) -> i32 {
 
 /// Leaves the namespaces of the parent.
 pub(crate) fn unshare(namespaces: c_int) -> io::Result<()> {
-    // SAFETY: the flags used (CLONE_NEWNS, CLONE_NEWUSER) touch no memory and no descriptors.
+    // SAFETY: the flags used (CLONE_NEWNS, CLONE_NEWUSER, both of this process alone) touch no memory and no descriptors.
     zero(unsafe { libc::unshare(namespaces) })
 }
 
@@ -94,8 +101,29 @@ pub(crate) fn end(status: i32) -> ! {
     unsafe { libc::_exit(status) }
 }
 
-/// Makes a mount, or a whole tree of them, read-only and without devices and setuid programs.
-pub(crate) fn make_read_only(mount: impl AsFd, whole_tree: bool) -> io::Result<()> {
+/// Lets the loopback interface of this process's network be used.
+pub(crate) fn bring_up_loopback() -> io::Result<()> {
+    let socket = std::net::UdpSocket::bind((std::net::Ipv4Addr::UNSPECIFIED, 0))?;
+    // SAFETY: an `ifreq` is plain memory, for which zeros are values.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    for (to, from) in request.ifr_name.iter_mut().zip(b"lo") {
+        *to = from.cast_signed();
+    }
+    // SAFETY: both calls read or write the `ifreq`, which outlives them; the flags are the part that they use.
+    unsafe {
+        zero(libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFFLAGS, &raw mut request))?;
+        request.ifr_ifru.ifru_flags |= i16::try_from(libc::IFF_UP).expect("a flag of sixteen bits");
+        zero(libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request))
+    }
+}
+
+/// Attributes of a mount (linux/mount.h).
+pub(crate) const READ_ONLY: u64 = 1;
+pub(crate) const NO_SETUID: u64 = 2;
+pub(crate) const NO_DEVICES: u64 = 4;
+
+/// Sets attributes of a mount, or of a whole tree of them.
+pub(crate) fn restrict(mount: impl AsFd, attributes: u64, whole_tree: bool) -> io::Result<()> {
     #[repr(C)]
     struct MountAttributes {
         set: u64,
@@ -103,8 +131,7 @@ pub(crate) fn make_read_only(mount: impl AsFd, whole_tree: bool) -> io::Result<(
         propagation: u64,
         user_namespace: u64,
     }
-    const READ_ONLY: u64 = 1; // MOUNT_ATTR_RDONLY of linux/mount.h
-    let attributes = MountAttributes { set: READ_ONLY, clear: 0, propagation: 0, user_namespace: 0 };
+    let attributes = MountAttributes { set: attributes, clear: 0, propagation: 0, user_namespace: 0 };
     let mut flags = libc::AT_EMPTY_PATH;
     if whole_tree {
         flags |= libc::AT_RECURSIVE;

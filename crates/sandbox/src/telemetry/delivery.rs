@@ -20,6 +20,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use super::subscription::{Buffering, Destination};
+use crate::launcher::client::Init;
 
 /// How many batches may wait for one that is being delivered.
 const BATCHES_WAITING: usize = 4;
@@ -28,6 +29,25 @@ const TRIES: usize = 3;
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(100);
 /// What the platform says of what was dropped (source of AWS's runtime interface emulator, telemetry subscriber).
 const TOO_SLOW: &str = "Some logs were dropped because the downstream consumer is slower than the logs production rate";
+
+/// Where an environment's listeners are: on the host's loopback interface, or on its own.
+#[derive(Default)]
+pub(crate) struct Dialer(Mutex<Option<Arc<Init>>>);
+
+impl Dialer {
+    /// From now on connections are made inside.
+    pub(crate) fn dial_inside(&self, init: Arc<Init>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(init);
+    }
+
+    async fn connect(&self, port: u16) -> std::io::Result<TcpStream> {
+        let inside = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match inside {
+            Some(init) => init.connect(port).await,
+            None => TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await,
+        }
+    }
+}
 
 /// Events that wait for delivery.
 pub(super) struct Queue {
@@ -127,14 +147,14 @@ fn dropped(clock: &dyn Clock, reason: &str, records: u64, bytes: u64) -> Bytes {
 }
 
 /// Delivers what comes into the queue, until it is ended.
-pub(super) async fn deliver(queue: Arc<Queue>, destination: Destination, clock: Arc<dyn Clock>) {
+pub(super) async fn deliver(queue: Arc<Queue>, destination: Destination, dialer: Arc<Dialer>, clock: Arc<dyn Clock>) {
     let mut line = None;
     loop {
         let batch = queue.batch(&*clock).await;
         let mut tries = 1;
         let failed = loop {
             // A listener that stands still between two invocations takes it when it goes on: there is no time limit.
-            match send(&destination, &batch, &mut line).await {
+            match send(&destination, &batch, &dialer, &mut line).await {
                 Ok(()) => break None,
                 Err(error) if tries == TRIES => break Some(error),
                 Err(_) => tries += 1,
@@ -151,13 +171,18 @@ pub(super) async fn deliver(queue: Arc<Queue>, destination: Destination, clock: 
     }
 }
 
-async fn send(destination: &Destination, batch: &[Bytes], line: &mut Option<TcpStream>) -> std::io::Result<()> {
+async fn send(
+    destination: &Destination,
+    batch: &[Bytes],
+    dialer: &Dialer,
+    line: &mut Option<TcpStream>,
+) -> std::io::Result<()> {
     match destination {
-        Destination::Http { host, port, path } => post(host, *port, path, array(batch)).await,
+        Destination::Http { host, port, path } => post(dialer.connect(*port).await?, host, path, array(batch)).await,
         Destination::Tcp { port } => {
             let stream = match line {
                 Some(stream) => stream,
-                None => line.insert(TcpStream::connect((Ipv4Addr::LOCALHOST, *port)).await?),
+                None => line.insert(dialer.connect(*port).await?),
             };
             let mut text = BytesMut::new();
             for event in batch {
@@ -182,8 +207,7 @@ fn array(batch: &[Bytes]) -> Bytes {
     text.freeze()
 }
 
-async fn post(host: &str, port: u16, path: &str, body: Bytes) -> std::io::Result<()> {
-    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
+async fn post(stream: TcpStream, host: &str, path: &str, body: Bytes) -> std::io::Result<()> {
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(std::io::Error::other)?;
     let request = Request::post(path)

@@ -8,11 +8,11 @@ use engine::ports::{Answer, EnvironmentSpec, Sandbox as _};
 use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 
-use crate::host::{Function, Host, Kind, children_of, host, in_time, until};
+use crate::host::{Function, Host, KINDS, Kind, children_of, host, in_time, until};
 
 /// Runs a test on each kind of environment that this machine has.
 async fn on_each_kind<F: Future<Output = ()>>(test: impl Fn(Host, Kind) -> F) {
-    for kind in [Kind::OwnPaths, Kind::RealFolders] {
+    for kind in KINDS {
         if let Some(host) = host(kind).await {
             test(host, kind).await;
         }
@@ -349,7 +349,7 @@ async fn layers_are_in_opt_and_a_later_one_covers_an_earlier_one() {
             assert_eq!(function.init().await, InitEnd::Ready);
             let variables = function.ask(json!("variables")).await;
             let opt = match kind {
-                Kind::OwnPaths => {
+                Kind::Sandbox | Kind::OwnPaths => {
                     assert_eq!(variables["LAMBD_OPT"], Value::Null);
                     let denied = function.ask(json!({"try to write": "/opt/x"})).await;
                     assert_eq!(denied, "read-only filesystem or storage medium");

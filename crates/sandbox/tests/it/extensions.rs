@@ -8,10 +8,10 @@ use domain::variables::Variables;
 use engine::ports::Answer;
 use serde_json::{Value, json};
 
-use crate::host::{Function, Host, Kind, host, in_time};
+use crate::host::{Function, Host, KINDS, Kind, host, in_time};
 
 async fn on_each_kind<F: Future<Output = ()>>(test: impl Fn(Host, Kind) -> F) {
-    for kind in [Kind::OwnPaths, Kind::RealFolders] {
+    for kind in KINDS {
         if let Some(host) = host(kind).await {
             test(host, kind).await;
         }
@@ -73,7 +73,7 @@ async fn an_extension_registers_hears_of_each_invocation_and_of_the_end() {
 /// A file of the code folder, by the name that processes of the function see.
 fn seen(host: &Host, kind: Kind, file: &str) -> String {
     match kind {
-        Kind::OwnPaths => format!("/var/task/{file}"),
+        Kind::Sandbox | Kind::OwnPaths => format!("/var/task/{file}"),
         Kind::RealFolders => host.code().join(file).to_str().unwrap().to_owned(),
     }
 }

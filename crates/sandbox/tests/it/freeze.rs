@@ -6,10 +6,10 @@ use std::time::Duration;
 use rustix::process::Pid;
 use serde_json::json;
 
-use crate::host::{Function, Host, Kind, children_of, host, in_time};
+use crate::host::{Function, Host, KINDS, Kind, children_of, host, in_time};
 
 async fn on_each_kind<F: Future<Output = ()>>(test: impl Fn(Host, Kind) -> F) {
-    for kind in [Kind::OwnPaths, Kind::RealFolders] {
+    for kind in KINDS {
         if let Some(host) = host(kind).await {
             test(host, kind).await;
         }
@@ -22,9 +22,24 @@ async fn runtimes(host: &Host) -> Vec<Pid> {
     inits.into_iter().flat_map(|init| children_of(init.as_raw_pid().unsigned_abs())).collect()
 }
 
-fn state(pid: Pid) -> char {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_pid())).unwrap();
-    stat.rsplit_once(") ").unwrap().1.chars().next().unwrap()
+/// Whether it was stopped, or its control group is frozen (Linux, Documentation/admin-guide/cgroup-v2.rst and
+/// cgroup-v1/freezer-subsystem.rst).
+fn stands_still(pid: Pid) -> bool {
+    let of = |name: &str| fs::read_to_string(format!("/proc/{}/{name}", pid.as_raw_pid())).unwrap();
+    let stat = of("stat");
+    let groups = of("cgroup");
+    let frozen = groups.lines().any(|line| {
+        let (hierarchy, path) = line.split_once(':').and_then(|(_, rest)| rest.split_once(':')).unwrap();
+        let reads = |file: String, text: &str| fs::read_to_string(file).is_ok_and(|read| read.contains(text));
+        match hierarchy {
+            "" => ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"]
+                .iter()
+                .any(|root| reads(format!("{root}{path}/cgroup.events"), "frozen 1")),
+            "freezer" => reads(format!("/sys/fs/cgroup/freezer{path}/freezer.state"), "FROZEN"),
+            _ => false,
+        }
+    });
+    frozen || stat.rsplit_once(") ").unwrap().1.starts_with('T')
 }
 
 /// Moves the clock on, as far as it takes, until all runtimes stand still; tells how far.
@@ -37,7 +52,7 @@ async fn until_frozen(host: &Host) -> Duration {
         loop {
             // Whoever woke has its turn, and the init has time to do as it is told.
             for _ in 0..2000 {
-                if pids.iter().all(|pid| state(*pid) == 'T') {
+                if pids.iter().all(|pid| stands_still(*pid)) {
                     return moved;
                 }
                 tokio::task::yield_now().await;
@@ -81,7 +96,7 @@ async fn an_idle_environment_stands_still_until_the_next_event() {
 /// The counter's file, as the function names it.
 async fn seen(kind: Kind, function: &Function) -> String {
     match kind {
-        Kind::OwnPaths => "/tmp/count".to_owned(),
+        Kind::Sandbox | Kind::OwnPaths => "/tmp/count".to_owned(),
         Kind::RealFolders => {
             let variables = function.ask(json!("variables")).await;
             format!("{}/count", variables["TMPDIR"].as_str().unwrap())
@@ -103,7 +118,7 @@ async fn calls_that_follow_one_another_are_not_held_up() {
         for _ in 0..50 {
             call(&function, json!("pid")).await;
             host.clock.advance(Duration::from_millis(20));
-            assert!(pids.iter().all(|pid| state(*pid) != 'T'));
+            assert!(!pids.iter().any(|pid| stands_still(*pid)));
         }
     })
     .await;

@@ -14,7 +14,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use sandbox::Linux;
 use serde_json::json;
 
-use crate::host::{Host, Kind, Lines, host, in_time, settings, until};
+use crate::host::{Host, KINDS, Kind, Lines, host, in_time, settings, until};
 
 /// In whose environment the test's program finds that it is to be an engine, and where.
 const ENGINE: &str = "SANDBOX_TEST_ENGINE";
@@ -55,7 +55,7 @@ fn mark(host: &Host, spec: &mut engine::ports::EnvironmentSpec) {
 
 #[tokio::test]
 async fn a_killed_spawner_ends_its_environments_and_another_takes_over() {
-    for kind in [Kind::OwnPaths, Kind::RealFolders] {
+    for kind in KINDS {
         let Some(host) = host(kind).await else { continue };
         let mut spec = host.spec();
         mark(&host, &mut spec);
@@ -88,7 +88,7 @@ async fn a_killed_spawner_ends_its_environments_and_another_takes_over() {
 
 #[tokio::test]
 async fn a_spawner_that_dies_while_it_is_asked_is_replaced() {
-    for kind in [Kind::OwnPaths, Kind::RealFolders] {
+    for kind in KINDS {
         let Some(host) = host(kind).await else { continue };
         let spawner = host.linux.spawner_pid().await.unwrap();
         let process = Pid::from_raw(spawner.cast_signed()).unwrap();
@@ -106,7 +106,7 @@ async fn a_spawner_that_dies_while_it_is_asked_is_replaced() {
 
 #[tokio::test]
 async fn a_spawner_that_does_not_end_does_not_hold_up_the_engine() {
-    for kind in [Kind::OwnPaths, Kind::RealFolders] {
+    for kind in KINDS {
         let Some(host) = host(kind).await else { continue };
         let spawner = Pid::from_raw(host.linux.spawner_pid().await.unwrap().cast_signed()).unwrap();
         kill_process(spawner, Signal::STOP).unwrap();
@@ -121,7 +121,7 @@ async fn a_spawner_that_does_not_end_does_not_hold_up_the_engine() {
 
 fn host_file(kind: Kind) -> &'static str {
     match kind {
-        Kind::OwnPaths => "/tmp/file",
+        Kind::Sandbox | Kind::OwnPaths => "/tmp/file",
         // The host's own `/tmp` is no place for a test to write to.
         Kind::RealFolders => "/dev/null",
     }
@@ -129,7 +129,7 @@ fn host_file(kind: Kind) -> &'static str {
 
 #[tokio::test]
 async fn a_killed_init_ends_its_environment_and_the_next_start_makes_another() {
-    for kind in [Kind::OwnPaths, Kind::RealFolders] {
+    for kind in KINDS {
         let Some(host) = host(kind).await else { continue };
         let mut spec = host.spec();
         mark(&host, &mut spec);
@@ -161,7 +161,7 @@ fn parent_of(pid: i32) -> i32 {
 
 #[tokio::test]
 async fn a_killed_engine_leaves_no_process_and_the_next_one_no_folder() {
-    for kind in [Kind::OwnPaths, Kind::RealFolders] {
+    for kind in KINDS {
         let Some(host) = host(kind).await else { continue };
         let code = host.code();
         host.at_init(&json!(["linger"]));
@@ -201,7 +201,7 @@ fn has_environment(data: &Path) -> bool {
 }
 
 fn start_engine(data: &Path, code: &Path, kind: Kind, folder: &Path) -> Child {
-    let told = json!({"data": data, "code": code, "own paths": kind == Kind::OwnPaths, "folder": folder});
+    let told = json!({"data": data, "code": code, "kind": format!("{kind:?}"), "folder": folder});
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "killed::is_an_engine_where_it_was_started_as_one", "--nocapture"])
         .env(ENGINE, told.to_string())
@@ -243,7 +243,7 @@ impl Clock for RealClock {
 async fn is_an_engine_where_it_was_started_as_one() {
     let Ok(told) = std::env::var(ENGINE) else { return };
     let told: serde_json::Value = serde_json::from_str(&told).unwrap();
-    let kind = if told["own paths"] == true { Kind::OwnPaths } else { Kind::RealFolders };
+    let kind = KINDS.into_iter().find(|kind| told["kind"] == format!("{kind:?}")).unwrap();
     let data = Path::new(told["data"].as_str().unwrap());
     let clock = Arc::new(RealClock(std::time::Instant::now()));
     let linux = Linux::start(settings(data, kind), clock).await.unwrap();

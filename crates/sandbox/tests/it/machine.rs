@@ -6,23 +6,23 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use domain::environment::InitEnd;
+use domain::names::EnvironmentId;
 use domain::runtime::Runtime;
 use engine::ports::{Answer, Sandbox as _};
-use sandbox::{Isolation, Linux, OpenError, RuntimeSetting};
+use sandbox::{Isolation, Linux, RuntimeSetting};
 use serde_json::{Value, json};
 use testkit::clock::HandClock;
 
-use crate::host::{Function, Host, Kind, Lines, host, in_time, settings, until};
+use crate::host::{Function, Host, KINDS, Kind, Lines, host, in_time, settings, until};
 
 #[tokio::test]
-async fn more_isolation_than_there_is_refuses_the_start_and_says_what_to_do() {
+async fn less_than_the_least_refuses_the_start_and_says_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let mut wanted = settings(folder.path(), Kind::OwnPaths);
     wanted.isolation_min = Isolation::Confined;
     let refused = Linux::start(wanted, Arc::new(HandClock::default())).await.err().unwrap();
-    assert!(matches!(refused, OpenError::Isolation { asked: Isolation::Confined, to_be_had: Isolation::Process, .. }));
     let text = refused.to_string();
-    for part in ["confined", "process", "--isolation-min process", "no other level"] {
+    for part in ["confined", "--isolation process", "--isolation-min process"] {
         assert!(text.contains(part), "{part} is not in {text}");
     }
 }
@@ -61,13 +61,13 @@ async fn searching_host(kind: Kind, named: BTreeMap<String, RuntimeSetting>) -> 
 }
 
 #[expect(clippy::disallowed_methods, reason = "the test looks where its own interpreters are")]
-fn surroundings() -> (Vec<PathBuf>, Option<PathBuf>) {
+pub(crate) fn surroundings() -> (Vec<PathBuf>, Option<PathBuf>) {
     let path = std::env::var("PATH").unwrap_or_default();
     (std::env::split_paths(&path).collect(), std::env::var("HOME").ok().map(PathBuf::from))
 }
 
 /// Whichever runtime of a family this machine has.
-async fn any_of(host: &Host, family: &str) -> Option<Runtime> {
+pub(crate) async fn any_of(host: &Host, family: &str) -> Option<Runtime> {
     let found = in_time(host.linux.found_runtimes()).await;
     let found = found.into_iter().map(|found| found.runtime).find(|runtime| runtime.identifier().starts_with(family));
     if found.is_none() {
@@ -85,6 +85,8 @@ async fn run_with(host: &Host, runtime: Runtime, file: &str, code: &str, layers:
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join(file), code).unwrap();
     let mut spec = host.spec();
+    // The one before may still be on its way out.
+    spec.id = EnvironmentId(uuid::Uuid::new_v4());
     spec.code = folder;
     spec.runtime = runtime;
     spec.layers = layers;
@@ -106,7 +108,7 @@ async fn run_with(host: &Host, runtime: Runtime, file: &str, code: &str, layers:
 #[tokio::test]
 async fn python_and_node_find_what_is_in_layers() {
     // AWS developer guide, packaging-layers, "Layer paths for each Lambda runtime".
-    for kind in [Kind::OwnPaths, Kind::RealFolders] {
+    for kind in KINDS {
         let Some(host) = searching_host(kind, BTreeMap::new()).await else { continue };
         let layer = |name: &str, file: &str, content: &str| {
             let path = host.folder.path().join(name).join(file);
@@ -135,7 +137,7 @@ async fn python_and_node_find_what_is_in_layers() {
 
 #[tokio::test]
 async fn a_python_function_runs_on_a_python_of_this_machine() {
-    for kind in [Kind::OwnPaths, Kind::RealFolders] {
+    for kind in KINDS {
         let Some(host) = searching_host(kind, BTreeMap::new()).await else { continue };
         let Some(runtime) = any_of(&host, "python").await else { continue };
         let code = "import os, sys\ndef handler(event, context):\n    print('seen')\n    return [event['a'] + 22, list(sys.version_info[:2]), os.getcwd()]\n";
@@ -150,7 +152,7 @@ async fn a_python_function_runs_on_a_python_of_this_machine() {
 
 #[tokio::test]
 async fn a_node_function_runs_on_a_node_of_this_machine() {
-    for kind in [Kind::OwnPaths, Kind::RealFolders] {
+    for kind in KINDS {
         let Some(host) = searching_host(kind, BTreeMap::new()).await else { continue };
         let Some(runtime) = any_of(&host, "nodejs").await else { continue };
         let code = "exports.handler = async (event) => [event.a + 22, process.version, process.cwd()];\n";

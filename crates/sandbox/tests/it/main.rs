@@ -9,5 +9,7 @@ mod freeze;
 mod host;
 mod killed;
 mod machine;
+mod network;
+mod prestart;
 mod runtime_api;
 mod telemetry;

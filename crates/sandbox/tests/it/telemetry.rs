@@ -61,6 +61,7 @@ fn has(events: &[Value], kind: &str, record: &Value) -> bool {
 
 #[tokio::test]
 async fn over_tcp_every_event_is_a_line() {
+    // At level `sandbox` the listener would have to be inside.
     for kind in [Kind::OwnPaths, Kind::RealFolders] {
         let Some(host) = host(kind).await else { continue };
         let (listener, port) = listener().await;

@@ -26,8 +26,20 @@ fn main() {
     }
     match arguments.next().as_deref().and_then(|mode| mode.to_str()) {
         Some("spawner") => sandbox::launcher::main(sandbox::launcher::CONTROL),
+        Some("nat") => way_out(&PathBuf::from(arguments.next().unwrap())),
         other => panic!("{other:?} is no mode"),
     }
+}
+
+// An engine's network with one environment in it, to be killed.
+
+fn way_out(folder: &std::path::Path) {
+    use sandbox::network::{Instance, Nat, NetworkNamespace};
+    let nat = Nat::start(Instance::of(folder).unwrap()).unwrap();
+    let environment = NetworkNamespace::create().unwrap();
+    let link = nat.link(&environment).unwrap();
+    say(&format!("linked {}", link.name()));
+    hang()
 }
 
 // The function. Its event is a list of things to do; its answer what came of them.

@@ -2,6 +2,7 @@
 
 mod hostile;
 mod layouts;
+mod overlay;
 mod registry;
 
 use std::fs;
