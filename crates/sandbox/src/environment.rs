@@ -91,6 +91,8 @@ pub(crate) enum EnvironmentError {
     Layers { source: Fault },
     #[error("{remedy}")]
     Interpreter { remedy: String },
+    #[error("an image has no root folder of its own at this isolation level")]
+    Image,
 }
 
 /// The init, and who listens to it.
@@ -329,6 +331,9 @@ impl Environment {
     }
 
     async fn make_place(&self, interpreter: Option<&Interpreter>) -> Result<Place, EnvironmentError> {
+        if self.spec.image.is_some() {
+            return Err(EnvironmentError::Image);
+        }
         let mut spawner = self.shared.spawner().await?;
         let mut needs = self.needs(interpreter, &spawner)?;
         let mut merged = self.lay_out_layers(&mut needs, spawner.has_own_paths()).await?;

@@ -6,9 +6,11 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, MutexGuard, OnceLock, PoisonError, Weak};
 
-use domain::Fault;
+use domain::function::Digest;
+use domain::image::Image;
 use domain::runtime::{Family, Runtime};
-use engine::ports::{self, Clock, EnvironmentSpec, Output, Wait};
+use domain::{Error, Fault};
+use engine::ports::{self, Clock, EnvironmentSpec, HeldImage, Output, Removal, Wait};
 use engine::tasks::{self, Task};
 use tokio::sync::{Mutex, OnceCell};
 
@@ -16,6 +18,7 @@ use crate::cgroups::{Cgroups, Features};
 use crate::environment::{Environment, STOP_LIMIT};
 use crate::folders::{self, Folders, FoldersError};
 use crate::freeze::Freezer;
+use crate::images::Images;
 use crate::launcher::client::{LaunchError, Spawner};
 use crate::launcher::protocol::{Configuration, Hello, Refused};
 use crate::layers::Merging;
@@ -92,6 +95,9 @@ pub(crate) struct Shared {
     pub settings: Settings,
     pub clock: Arc<dyn Clock>,
     pub folders: Folders,
+    pub images: Images,
+    /// The level that functions run at.
+    pub level: Isolation,
     pub runtimes: Runtimes,
     pub merging: Merging,
     /// Whether the kernel has refused to lay folders over one another.
@@ -122,6 +128,15 @@ impl Linux {
             return Err(OpenError::BelowMinimum { asked, least: settings.isolation_min });
         }
         let folders = Folders::open(&settings.data_dir)?;
+        let images = Images::open(&settings.data_dir, clock.clone());
+        let images = images.map_err(|source| FoldersError::Step { path: settings.data_dir.join("images"), source })?;
+        let swept = images.sweep();
+        tasks::spawn("removing what was left of images", async move {
+            if let Err(fault) = swept.await {
+                tracing::warn!("what an earlier engine left of images stays: {}", fault.chain());
+            }
+        })
+        .detach();
         let left = folders.left();
         if !left.is_empty() {
             let removed = tasks::off_thread("removing what an earlier engine left", move || {
@@ -149,6 +164,7 @@ impl Linux {
             cache: folders.interpreters(),
             python_client: folders.client(Family::Python),
         });
+        let level = spawner.hello.level;
         let may_prestart = settings.prestart && spawner.has_own_network();
         let spawner = Mutex::new(Arc::new(spawner));
         let memory = MachineMemory::new();
@@ -158,6 +174,8 @@ impl Linux {
                 settings,
                 clock,
                 folders,
+                images,
+                level,
                 runtimes,
                 merging: Merging::default(),
                 overlay_refused: AtomicBool::new(false),
@@ -389,6 +407,37 @@ impl Shared {
         }
         Ok(spawner.clone())
     }
+}
+
+impl ports::Images for Linux {
+    fn supported(&self) -> Result<(), String> {
+        images_run_at(self.shared.level)
+    }
+
+    fn resolve(&self, uri: String) -> Wait<'_, Result<HeldImage, Error>> {
+        Box::pin(async move { self.shared.images.resolve(&uri).await })
+    }
+
+    fn pull(&self, image: Image) -> Wait<'_, Result<(), Error>> {
+        Box::pin(async move { self.shared.images.pull(&image).await })
+    }
+
+    fn retain_images(&self, used: Vec<Digest>) -> Wait<'_, Result<Removal, Fault>> {
+        Box::pin(self.shared.images.retain(used))
+    }
+}
+
+/// Whether functions of images run at a level: an image is a root folder of its own, which takes a view of the machine of
+/// one's own. The one place that says so.
+fn images_run_at(level: Isolation) -> Result<(), String> {
+    if level < Isolation::Rootless {
+        return Err(format!(
+            "isolation level {level} shows functions the folders of this machine; an image needs level rootless or sandbox"
+        ));
+    }
+    Err(format!(
+        "isolation level {level} could show them a root folder of their own, but this version of lambd does not yet"
+    ))
 }
 
 impl ports::Sandbox for Linux {
