@@ -14,7 +14,7 @@ use domain::environment::{Exit, ExtensionError, Failure, InitEnd};
 use domain::function::LogFormat;
 use domain::limits;
 use domain::log::{Record, Writer};
-use engine::ports::{self, Answer, EnvironmentSpec, Event, Output, Wait};
+use engine::ports::{self, Answer, EnvironmentSpec, Event, ImageUse, Output, Wait};
 use engine::tasks::{self, Task};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
@@ -22,6 +22,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::cgroups::{Cgroup, Entrance, Limits};
 use crate::folders;
 use crate::freeze::Rest;
+use crate::images::{ImageError, Program, Root};
 use crate::launcher::client::{Init, LaunchError, Lifetime, Spawner};
 use crate::launcher::protocol::{Deed, Furniture, Mounting, Order, Preparation, Refused, Source, Told};
 use crate::launcher::{Base, OVERLAY, view_keep};
@@ -33,6 +34,7 @@ use crate::runtime_api::extensions::{Extensions, Facts, Reason};
 use crate::runtime_api::{self, conversation::Conversation, conversation::Settling, listen_at};
 use crate::runtimes::Interpreter;
 use crate::sandbox::Shared;
+use crate::settings::Isolation;
 use crate::start::{self, Paths};
 use crate::stems::{self, Stem, StemKind, may_use_stem};
 use crate::stock::nursery::Waiting;
@@ -91,8 +93,10 @@ pub(crate) enum EnvironmentError {
     Layers { source: Fault },
     #[error("{remedy}")]
     Interpreter { remedy: String },
-    #[error("an image has no root folder of its own at this isolation level")]
-    Image,
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    #[error("at level {0} a function sees the folders of this machine; one of an image needs level rootless or sandbox")]
+    NoRoot(Isolation),
 }
 
 /// The init, and who listens to it.
@@ -111,6 +115,8 @@ struct Place {
     _layers: Option<Arc<Merged>>,
     /// The runtime that waits in it for its function, until the first start.
     stem: Option<Stem>,
+    /// What is run in an image.
+    program: Option<Program>,
 }
 
 /// The folders of the host that an environment needs.
@@ -127,6 +133,8 @@ struct Needs {
     layers: Vec<PathBuf>,
     /// What the view would hide and the runtime needs.
     kept: Vec<PathBuf>,
+    /// Takes the place of code, client, layers and view.
+    image: Option<Root>,
 }
 
 /// A control group that nothing is in yet.
@@ -158,8 +166,14 @@ async fn make_init(
     group: Option<&Cgroup>,
 ) -> Result<Init, LaunchError> {
     let ports = if spawner.has_own_network() { ports.to_vec() } else { Vec::new() };
-    let mut init = spawner.prepare(Preparation { ports, root: Vec::new() }, group).await?;
-    let furniture = if spawner.has_own_paths() { needs.furniture() } else { needs.real_folders() };
+    let root = needs.image.as_ref().map(|image| image.layers.clone()).unwrap_or_default();
+    let preparation = Preparation { ports, is_image: needs.image.is_some(), root };
+    let mut init = spawner.prepare(preparation, group).await?;
+    let furniture = match &needs.image {
+        Some(_) => Furniture { mounts: vec![needs.tmp()], extensions_in: vec![EXTENSIONS.into()] },
+        None if spawner.has_own_paths() => needs.furniture(),
+        None => needs.real_folders(),
+    };
     spawner.furnish(&mut init, furniture, needs.disk.as_ref()).await?;
     Ok(init)
 }
@@ -331,11 +345,14 @@ impl Environment {
     }
 
     async fn make_place(&self, interpreter: Option<&Interpreter>) -> Result<Place, EnvironmentError> {
-        if self.spec.image.is_some() {
-            return Err(EnvironmentError::Image);
-        }
         let mut spawner = self.shared.spawner().await?;
         let mut needs = self.needs(interpreter, &spawner)?;
+        if let Some(ImageUse { image, config }) = &self.spec.image {
+            if spawner.base() != Base::Isolated {
+                return Err(EnvironmentError::NoRoot(spawner.hello.level));
+            }
+            needs.image = Some(self.shared.images.root(image, config).await?);
+        }
         let mut merged = self.lay_out_layers(&mut needs, spawner.has_own_paths()).await?;
         let api = self.shared.inside.get().filter(|(port, _)| *port != RUNTIME_API_PORT);
         let ports = ports(&self.shared);
@@ -412,6 +429,7 @@ impl Environment {
             has_namespace,
             _layers: merged,
             stem,
+            program: needs.image.map(|image| image.program),
         })
     }
 
@@ -444,6 +462,9 @@ impl Environment {
     /// An environment that has waited for a function, furnished for this one. Whatever is in the way, an ordinary start
     /// does without, and tells of it if it lasts.
     async fn take_waiting(&self, needs: &Needs, spawner: &Arc<Spawner>) -> Option<Waiting> {
+        if needs.image.is_some() {
+            return None;
+        }
         let stock = self.shared.stock()?;
         let has_extensions = needs.layers.iter().any(|layer| layer.join("extensions").exists());
         let is_for_stem = may_use_stem(&self.spec.variables, has_extensions)
@@ -482,6 +503,7 @@ impl Environment {
             client: self.shared.folders.client(self.spec.runtime.family()),
             storage: self.storage(),
             disk: None,
+            image: None,
             layers: Vec::new(),
             kept: interpreter.map(|interpreter| kept(interpreter, spawner.base())).unwrap_or_default(),
         })
@@ -631,7 +653,13 @@ impl Environment {
         interpreter: Option<&Interpreter>,
         process: &Arc<Process>,
     ) -> Result<Result<(), Failure>, EnvironmentError> {
-        let start = start::start(process.serial, &self.spec, interpreter, &place.paths, &process.at);
+        let start = match &place.program {
+            None => start::start(process.serial, &self.spec, interpreter, &place.paths, &process.at),
+            Some(program) => match start::of_image(process.serial, &self.spec, program, &process.at) {
+                Some(start) => start,
+                None => return Ok(Err(Failure::InvalidEntrypoint(start::NO_ENTRY_POINT.to_owned()))),
+            },
+        };
         let output = process.output.lock().unwrap_or_else(PoisonError::into_inner).take();
         let entrance = frozen_entrance(place.group.as_ref())?;
         let descriptors: Vec<_> = output.iter().chain(&entrance).map(|output| output.as_fd()).collect();
@@ -647,6 +675,10 @@ impl Environment {
                     return Ok(Ok(()));
                 }
                 Some((Told::NoProgram, _)) => match interpreter {
+                    None if place.program.is_some() => {
+                        let words = place.program.iter().flat_map(Program::words).next();
+                        break start::not_executed(Path::new(words.map_or("", |word| word)), &place.paths, libc::ENOENT);
+                    }
                     None => break start::no_bootstrap(),
                     Some(gone) => break start::not_executed(&gone.command, &place.paths, libc::ENOENT),
                 },

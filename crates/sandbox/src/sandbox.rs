@@ -435,9 +435,7 @@ fn images_run_at(level: Isolation) -> Result<(), String> {
             "isolation level {level} shows functions the folders of this machine; an image needs level rootless or sandbox"
         ));
     }
-    Err(format!(
-        "isolation level {level} could show them a root folder of their own, but this version of lambd does not yet"
-    ))
+    Ok(())
 }
 
 impl ports::Sandbox for Linux {

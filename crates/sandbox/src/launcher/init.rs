@@ -51,6 +51,8 @@ pub(super) struct Birth<'a> {
     pub preparation: &'a Preparation,
     /// Its end of its control socket.
     pub control: &'a OwnedFd,
+    /// What its root is made of, where that is not the base view.
+    pub image: Option<OwnedFd>,
     /// Becomes readable when its users are mapped, which only its parent can do.
     pub mapped: Option<OwnedFd>,
     /// The way into its control group.
@@ -88,7 +90,7 @@ struct Extension {
 
 impl<'a> Init<'a> {
     fn new(birth: Birth<'a>) -> io::Result<Self> {
-        let Birth { walls, mount_point, preparation, control, mapped, entrance } = birth;
+        let Birth { walls, mount_point, preparation, control, image, mapped, entrance } = birth;
         let kind = walls.kind;
         if let Some(mapped) = mapped {
             let mut byte = [0];
@@ -98,6 +100,9 @@ impl<'a> Init<'a> {
         }
         entrance.enter()?;
         drop(entrance);
+        // While it still has the number of the engine's user: the data folder is nobody else's.
+        let entered = enter(kind, mount_point, preparation, image.as_ref());
+        drop(image);
         // Of the spawner's descriptors only our socket stays: an init that held the spawner's end of its socket
         // would hide the spawner's death from the engine.
         if control.as_raw_fd() != CONTROL {
@@ -108,8 +113,6 @@ impl<'a> Init<'a> {
         }
         sys::close_from(CONTROL + 1)?;
         let control = sys::adopt(CONTROL);
-        // While it still has the number of the engine's user: the data folder is nobody else's.
-        let entered = enter(kind, mount_point, preparation);
         if matches!(kind, Kind::Isolated(_)) {
             privileges::become_root_inside()?;
             // Nobody inside may look into us, also not one who has the same number on the host.
@@ -356,7 +359,12 @@ fn try_out(walls: Walls<'_>, probe: &Probe, output: &OwnedFd) -> Result<(), Refu
 }
 
 /// Makes what is seen, as far as it does not depend on the function.
-fn enter(kind: Kind, mount_point: &Path, preparation: &Preparation) -> Result<Vec<TcpListener>, Refused> {
+fn enter(
+    kind: Kind,
+    mount_point: &Path,
+    preparation: &Preparation,
+    image: Option<&OwnedFd>,
+) -> Result<Vec<TcpListener>, Refused> {
     let mut sockets = Vec::new();
     if let Kind::Isolated(_) = kind {
         sys::bring_up_loopback().map_err(step("ioctl(SIOCSIFFLAGS)"))?;
@@ -365,7 +373,7 @@ fn enter(kind: Kind, mount_point: &Path, preparation: &Preparation) -> Result<Ve
         }
     }
     match kind.base() {
-        Some(base) => view::enter(base, mount_point)?,
+        Some(base) => view::enter(base, mount_point, image)?,
         None => {
             let us = rustix::process::getpid();
             rustix::process::set_child_subreaper(Some(us)).map_err(step("prctl(PR_SET_CHILD_SUBREAPER)"))?;

@@ -80,7 +80,9 @@ pub(crate) struct Preparation {
     /// Ports of its own loopback interface to listen at; the listening sockets come beside [`Told::Entered`] in this
     /// order. Nobody listens where it shares the host's network.
     pub ports: Vec<u16>,
-    /// Folders that make its root, a later one over an earlier one; without any it is the runtimes' base view.
+    /// Whether its root is made of an image's layers, and not the runtimes' base view.
+    pub is_image: bool,
+    /// These layers, a later one over an earlier one.
     pub root: Vec<PathBuf>,
 }
 
@@ -348,8 +350,9 @@ impl Message for Request {
                 out.tag(u8::from(*own_paths));
                 out.number(first_user.cast_signed());
             }
-            Self::Prepare(Preparation { ports, root }) => {
+            Self::Prepare(Preparation { ports, is_image, root }) => {
                 out.tag(1);
+                out.tag(u8::from(*is_image));
                 out.list(ports, |out, port| out.number(i32::from(*port)));
                 out.list(root, |out, path| out.path(path));
             }
@@ -374,6 +377,7 @@ impl Message for Request {
                 first_user: from.number()?.cast_unsigned(),
             }),
             1 => Self::Prepare(Preparation {
+                is_image: from.tag()? != 0,
                 ports: from.list(|from| from.number()?.try_into().ok())?,
                 root: from.list(Reader::path)?,
             }),
@@ -680,7 +684,7 @@ mod tests {
             own_paths: true,
             first_user: 0x7000_0000,
         }));
-        check(&Request::Prepare(Preparation { ports: vec![9001, u16::MAX], root: vec!["/l/1".into(), path.clone()] }));
+        check(&Request::Prepare(Preparation { ports: vec![9001, u16::MAX], is_image: true, root: vec!["/l/1".into(), path.clone()] }));
         let sources = [
             Source::ReadOnly(path.clone()),
             Source::Storage("/s".into()),
@@ -741,7 +745,7 @@ mod tests {
 
     #[test]
     fn a_lying_length_is_refused() {
-        let mut bytes = vec![1];
+        let mut bytes = vec![1, 0];
         bytes.extend_from_slice(&0i32.to_le_bytes());
         bytes.extend_from_slice(&i32::MAX.to_le_bytes());
         assert_eq!(Request::decode(&bytes), None);

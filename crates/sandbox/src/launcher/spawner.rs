@@ -153,11 +153,17 @@ impl Nursery {
             Kind::OwnPaths | Kind::RealFolders => (None, None),
         };
         let (kind, mount_point) = (self.kind, self.mount_point.as_path());
+        let image = match (kind, preparation.is_image) {
+            (Kind::Isolated(right), true) => {
+                Some(view::image_root(&preparation.root, right, &mount_point.with_file_name(".scratch"))?)
+            }
+            _ => None,
+        };
         let walls = Walls { kind, filter: self.filter.as_ref() };
         match sys::clone_process(kind.namespaces()).map_err(step("clone"))? {
             Cloned::Child => {
                 drop(map);
-                init::run(Birth { walls, mount_point, preparation, control, mapped, entrance })
+                init::run(Birth { walls, mount_point, preparation, control, image, mapped, entrance })
             }
             Cloned::Parent { pid, pidfd } => {
                 let block = match map {

@@ -44,7 +44,7 @@ impl Maker for Nursery {
             let shared = self.shared.upgrade().ok_or(LaunchError::Ended { who: "sandbox" })?;
             let spawner = shared.spawner().await?;
             let group = environment::make_group(&shared, "waiting", BOOT_MEMORY_MB).await?;
-            let preparation = Preparation { ports: environment::ports(&shared), root: Vec::new() };
+            let preparation = Preparation { ports: environment::ports(&shared), ..Preparation::default() };
             let mut init = spawner.prepare(preparation, group.as_deref()).await?;
             let stem = match kind {
                 Kind::Blank => None,
