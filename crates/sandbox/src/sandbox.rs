@@ -2,6 +2,7 @@
 //!
 //! Never here: the life of one environment.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, MutexGuard, OnceLock, PoisonError, Weak};
 
@@ -9,7 +10,7 @@ use domain::Fault;
 use domain::runtime::{Family, Runtime};
 use engine::ports::{self, Clock, EnvironmentSpec, Output, Wait};
 use engine::tasks::{self, Task};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 
 use crate::cgroups::{Cgroups, Features};
 use crate::environment::{Environment, STOP_LIMIT};
@@ -22,6 +23,7 @@ use crate::memory::MachineMemory;
 use crate::report::{self, FoundRuntime, Report, View};
 use crate::runtimes::{Runtimes, Search, Version};
 use crate::settings::{Isolation, Settings};
+use crate::storage::Storage;
 use crate::stems::StemKind;
 use crate::stock::nursery::Nursery;
 use crate::stock::{Stock, StockCounts};
@@ -99,6 +101,8 @@ pub(crate) struct Shared {
     pub inside: OnceLock<(u16, Visitors)>,
     /// Where limits are to be had; `None` when the sandbox is stopped, too.
     cgroups: std::sync::Mutex<Option<Arc<Cgroups>>>,
+    /// Disks for `/tmp`, once they have been looked for; `None` where there are none.
+    storage: OnceCell<Option<Arc<Storage>>>,
     /// How many groups were made.
     pub groups: AtomicU64,
     /// What can be limited.
@@ -133,6 +137,11 @@ impl Linux {
         let spawner = spawner.map_err(|error| OpenError::Spawner { source: error.into() })?;
         enough(&settings, &spawner.hello)?;
         let cgroups = find_cgroups(spawner.hello.level, &folders).await;
+        let thaw_at_end = cgroups.as_ref().and_then(Cgroups::thaw_before_death).map(Path::to_owned);
+        if let Some(base) = &thaw_at_end {
+            let told = spawner.thaw_at_end(base.clone()).await;
+            told.map_err(|error| OpenError::Spawner { source: error.into() })?;
+        }
         let runtimes = Runtimes::start(Search {
             named: settings.runtimes.clone(),
             path: settings.search_path.clone(),
@@ -153,6 +162,7 @@ impl Linux {
                 merging: Merging::default(),
                 overlay_refused: AtomicBool::new(false),
                 inside: OnceLock::new(),
+                storage: OnceCell::new(),
                 groups: AtomicU64::new(0),
                 limited: cgroups.as_ref().map(|cgroups| cgroups.features().clone()),
                 cgroups: std::sync::Mutex::new(cgroups.map(Arc::new)),
@@ -178,7 +188,8 @@ impl Linux {
             None => View::OwnPaths,
             Some(refused) => View::RealFolders { reason: refused.to_string() },
         };
-        report::of(spawner.hello.level, view, self.shared.limited.as_ref())
+        let has_disks = spawner.hello.level >= Isolation::Rootless && self.shared.storage().await.is_some();
+        report::of(spawner.hello.level, view, self.shared.limited.as_ref(), has_disks)
     }
 
     /// The runtimes that have an interpreter; waits for the search.
@@ -298,6 +309,28 @@ async fn start_spawner(settings: &Settings, folders: &Folders) -> Result<Spawner
 }
 
 impl Shared {
+    /// Disks for `/tmp`: looked for at the first call.
+    pub(crate) async fn storage(&self) -> Option<Arc<Storage>> {
+        let find = async || {
+            let folder = self.folders.disks();
+            let path = std::env::join_paths(&self.settings.search_path).unwrap_or_default();
+            let found = tasks::off_thread("looking for disks", move || Storage::find(&folder, Some(&path))).await;
+            match found.unwrap_or_else(|fault| Err(Refused { step: fault.chain(), errno: 0 })) {
+                Ok(storage) => {
+                    if let Some(refused) = storage.refused() {
+                        tracing::warn!("/tmp of functions is in memory, and counts as theirs: {refused}");
+                    }
+                    Some(Arc::new(storage))
+                }
+                Err(refused) => {
+                    tracing::warn!("/tmp of functions has no size: {refused}");
+                    None
+                }
+            }
+        };
+        self.storage.get_or_init(find).await.clone()
+    }
+
     pub(crate) fn cgroups(&self) -> Option<Arc<Cgroups>> {
         self.cgroups.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -347,7 +380,12 @@ impl Shared {
         }
         if spawner.lifetime().is_over() || !spawner.is_there() {
             tracing::error!("the process that starts functions has died; starting another");
-            *spawner = Arc::new(start_spawner(&self.settings, &self.folders).await?);
+            let new = start_spawner(&self.settings, &self.folders).await?;
+            let base = self.cgroups().and_then(|cgroups| cgroups.thaw_before_death().map(Path::to_owned));
+            if let Some(base) = base {
+                new.thaw_at_end(base).await?;
+            }
+            *spawner = Arc::new(new);
         }
         Ok(spawner.clone())
     }
