@@ -496,8 +496,11 @@ impl Environment {
     }
 
     fn needs(&self, interpreter: Option<&Interpreter>, spawner: &Spawner) -> Result<Needs, EnvironmentError> {
-        let code = std::path::absolute(&self.spec.code)
-            .map_err(|source| EnvironmentError::Folder { path: self.spec.code.clone(), source })?;
+        let code = match &self.spec.image {
+            Some(_) => PathBuf::new(),
+            None => std::path::absolute(&self.spec.code)
+                .map_err(|source| EnvironmentError::Folder { path: self.spec.code.clone(), source })?,
+        };
         Ok(Needs {
             code,
             client: self.shared.folders.client(self.spec.runtime.family()),

@@ -43,6 +43,8 @@ const STANDSTILL_AGAIN_AFTER: Timespec = Timespec { tv_sec: 0, tv_nsec: 1_000_00
 
 /// Where the init keeps its socket: the first number after the standard descriptors.
 const CONTROL: i32 = 3;
+/// Where it keeps the mount of an image until that is its root.
+const IMAGE: i32 = CONTROL + 1;
 
 /// What an init is born with.
 pub(super) struct Birth<'a> {
@@ -100,19 +102,28 @@ impl<'a> Init<'a> {
         }
         entrance.enter()?;
         drop(entrance);
+        // Of the spawner's descriptors only our socket, and an image that is mounted next, stay: an init that held the
+        // spawner's end of its socket would hide the spawner's death from the engine.
+        let image = image.map(|image| rustix::io::fcntl_dupfd_cloexec(image, IMAGE + 1)).transpose()?;
+        if control.as_raw_fd() != CONTROL {
+            take_number(control, CONTROL)?;
+        }
+        let control = sys::adopt(CONTROL);
+        let image = match image {
+            Some(image) => {
+                take_number(&image, IMAGE)?;
+                drop(image);
+                sys::close_from(IMAGE + 1)?;
+                Some(sys::adopt(IMAGE))
+            }
+            None => {
+                sys::close_from(IMAGE)?;
+                None
+            }
+        };
         // While it still has the number of the engine's user: the data folder is nobody else's.
         let entered = enter(kind, mount_point, preparation, image.as_ref());
         drop(image);
-        // Of the spawner's descriptors only our socket stays: an init that held the spawner's end of its socket
-        // would hide the spawner's death from the engine.
-        if control.as_raw_fd() != CONTROL {
-            let mut place = sys::adopt(CONTROL);
-            let moved = rustix::io::dup3(control, &mut place, rustix::io::DupFlags::CLOEXEC);
-            std::mem::forget(place);
-            moved?;
-        }
-        sys::close_from(CONTROL + 1)?;
-        let control = sys::adopt(CONTROL);
         if matches!(kind, Kind::Isolated(_)) {
             privileges::become_root_inside()?;
             // Nobody inside may look into us, also not one who has the same number on the host.
@@ -356,6 +367,14 @@ fn try_out(walls: Walls<'_>, probe: &Probe, output: &OwnedFd) -> Result<(), Refu
             }
         }
     }
+}
+
+/// Gives a descriptor this number as well, whatever has it now.
+fn take_number(descriptor: impl AsFd, number: i32) -> io::Result<()> {
+    let mut place = sys::adopt(number);
+    let taken = rustix::io::dup3(descriptor, &mut place, rustix::io::DupFlags::CLOEXEC);
+    std::mem::forget(place);
+    Ok(taken?)
 }
 
 /// Makes what is seen, as far as it does not depend on the function.
