@@ -1120,6 +1120,7 @@ async fn clear(place: Option<Place>, folder: PathBuf, shared: Arc<Shared>) {
             }
         }
     }
+    shared.give_back.soon(&shared.clock);
     let shown = folder.display().to_string();
     let removed = tasks::off_thread("removing an environment's folder", move || folders::remove(&folder)).await;
     match removed {

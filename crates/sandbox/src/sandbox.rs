@@ -14,6 +14,7 @@ use engine::ports::{self, Clock, EnvironmentSpec, HeldImage, Output, Removal, Wa
 use engine::tasks::{self, Task};
 use tokio::sync::{Mutex, OnceCell};
 
+use crate::allocator::GiveBack;
 use crate::cgroups::{Cgroups, Features};
 use crate::environment::{Environment, STOP_LIMIT};
 use crate::folders::{self, Folders, FoldersError};
@@ -117,6 +118,8 @@ pub(crate) struct Shared {
     /// All that live, and some that do no more; `None` when the sandbox is stopped.
     environments: std::sync::Mutex<Option<Vec<Weak<Environment>>>>,
     pub memory: MachineMemory,
+    /// What ended environments have left.
+    pub give_back: GiveBack,
     stock: std::sync::Mutex<Prestart>,
 }
 
@@ -187,6 +190,7 @@ impl Linux {
                 spawner,
                 environments: std::sync::Mutex::new(Some(Vec::new())),
                 memory,
+                give_back: GiveBack::default(),
                 stock: std::sync::Mutex::new(if may_prestart { Prestart::NotYet } else { Prestart::Never }),
             }),
         })
