@@ -148,9 +148,9 @@ async fn what_a_function_leaves_is_removed_and_nothing_else() {
         for (number, target) in links.iter().enumerate() {
             function.ask(json!({"link": [target, format!("/tmp/link{number}")]})).await;
         }
-        let nested = function.ask(json!({"attempt": ["nest folders", "/tmp", 3000]})).await;
+        let nested = function.ask(json!({"attempt": ["nest folders", "/tmp", 1200]})).await;
         assert_eq!(nested["allowed"], true, "{nested}");
-        let files = function.ask(json!({"attempt": ["make files", "/tmp", 3000]})).await;
+        let files = function.ask(json!({"attempt": ["make files", "/tmp", 1000]})).await;
         assert_eq!(files["allowed"], true, "{files}");
         function.ask(json!({"forbid": "/tmp/folder"})).await;
         in_time(function.environment.stop()).await;
