@@ -100,7 +100,7 @@ fn isolated(kind: Kind, right: Right, configuration: &Configuration) -> Result<(
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(step("bind"))?;
     let Ok(SocketAddr::V4(host_port)) = listener.local_addr() else { return Err(ended_early()) };
 
-    let trial = Trial::begin(kind, configuration, &Preparation { ports: vec![9001], root: Vec::new() })?;
+    let trial = Trial::begin(kind, configuration, &Preparation { ports: vec![9001], ..Preparation::default() })?;
     let mount = |source, at: &str| Mounting { source, at: at.into() };
     trial.furnish(Furniture {
         mounts: vec![
@@ -157,7 +157,7 @@ impl Trial {
     }
 
     fn furnish(&self, furniture: Furniture) -> Result<(), Refused> {
-        self.nursery.furnish(&furniture, &self.control);
+        self.nursery.furnish(&furniture, std::iter::empty(), &self.control);
         match self.hear()? {
             Told::Prepared { .. } => Ok(()),
             Told::Unprepared(refused) => Err(refused),

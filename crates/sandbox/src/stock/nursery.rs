@@ -44,7 +44,7 @@ impl Maker for Nursery {
             let shared = self.shared.upgrade().ok_or(LaunchError::Ended { who: "sandbox" })?;
             let spawner = shared.spawner().await?;
             let group = environment::make_group(&shared, "waiting", BOOT_MEMORY_MB).await?;
-            let preparation = Preparation { ports: environment::ports(&shared), root: Vec::new() };
+            let preparation = Preparation { ports: environment::ports(&shared), ..Preparation::default() };
             let mut init = spawner.prepare(preparation, group.as_deref()).await?;
             let stem = match kind {
                 Kind::Blank => None,
@@ -80,7 +80,7 @@ async fn start_stem(
         read_only(&shared.folders.client(kind.runtime.family()), Path::new("/var/runtime")),
     ];
     mounts.extend(environment::kept(&interpreter, spawner.base()).iter().map(|path| read_only(path, path)));
-    spawner.furnish(init, Furniture { mounts, extensions_in: Vec::new() }).await?;
+    spawner.furnish(init, Furniture { mounts, extensions_in: Vec::new() }, None).await?;
     let (output, written_to) = OutputPipe::ends().map_err(failed)?;
     let (told, tell) = OutputPipe::ends().map_err(failed)?;
     let start = stems::start(kind, &interpreter, &Paths::own());
