@@ -1116,6 +1116,10 @@ async fn clear(place: Option<Place>, folder: PathBuf, shared: Arc<Shared>) {
                 tracing::warn!(folder = %folder.display(), "a process of an environment does not end");
             }
         }
+        // Who looks after idle environments may look at this one once more.
+        if let Some(group) = &place.group {
+            group.end();
+        }
     }
     let shown = folder.display().to_string();
     let removed = tasks::off_thread("removing an environment's folder", move || folders::remove(&folder)).await;

@@ -302,7 +302,7 @@ async fn whoever_is_killed_at_whatever_moment_of_a_start_the_engine_goes_on() {
                 let end = in_time(function.environment.init(host.clock.elapsed() + day, day)).await;
                 Some((function, matches!(end, Ok(InitEnd::Ready))))
             };
-            let moment = dice.throw(LOOKS);
+            let moment = 1 + dice.throw(LOOKS);
             let kill = async {
                 for _ in 0..moment {
                     tokio::task::yield_now().await;
