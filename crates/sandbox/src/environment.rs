@@ -1119,6 +1119,10 @@ async fn clear(place: Option<Place>, folder: PathBuf, shared: Arc<Shared>) {
                 tracing::warn!(folder = %folder.display(), "a process of an environment does not end");
             }
         }
+        // Who looks after idle environments may look at this one once more.
+        if let Some(group) = &place.group {
+            group.end();
+        }
     }
     shared.give_back.soon(&shared.clock);
     let shown = folder.display().to_string();

@@ -22,6 +22,8 @@ use testkit::clock::HandClock;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+use crate::groups::Groups;
+
 /// What no test waits for on a clock that stands still.
 pub(crate) const DAY: Duration = Duration::from_hours(24);
 /// Far above what any step takes: a test that hangs fails instead of holding up the others.
@@ -45,6 +47,8 @@ pub(crate) struct Host {
     pub(crate) folder: TempDir,
     pub(crate) clock: Arc<HandClock>,
     pub(crate) linux: Linux,
+    /// Goes last: what a sandbox leaves that is dropped without being stopped.
+    pub(crate) groups: Groups,
 }
 
 /// Everything that a function wrote.
@@ -165,7 +169,8 @@ pub(crate) async fn host(kind: Kind) -> Option<Host> {
         skipped(&format!("no mount namespace: {reason}"));
         return None;
     }
-    Some(Host { folder, clock, linux })
+    let groups = Groups::of(&folder.path().join("data"));
+    Some(Host { folder, clock, linux, groups })
 }
 
 /// Says that this test cannot run here.
