@@ -27,6 +27,8 @@ use crate::launcher::protocol::{Deed, Furniture, Mounting, Order, Preparation, S
 use crate::launcher::{Base, OVERLAY, view_keep};
 use crate::layers::Merged;
 use crate::memory::ProcessMemory;
+use crate::network::Nat;
+use crate::networking::Attendants;
 use crate::output::OutputPipe;
 use crate::runtime_api::extension_routes::ExtensionApi;
 use crate::runtime_api::extensions::{Extensions, Facts, Reason};
@@ -99,6 +101,8 @@ struct Place {
     listener: Task<()>,
     /// Who answers at its copy of the engine's port.
     visitors: Option<Task<()>>,
+    /// Who answers at its doors and its name service.
+    _attendants: Attendants,
     group: Option<Arc<Cgroup>>,
     paths: Paths,
     has_namespace: bool,
@@ -137,21 +141,27 @@ pub(crate) async fn make_group(
     made.map(|group| Some(Arc::new(group))).map_err(failed)
 }
 
-/// Where somebody listens inside: the Runtime API, and the engine where that is elsewhere.
-pub(crate) fn ports(shared: &Shared) -> Vec<u16> {
+/// Where somebody listens inside: the Runtime API, the engine where that is elsewhere, the doors, and with a way out the
+/// name service.
+pub(crate) fn preparation(shared: &Shared, has_way_out: bool) -> Preparation {
     let api = shared.inside.get().map(|(port, _)| *port).filter(|port| *port != RUNTIME_API_PORT);
-    std::iter::once(RUNTIME_API_PORT).chain(api).collect()
+    Preparation {
+        ports: std::iter::once(RUNTIME_API_PORT).chain(api).collect(),
+        doors: shared.networking.doors(api),
+        name_service: has_way_out,
+        root: Vec::new(),
+    }
 }
 
 /// Makes an init that has its folders.
 async fn make_init(
     spawner: &Spawner,
     needs: &Needs,
-    ports: &[u16],
-    group: Option<&Cgroup>,
+    preparation: &Preparation,
+    (group, nat): (Option<&Cgroup>, Option<Nat>),
 ) -> Result<Init, LaunchError> {
-    let ports = if spawner.has_own_network() { ports.to_vec() } else { Vec::new() };
-    let mut init = spawner.prepare(Preparation { ports, root: Vec::new() }, group).await?;
+    let preparation = if spawner.has_own_network() { preparation.clone() } else { Preparation::default() };
+    let mut init = spawner.prepare(preparation, group, nat).await?;
     let furniture = if spawner.has_own_paths() { needs.furniture() } else { needs.real_folders() };
     spawner.furnish(&mut init, furniture).await?;
     Ok(init)
@@ -319,7 +329,8 @@ impl Environment {
         let mut needs = self.needs(interpreter, &spawner)?;
         let mut merged = self.lay_out_layers(&mut needs, spawner.has_own_paths()).await?;
         let api = self.shared.inside.get().filter(|(port, _)| *port != RUNTIME_API_PORT);
-        let ports = ports(&self.shared);
+        let nat = self.shared.networking.nat();
+        let preparation = preparation(&self.shared, nat.is_some());
         let (mut waiting, group, stem) = match self.take_waiting(&needs, &spawner).await {
             Some(Waiting { init, group, stem, .. }) => (Some(init), group, stem),
             None => (None, self.make_group().await?, None),
@@ -328,7 +339,7 @@ impl Environment {
         let mut init = loop {
             let made = match waiting.take() {
                 Some(init) => Ok(init),
-                None => make_init(&spawner, &needs, &ports, group.as_deref()).await,
+                None => make_init(&spawner, &needs, &preparation, (group.as_deref(), nat.clone())).await,
             };
             match made {
                 // It, or the init, was killed meanwhile.
@@ -346,10 +357,14 @@ impl Environment {
             }
             is_first = false;
         };
-        let visitors = match (api, init.sockets.len()) {
-            (Some((_, visit)), 2) => init.sockets.pop().map(|socket| listen_at(socket).map(|listener| visit(listener))),
+        let mut sockets = init.sockets.split_off(init.sockets.len().min(1));
+        let visitors = match api {
+            Some((_, visit)) if !sockets.is_empty() => {
+                Some(listen_at(sockets.remove(0)).map(|listener| visit(listener)))
+            }
             _ => None,
         };
+        let attendants = self.shared.networking.attend(sockets, api.map(|(port, _)| *port));
         let visitors = visitors.transpose().map_err(|source| {
             let doing = "listen at the engine's port inside";
             EnvironmentError::Resources { doing, source }
@@ -383,6 +398,7 @@ impl Environment {
             replies,
             listener,
             visitors,
+            _attendants: attendants,
             group,
             paths,
             has_namespace,
