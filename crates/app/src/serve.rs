@@ -118,7 +118,8 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
     let functions = Functions::new(
         home.clone(),
         catalog.clone(),
-        (records, packages, sandbox.clone()),
+        (records, packages),
+        (sandbox.clone(), linux.clone()),
         layers.clone(),
         (clock.clone(), dice.clone()),
     );

@@ -13,6 +13,7 @@ pub mod error;
 pub mod event;
 pub mod fault;
 pub mod function;
+pub mod image;
 pub mod invocation;
 pub mod layer;
 pub mod limits;

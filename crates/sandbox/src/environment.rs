@@ -14,7 +14,7 @@ use domain::environment::{Exit, ExtensionError, Failure, InitEnd};
 use domain::function::LogFormat;
 use domain::limits;
 use domain::log::{Record, Writer};
-use engine::ports::{self, Answer, EnvironmentSpec, Event, Output, Wait};
+use engine::ports::{self, Answer, EnvironmentSpec, Event, ImageUse, Output, Wait};
 use engine::tasks::{self, Task};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
@@ -22,8 +22,9 @@ use tokio::sync::{mpsc, oneshot};
 use crate::cgroups::{Cgroup, Entrance, Limits};
 use crate::folders;
 use crate::freeze::Rest;
+use crate::images::{ImageError, Program, Root};
 use crate::launcher::client::{Init, LaunchError, Lifetime, Spawner};
-use crate::launcher::protocol::{Deed, Furniture, Mounting, Order, Preparation, Source, Told};
+use crate::launcher::protocol::{Deed, Furniture, Mounting, Order, Preparation, Refused, Source, Told};
 use crate::launcher::{Base, OVERLAY, view_keep};
 use crate::layers::Merged;
 use crate::memory::ProcessMemory;
@@ -35,14 +36,18 @@ use crate::runtime_api::extensions::{Extensions, Facts, Reason};
 use crate::runtime_api::{self, conversation::Conversation, conversation::Settling, listen_at};
 use crate::runtimes::Interpreter;
 use crate::sandbox::Shared;
+use crate::settings::Isolation;
 use crate::start::{self, Paths};
 use crate::stems::{self, Stem, StemKind, may_use_stem};
 use crate::stock::nursery::Waiting;
+use crate::storage::Disk;
 use crate::telemetry::{Overheard, Telemetry};
 
 /// Bytes of the paths of layers that can be laid over one another: mount(2) takes a page, in which each byte may need an
 /// escape.
 const OVERLAY_BYTES_MAX: usize = 3_500;
+/// Disks of each size that wait for an environment.
+const DISKS_READY: usize = 4;
 /// Where Lambda looks for external extensions (AWS developer guide, runtimes-extensions-api).
 const EXTENSIONS: &str = "/opt/extensions";
 /// The port of the Runtime API in an environment that has a network of its own, as on AWS.
@@ -90,6 +95,12 @@ pub(crate) enum EnvironmentError {
     Layers { source: Fault },
     #[error("{remedy}")]
     Interpreter { remedy: String },
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    #[error(
+        "at level {0} a function sees the folders of this machine; one of an image needs level rootless or sandbox"
+    )]
+    NoRoot(Isolation),
 }
 
 /// The init, and who listens to it.
@@ -110,6 +121,8 @@ struct Place {
     _layers: Option<Arc<Merged>>,
     /// The runtime that waits in it for its function, until the first start.
     stem: Option<Stem>,
+    /// What is run in an image.
+    program: Option<Program>,
 }
 
 /// The folders of the host that an environment needs.
@@ -120,10 +133,14 @@ struct Needs {
     client: PathBuf,
     /// Becomes `/tmp`.
     storage: PathBuf,
+    /// Becomes `/tmp` instead, where there is one.
+    disk: Option<Disk>,
     /// Become `/opt` together; a later one covers an earlier one.
     layers: Vec<PathBuf>,
     /// What the view would hide and the runtime needs.
     kept: Vec<PathBuf>,
+    /// Takes the place of code, client, layers and view.
+    image: Option<Root>,
 }
 
 /// A control group that nothing is in yet.
@@ -149,7 +166,7 @@ pub(crate) fn preparation(shared: &Shared, has_way_out: bool) -> Preparation {
         ports: std::iter::once(RUNTIME_API_PORT).chain(api).collect(),
         doors: shared.networking.doors(api),
         name_service: has_way_out,
-        root: Vec::new(),
+        ..Preparation::default()
     }
 }
 
@@ -160,15 +177,30 @@ async fn make_init(
     preparation: &Preparation,
     (group, nat): (Option<&Cgroup>, Option<Nat>),
 ) -> Result<Init, LaunchError> {
-    let preparation = if spawner.has_own_network() { preparation.clone() } else { Preparation::default() };
+    let mut preparation = if spawner.has_own_network() { preparation.clone() } else { Preparation::default() };
+    preparation.is_image = needs.image.is_some();
+    preparation.root = needs.image.as_ref().map(|image| image.layers.clone()).unwrap_or_default();
     let mut init = spawner.prepare(preparation, group, nat).await?;
-    let furniture = if spawner.has_own_paths() { needs.furniture() } else { needs.real_folders() };
-    spawner.furnish(&mut init, furniture).await?;
+    let furniture = match &needs.image {
+        Some(_) => Furniture { mounts: vec![needs.tmp()], extensions_in: vec![EXTENSIONS.into()] },
+        None if spawner.has_own_paths() => needs.furniture(),
+        None => needs.real_folders(),
+    };
+    spawner.furnish(&mut init, furniture, needs.disk.as_ref()).await?;
     Ok(init)
 }
 
 impl Needs {
     /// What a stem, which has its client already, lacks.
+    /// On a disk of its own where that can be had, else in the environment's folder.
+    fn tmp(&self) -> Mounting {
+        let source = match &self.disk {
+            Some(_) => Source::Given,
+            None => Source::Storage(self.storage.clone()),
+        };
+        Mounting { source, at: "/tmp".into() }
+    }
+
     fn furniture_of_stem(&self, empty: &Path) -> Furniture {
         let layers = if self.layers.is_empty() {
             Source::ReadOnly(empty.into())
@@ -177,7 +209,7 @@ impl Needs {
         };
         let mounts = vec![
             Mounting { source: Source::ReadOnly(self.code.clone()), at: "/var/task".into() },
-            Mounting { source: Source::Storage(self.storage.clone()), at: "/tmp".into() },
+            self.tmp(),
             Mounting { source: layers, at: "/opt".into() },
         ];
         Furniture { mounts, extensions_in: vec![EXTENSIONS.into()] }
@@ -191,7 +223,7 @@ impl Needs {
         let mut mounts = vec![
             read_only(&self.code, Path::new("/var/task")),
             read_only(&self.client, Path::new("/var/runtime")),
-            Mounting { source: Source::Storage(self.storage.clone()), at: "/tmp".into() },
+            self.tmp(),
         ];
         if !matches!(&layers, Source::Layers { folders, places } if folders.is_empty() && places.is_empty()) {
             mounts.push(Mounting { source: layers, at: opt.into() });
@@ -327,10 +359,17 @@ impl Environment {
     async fn make_place(&self, interpreter: Option<&Interpreter>) -> Result<Place, EnvironmentError> {
         let mut spawner = self.shared.spawner().await?;
         let mut needs = self.needs(interpreter, &spawner)?;
+        if let Some(ImageUse { image, config }) = &self.spec.image {
+            if spawner.base() != Base::Isolated {
+                return Err(EnvironmentError::NoRoot(spawner.hello.level));
+            }
+            needs.image = Some(self.shared.images.root(image, config).await?);
+        }
         let mut merged = self.lay_out_layers(&mut needs, spawner.has_own_paths()).await?;
         let api = self.shared.inside.get().filter(|(port, _)| *port != RUNTIME_API_PORT);
         let nat = self.shared.networking.nat();
         let preparation = preparation(&self.shared, nat.is_some());
+        needs.disk = self.take_disk(&spawner).await;
         let (mut waiting, group, stem) = match self.take_waiting(&needs, &spawner).await {
             Some(Waiting { init, group, stem, .. }) => (Some(init), group, stem),
             None => (None, self.make_group().await?, None),
@@ -341,6 +380,10 @@ impl Environment {
                 Some(init) => Ok(init),
                 None => make_init(&spawner, &needs, &preparation, (group.as_deref(), nat.clone())).await,
             };
+            if made.is_err() {
+                // What was mounted is gone with its environment.
+                needs.disk = self.take_disk(&spawner).await;
+            }
             match made {
                 // It, or the init, was killed meanwhile.
                 Err(LaunchError::Socket { .. } | LaunchError::Ended { .. }) if is_first => {
@@ -404,12 +447,42 @@ impl Environment {
             has_namespace,
             _layers: merged,
             stem,
+            program: needs.image.map(|image| image.program),
         })
+    }
+
+    /// A disk for `/tmp`; `None` where `/tmp` is a folder.
+    async fn take_disk(&self, spawner: &Spawner) -> Option<Disk> {
+        if !spawner.has_own_network() {
+            return None;
+        }
+        let storage = self.shared.storage().await?;
+        let megabytes = self.spec.storage_mb;
+        let taken = match storage.take_ready(megabytes) {
+            Some(ready) => Ok(ready),
+            None => {
+                let storage = storage.clone();
+                let made = tasks::off_thread("making a disk", move || storage.take(megabytes)).await;
+                made.unwrap_or_else(|fault| Err(Refused { step: fault.chain(), errno: 0 }))
+            }
+        };
+        let refill = tasks::off_thread("making disks ahead of use", move || storage.refill(megabytes, DISKS_READY));
+        tasks::spawn("making disks ahead of use", refill).detach();
+        match taken {
+            Ok(disk) => Some(disk),
+            Err(refused) => {
+                tracing::warn!("a function's /tmp has no size of its own: {refused}");
+                None
+            }
+        }
     }
 
     /// An environment that has waited for a function, furnished for this one. Whatever is in the way, an ordinary start
     /// does without, and tells of it if it lasts.
     async fn take_waiting(&self, needs: &Needs, spawner: &Arc<Spawner>) -> Option<Waiting> {
+        if needs.image.is_some() {
+            return None;
+        }
         let stock = self.shared.stock()?;
         let has_extensions = needs.layers.iter().any(|layer| layer.join("extensions").exists());
         let is_for_stem = may_use_stem(&self.spec.variables, has_extensions)
@@ -426,7 +499,7 @@ impl Environment {
         }
         let empty = &self.shared.folders.empty;
         let furniture = if waiting.stem.is_some() { needs.furniture_of_stem(empty) } else { needs.furniture() };
-        match spawner.furnish(&mut waiting.init, furniture).await {
+        match spawner.furnish(&mut waiting.init, furniture, needs.disk.as_ref()).await {
             Ok(()) => Some(waiting),
             Err(error) => {
                 tracing::debug!(%error, "an environment that waited could not be furnished");
@@ -447,6 +520,8 @@ impl Environment {
             code,
             client: self.shared.folders.client(self.spec.runtime.family()),
             storage: self.storage(),
+            disk: None,
+            image: None,
             layers: Vec::new(),
             kept: interpreter.map(|interpreter| kept(interpreter, spawner.base())).unwrap_or_default(),
         })
@@ -596,7 +671,13 @@ impl Environment {
         interpreter: Option<&Interpreter>,
         process: &Arc<Process>,
     ) -> Result<Result<(), Failure>, EnvironmentError> {
-        let start = start::start(process.serial, &self.spec, interpreter, &place.paths, &process.at);
+        let start = match &place.program {
+            None => start::start(process.serial, &self.spec, interpreter, &place.paths, &process.at),
+            Some(program) => match start::of_image(process.serial, &self.spec, program, &process.at) {
+                Some(start) => start,
+                None => return Ok(Err(Failure::InvalidEntrypoint(start::NO_ENTRY_POINT.to_owned()))),
+            },
+        };
         let output = process.output.lock().unwrap_or_else(PoisonError::into_inner).take();
         let entrance = frozen_entrance(place.group.as_ref())?;
         let descriptors: Vec<_> = output.iter().chain(&entrance).map(|output| output.as_fd()).collect();
@@ -612,6 +693,14 @@ impl Environment {
                     return Ok(Ok(()));
                 }
                 Some((Told::NoProgram, _)) => match interpreter {
+                    None if place.program.is_some() => {
+                        let words = place.program.iter().flat_map(Program::words).next();
+                        break start::not_executed(
+                            Path::new(words.map_or("", |word| word)),
+                            &place.paths,
+                            libc::ENOENT,
+                        );
+                    }
                     None => break start::no_bootstrap(),
                     Some(gone) => break start::not_executed(&gone.command, &place.paths, libc::ENOENT),
                 },

@@ -78,7 +78,9 @@ impl Folders {
         }
         let view = environments.join(".view");
         private_folder(&view).map_err(at(&view))?;
-        let (placeholder, empty) = (environments.join(".placeholder"), environments.join(".empty"));
+        let prestart = data.join("prestart");
+        let (placeholder, empty) = (prestart.join("placeholder"), prestart.join("empty"));
+        private_folder(&prestart).map_err(at(&prestart))?;
         for folder in [&placeholder, &placeholder.join("lib"), &empty] {
             private_folder(folder).map_err(at(folder))?;
             // Functions look into it as another user.
@@ -87,6 +89,11 @@ impl Folders {
         let clients = data.join("clients").join(version_of_clients());
         lay_out_clients(&clients).map_err(at(&clients))?;
         Ok(Self { data, environments, view, clients, placeholder, empty, _lock: lock })
+    }
+
+    /// Where disks for `/tmp` are made.
+    pub(crate) fn disks(&self) -> PathBuf {
+        self.data.join("disks")
     }
 
     /// Tells the engine on this data folder from others on the machine, in the names of what it makes outside of it.

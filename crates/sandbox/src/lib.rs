@@ -11,6 +11,7 @@ pub mod clients;
 mod environment;
 mod folders;
 mod freeze;
+mod images;
 pub mod launcher;
 mod layers;
 mod memory;

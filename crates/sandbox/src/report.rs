@@ -92,11 +92,17 @@ pub struct FoundRuntime {
 }
 
 /// What a level gives.
-pub(crate) fn of(level: Isolation, view: View, (limited, network): (Option<&Features>, NetworkReport)) -> Report {
+pub(crate) fn of(
+    level: Isolation,
+    view: View,
+    (limited, has_disks): (Option<&Features>, bool),
+    network: NetworkReport,
+) -> Report {
     let features = ["memory", "cpu", "pids", "tmp", "net", "fs", "uid"].map(|name| {
         let strength = match (level, name) {
             (Isolation::Sandbox | Isolation::Rootless, "net" | "fs") | (Isolation::Sandbox, "uid") => Strength::Hard,
             (Isolation::Rootless, "uid") => Strength::Soft,
+            (Isolation::Sandbox | Isolation::Rootless, "tmp") if has_disks => Strength::Hard,
             (Isolation::Sandbox | Isolation::Rootless, name) => limit(name, limited),
             _ => Strength::None,
         };

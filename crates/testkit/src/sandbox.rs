@@ -151,7 +151,10 @@ impl Sandbox for FakeSandbox {
     }
 
     fn start(&self, spec: EnvironmentSpec, output: Arc<dyn Output>) -> Wait<'_, Result<Arc<dyn Environment>, Fault>> {
-        let code = spec.code.clone();
+        let code = match &spec.image {
+            None => spec.code.clone(),
+            Some(used) => used.image.resolved.clone().into(),
+        };
         lock(&self.started).push(spec);
         self.alive.fetch_add(1, Ordering::AcqRel);
         let environment = FakeEnvironment {

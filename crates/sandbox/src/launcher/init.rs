@@ -12,7 +12,7 @@ use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Resource, Rlimit, Signal, WaitOptions, wait};
 
@@ -37,6 +37,11 @@ const STACK_BYTES: u64 = 8_388_608;
 /// Of these more than are allowed are told of, so that the excess is seen; a folder of thousands is not told whole.
 const EXTENSIONS_LISTED_MAX: usize = 16;
 
+/// How often, and how long after one another, it is looked whether all stand still. Who waits for a disk may not do so for
+/// long, and starts nobody meanwhile.
+const STANDSTILL_LOOKS_MAX: u32 = 50;
+const STANDSTILL_AGAIN_AFTER: Timespec = Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+
 /// Where the init keeps its socket: the first number after the standard descriptors.
 const CONTROL: i32 = 3;
 
@@ -47,6 +52,8 @@ pub(super) struct Birth<'a> {
     pub preparation: &'a Preparation,
     /// Its end of its control socket.
     pub control: &'a OwnedFd,
+    /// What its root is made of, where that is not the base view.
+    pub image: Option<OwnedFd>,
     /// Becomes readable when its users are mapped, which only its parent can do.
     pub mapped: Option<OwnedFd>,
     /// The way into its control group.
@@ -84,7 +91,7 @@ struct Extension {
 
 impl<'a> Init<'a> {
     fn new(birth: Birth<'a>) -> io::Result<Self> {
-        let Birth { walls, mount_point, preparation, control, mapped, entrance } = birth;
+        let Birth { walls, mount_point, preparation, control, image, mapped, entrance } = birth;
         let kind = walls.kind;
         if let Some(mapped) = mapped {
             let mut byte = [0];
@@ -94,6 +101,9 @@ impl<'a> Init<'a> {
         }
         entrance.enter()?;
         drop(entrance);
+        // While it still has the number of the engine's user: the data folder is nobody else's.
+        let entered = enter(kind, mount_point, preparation, image.as_ref());
+        drop(image);
         // Of the spawner's descriptors only our socket stays: an init that held the spawner's end of its socket
         // would hide the spawner's death from the engine.
         if control.as_raw_fd() != CONTROL {
@@ -104,8 +114,6 @@ impl<'a> Init<'a> {
         }
         sys::close_from(CONTROL + 1)?;
         let control = sys::adopt(CONTROL);
-        // While it still has the number of the engine's user: the data folder is nobody else's.
-        let entered = enter(kind, mount_point, preparation);
         if matches!(kind, Kind::Isolated(_)) {
             privileges::become_root_inside()?;
             // Nobody inside may look into us, also not one who has the same number on the host.
@@ -251,7 +259,10 @@ impl<'a> Init<'a> {
     fn perform(&self, deed: Deed) {
         let runtime = self.runtime.map(|(_, pid)| pid);
         match deed {
-            Deed::Freeze => self.signal_everything(Signal::STOP),
+            Deed::Freeze => {
+                self.signal_everything(Signal::STOP);
+                await_standstill();
+            }
             Deed::Thaw => self.signal_everything(Signal::CONT),
             Deed::TerminateRuntime => runtime.into_iter().for_each(|pid| signal(pid, Signal::TERM)),
             Deed::KillRuntime => runtime.into_iter().for_each(kill),
@@ -356,7 +367,12 @@ fn try_out(walls: Walls<'_>, probe: &Probe, output: &OwnedFd) -> Result<(), Refu
 }
 
 /// Makes what is seen, as far as it does not depend on the function.
-fn enter(kind: Kind, mount_point: &Path, preparation: &Preparation) -> Result<Vec<OwnedFd>, Refused> {
+fn enter(
+    kind: Kind,
+    mount_point: &Path,
+    preparation: &Preparation,
+    image: Option<&OwnedFd>,
+) -> Result<Vec<OwnedFd>, Refused> {
     let mut sockets = Vec::new();
     if let Kind::Isolated(_) = kind {
         sys::bring_up_loopback().map_err(step("ioctl(SIOCSIFFLAGS)"))?;
@@ -373,7 +389,7 @@ fn enter(kind: Kind, mount_point: &Path, preparation: &Preparation) -> Result<Ve
         }
     }
     match kind.base() {
-        Some(base) => view::enter(base, mount_point)?,
+        Some(base) => view::enter(base, mount_point, image)?,
         None => {
             let us = rustix::process::getpid();
             rustix::process::set_child_subreaper(Some(us)).map_err(step("prctl(PR_SET_CHILD_SUBREAPER)"))?;
@@ -505,6 +521,24 @@ pub(super) fn kill(pid: i32) {
 fn signal(pid: i32, sent: Signal) {
     if let Some(pid) = Pid::from_raw(pid) {
         let _ = rustix::process::kill_process(pid, sent);
+    }
+}
+
+/// Waits until every process of the environment stands still, or has had its time.
+///
+/// Whoever is just being forked when SIGSTOP comes is born with it, and a SIGCONT that comes before the birth does not
+/// take it back: the kernel drops a signal that its receiver ignores before it looks at forks under way
+/// (`send_signal_locked` in `kernel/signal.c`). Its parent would wait for it for good. An order to go on is followed
+/// after this one.
+fn await_standstill() {
+    for _ in 0..STANDSTILL_LOOKS_MAX {
+        let all_stand = descendants_of_this_process()
+            .into_iter()
+            .all(|pid| parent_and_state(pid).is_none_or(|(_, state)| matches!(state, b'T' | b't' | b'Z' | b'X')));
+        if all_stand {
+            return;
+        }
+        let _ = poll(&mut [], Some(&STANDSTILL_AGAIN_AFTER));
     }
 }
 

@@ -26,8 +26,10 @@ pub(crate) enum Request {
     /// Start an init for a new environment; beside it the init's end of its control socket.
     Prepare(Preparation),
     /// Give an environment its folders; beside it the engine's end of the init's control socket, so that the spawner
-    /// can order in the engine's name.
+    /// can order in the engine's name, and the mounts that are given.
     Furnish(Furniture),
+    /// When the engine is gone, thaw the groups in this folder: what v1 has frozen does not die.
+    ThawAtEnd(PathBuf),
 }
 
 /// What the spawner must know at its start.
@@ -86,7 +88,9 @@ pub(crate) struct Preparation {
     pub doors: Vec<SocketAddr>,
     /// Whether to bind the sockets of a name service, by UDP and by TCP; they come last.
     pub name_service: bool,
-    /// Folders that make its root, a later one over an earlier one; without any it is the runtimes' base view.
+    /// Whether its root is made of an image's layers, and not the runtimes' base view.
+    pub is_image: bool,
+    /// These layers, a later one over an earlier one.
     pub root: Vec<PathBuf>,
 }
 
@@ -115,6 +119,8 @@ pub(crate) enum Source {
     ReadOnly(PathBuf),
     /// A folder of the host that the function may fill.
     Storage(PathBuf),
+    /// The mount beside the message.
+    Given,
     /// Folders over one another, to be read; a later one covers an earlier one.
     Layers {
         /// The folders.
@@ -357,8 +363,9 @@ impl Message for Request {
                 out.number(first_user.cast_signed());
                 out.text(resolv_conf.as_bytes());
             }
-            Self::Prepare(Preparation { ports, doors, name_service, root }) => {
+            Self::Prepare(Preparation { ports, doors, name_service, is_image, root }) => {
                 out.tag(1);
+                out.tag(u8::from(*is_image));
                 out.list(ports, |out, port| out.number(i32::from(*port)));
                 out.list(doors, |out, door| out.text(door.to_string().as_bytes()));
                 out.tag(u8::from(*name_service));
@@ -368,6 +375,10 @@ impl Message for Request {
                 out.tag(2);
                 out.list(mounts, |out, mounting| mounting.write(out));
                 out.list(extensions_in, |out, path| out.path(path));
+            }
+            Self::ThawAtEnd(base) => {
+                out.tag(3);
+                out.path(base);
             }
         }
     }
@@ -382,6 +393,7 @@ impl Message for Request {
                 resolv_conf: from.text()?.into_string().ok()?,
             }),
             1 => Self::Prepare(Preparation {
+                is_image: from.tag()? != 0,
                 ports: from.list(|from| from.number()?.try_into().ok())?,
                 doors: from.list(|from| from.text()?.to_str()?.parse().ok())?,
                 name_service: from.tag()? != 0,
@@ -390,6 +402,7 @@ impl Message for Request {
             2 => {
                 Self::Furnish(Furniture { mounts: from.list(Mounting::read)?, extensions_in: from.list(Reader::path)? })
             }
+            3 => Self::ThawAtEnd(from.path()?),
             _ => return None,
         })
     }
@@ -407,6 +420,7 @@ impl Message for Mounting {
                 out.tag(1);
                 out.path(path);
             }
+            Source::Given => out.tag(3),
             Source::Layers { folders, places } => {
                 out.tag(2);
                 out.list(folders, |out, path| out.path(path));
@@ -420,6 +434,7 @@ impl Message for Mounting {
         let source = match from.tag()? {
             0 => Source::ReadOnly(from.path()?),
             1 => Source::Storage(from.path()?),
+            3 => Source::Given,
             2 => Source::Layers { folders: from.list(Reader::path)?, places: from.list(Reader::path)? },
             _ => return None,
         };
@@ -721,15 +736,18 @@ mod tests {
             ports: vec![9001, u16::MAX],
             doors: vec!["127.0.0.1:80".parse().unwrap(), "[::1]:443".parse().unwrap()],
             name_service: true,
+            is_image: true,
             root: vec!["/l/1".into(), path.clone()],
         }));
         let sources = [
             Source::ReadOnly(path.clone()),
             Source::Storage("/s".into()),
+            Source::Given,
             Source::Layers { folders: vec!["/l/2".into(), "/l/1".into()], places: vec!["python".into()] },
         ];
         let mounts = sources.map(|source| Mounting { source, at: path.clone() }).into();
         check(&Request::Furnish(Furniture { mounts, extensions_in: vec!["/opt/extensions".into()] }));
+        check(&Request::ThawAtEnd(path.clone()));
         let refused = || Refused { step: "unshare".into(), errno: 1 };
         let hello = |no_paths, unusable| Hello {
             level: Isolation::Rootless,
@@ -784,7 +802,7 @@ mod tests {
 
     #[test]
     fn a_lying_length_is_refused() {
-        let mut bytes = vec![1];
+        let mut bytes = vec![1, 0];
         bytes.extend_from_slice(&0i32.to_le_bytes());
         bytes.extend_from_slice(&i32::MAX.to_le_bytes());
         assert_eq!(Request::decode(&bytes), None);

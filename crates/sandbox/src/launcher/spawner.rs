@@ -19,7 +19,7 @@ use super::sys::{self, Cloned};
 use super::trial;
 use super::users::{self, Users};
 use super::view::{self, step};
-use crate::cgroups::Entrance;
+use crate::cgroups::{self, Entrance};
 
 /// How long to wait before orphans that still live are looked at again.
 const ORPHANS_AGAIN_AFTER: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
@@ -44,6 +44,7 @@ pub(crate) fn run(control: OwnedFd) -> io::Result<()> {
 
     let mut nursery = Nursery::new(kind, &configuration.mount_point, configuration.first_user);
     let mut has_orphans = false;
+    let mut thaw_at_end: Option<PathBuf> = None;
     loop {
         let mut ready = [PollFd::new(&control, PollFlags::IN), PollFd::new(&signals, PollFlags::IN)];
         // An orphan that the kernel holds cannot be killed now; one that comes when its parent is gone is nobody's news.
@@ -57,6 +58,9 @@ pub(crate) fn run(control: OwnedFd) -> io::Result<()> {
         if asked {
             match next(&control, &mut buffer)? {
                 None => {
+                    if let Some(base) = &thaw_at_end {
+                        cgroups::thaw_all(base);
+                    }
                     // Nobody else ends the orphans. Those that the kernel holds are killed and go when it lets them.
                     for _ in 0..LAST_LOOKS {
                         if !nursery.reap() {
@@ -73,8 +77,12 @@ pub(crate) fn run(control: OwnedFd) -> io::Result<()> {
                     nursery.prepare(&preparation, &init_end, Entrance::new(descriptors));
                 }
                 Some((Request::Furnish(furniture), descriptors)) => {
-                    descriptors.iter().take(1).for_each(|engine_end| nursery.furnish(&furniture, engine_end));
+                    let mut given = descriptors.into_iter();
+                    if let Some(engine_end) = given.next() {
+                        nursery.furnish(&furniture, given, &engine_end);
+                    }
                 }
+                Some((Request::ThawAtEnd(base), _)) => thaw_at_end = Some(base),
                 // Nothing that this engine sends.
                 Some(_) => {}
             }
@@ -151,11 +159,17 @@ impl Nursery {
             Kind::OwnPaths | Kind::RealFolders => (None, None),
         };
         let (kind, mount_point) = (self.kind, self.mount_point.as_path());
+        let image = match (kind, preparation.is_image) {
+            (Kind::Isolated(right), true) => {
+                Some(view::image_root(&preparation.root, right, &mount_point.with_file_name(".scratch"))?)
+            }
+            _ => None,
+        };
         let walls = Walls { kind, filter: self.filter.as_ref() };
         match sys::clone_process(kind.namespaces()).map_err(step("clone"))? {
             Cloned::Child => {
                 drop(map);
-                init::run(Birth { walls, mount_point, preparation, control, mapped, entrance })
+                init::run(Birth { walls, mount_point, preparation, control, image, mapped, entrance })
             }
             Cloned::Parent { pid, pidfd } => {
                 // While it still waits, for later nobody may look at it.
@@ -180,10 +194,15 @@ impl Nursery {
     }
 
     /// Sends an init its folders, in the engine's name.
-    pub(super) fn furnish(&self, furniture: &Furniture, engine_end: &OwnedFd) {
+    pub(super) fn furnish(
+        &self,
+        furniture: &Furniture,
+        mut given: impl Iterator<Item = OwnedFd>,
+        engine_end: &OwnedFd,
+    ) {
         let scratch = self.mount_point.with_file_name(".scratch");
         let trees: Result<Vec<OwnedFd>, Refused> =
-            furniture.mounts.iter().map(|mounting| view::tree(&mounting.source, &scratch)).collect();
+            furniture.mounts.iter().map(|mounting| view::tree(&mounting.source, &mut given, &scratch)).collect();
         let (order, trees) = match trees {
             Ok(trees) => {
                 let at = furniture.mounts.iter().map(|mounting| mounting.at.clone()).collect();

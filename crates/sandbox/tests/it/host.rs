@@ -199,9 +199,10 @@ impl Host {
             id: EnvironmentId(Uuid::from_u128(1)),
             runtime: Runtime::parse("provided.al2023").unwrap(),
             code: self.code(),
+            image: None,
             layers: Vec::new(),
             account: "000000000000".to_owned(),
-            memory_mb: 128,
+            memory_mb: 512,
             storage_mb: 512,
             variables: Variables::default(),
             platform_variables: [
@@ -253,7 +254,7 @@ impl Host {
     pub(crate) fn environments(&self) -> Vec<String> {
         let entries = fs::read_dir(self.folder.path().join("data/environments")).unwrap();
         let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        names.filter(|name| name != ".view").collect()
+        names.filter(|name| !name.starts_with('.')).collect()
     }
 
     /// Writes a bootstrap of another kind.

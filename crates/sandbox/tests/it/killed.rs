@@ -197,7 +197,7 @@ async fn a_killed_engine_leaves_no_process_and_the_next_one_no_folder() {
 
 fn has_environment(data: &Path) -> bool {
     let entries = fs::read_dir(data.join("environments")).unwrap();
-    entries.map(|entry| entry.unwrap().file_name()).any(|name| name != ".view")
+    entries.map(|entry| entry.unwrap().file_name()).any(|name| !name.to_string_lossy().starts_with('.'))
 }
 
 fn start_engine(data: &Path, code: &Path, kind: Kind, folder: &Path) -> Child {
@@ -251,6 +251,7 @@ async fn is_an_engine_where_it_was_started_as_one() {
         id: domain::names::EnvironmentId(uuid::Uuid::from_u128(1)),
         runtime: domain::runtime::Runtime::parse("provided.al2023").unwrap(),
         code: told["code"].as_str().unwrap().into(),
+        image: None,
         layers: Vec::new(),
         account: "000000000000".to_owned(),
         memory_mb: 128,

@@ -22,11 +22,16 @@ use crate::launcher::sys::{self, NO_DEVICES, NO_SETUID, READ_ONLY};
 pub(crate) const OVERLAY: &str = "mount(overlay)";
 
 /// What a function may not do with what it has of the host.
-const LOCKED: u64 = READ_ONLY | NO_SETUID | NO_DEVICES;
+pub(super) const LOCKED: u64 = READ_ONLY | NO_SETUID | NO_DEVICES;
 
 /// Makes a detached mount; `scratch` is the name of a folder to make and to work in, and is gone afterwards.
-pub(crate) fn tree(source: &Source, scratch: &Path) -> Result<OwnedFd, Refused> {
+pub(crate) fn tree(
+    source: &Source,
+    given: &mut impl Iterator<Item = OwnedFd>,
+    scratch: &Path,
+) -> Result<OwnedFd, Refused> {
     match source {
+        Source::Given => given.next().ok_or_else(|| Refused { step: "take(mount)".to_owned(), errno: libc::EBADF }),
         Source::ReadOnly(path) => read_only(path),
         Source::Storage(path) => {
             let tree = take_tree(path).map_err(step(&format!("open_tree({})", path.display())))?;
@@ -86,7 +91,7 @@ fn lay(folders: &[PathBuf], places: &[PathBuf], scratch: &Path) -> Result<OwnedF
 }
 
 /// The options of an overlay of folders, the uppermost first (Linux, Documentation/filesystems/overlayfs.rst).
-fn overlay_of<'a>(folders: impl Iterator<Item = &'a Path>) -> io::Result<CString> {
+pub(super) fn overlay_of<'a>(folders: impl Iterator<Item = &'a Path>) -> io::Result<CString> {
     let mut options = b"lowerdir=".to_vec();
     for (number, folder) in folders.enumerate() {
         if number > 0 {

@@ -6,6 +6,7 @@
 
 mod furnish;
 mod host;
+mod image;
 mod isolated;
 
 use std::fs;
@@ -23,6 +24,7 @@ use super::protocol::{Configuration, Refused};
 use super::sys;
 
 pub(crate) use furnish::{OVERLAY, close, place, tree};
+pub(crate) use image::root as image_root;
 
 /// How the right to mount is had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,11 +108,14 @@ pub(crate) fn empty(file: &Path) -> Result<(), Refused> {
     put(&nothing, file).map_err(step("move_mount"))
 }
 
-/// Makes the view the root of this process, which has mount and pid namespaces of its own.
-pub(crate) fn enter(base: Base, mount_point: &Path) -> Result<(), Refused> {
+/// Makes the view, or an image's root, the root of this process, which has mount and pid namespaces of its own.
+pub(crate) fn enter(base: Base, mount_point: &Path, image: Option<&OwnedFd>) -> Result<(), Refused> {
     // In a user namespace of its own it may not move the mounts that it was born with, but a copy of them.
     let view = take_tree(mount_point).map_err(step("open_tree"))?;
     put(&view, mount_point).map_err(step("move_mount"))?;
+    if let Some(root) = image {
+        image::put_over(root, mount_point)?;
+    }
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     let options = match base {
         Base::Host => None,
