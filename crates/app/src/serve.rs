@@ -25,6 +25,7 @@ use engine::ports::{
 };
 use engine::queues::{Queues, RoutedSource};
 use engine::tasks;
+use sandbox::network::doors::Door;
 use tokio::net::TcpListener;
 use tokio::signal::unix;
 use tokio::sync::watch;
@@ -354,6 +355,7 @@ fn sandbox_settings(settings: &Settings) -> Result<sandbox::Settings> {
         search_path: std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default(),
         home: std::env::var_os("HOME").map(PathBuf::from),
         own_paths: true,
+        network: network_settings(settings),
         prestart: settings.prestart,
         spawner: sandbox::SpawnerCommand {
             // Not by its name: an upgrade may have put another program there, which speaks otherwise.
@@ -361,6 +363,16 @@ fn sandbox_settings(settings: &Settings) -> Result<sandbox::Settings> {
             arguments: vec![SPAWNER.into()],
         },
     })
+}
+
+fn network_settings(settings: &Settings) -> sandbox::NetworkSettings {
+    let endpoints = settings.endpoints.values().filter_map(|url| Door::for_url(&url.parse().ok()?));
+    let ports = settings.host_ports.iter().map(|port| Door::to_port(*port));
+    sandbox::NetworkSettings {
+        nat: true,
+        doors: endpoints.chain(ports).collect(),
+        resolv_conf: PathBuf::from("/etc/resolv.conf"),
+    }
 }
 
 fn say(line: &str) -> Result<()> {
@@ -438,6 +450,7 @@ impl Diagnosis {
                 line(format_args!("  {name} {strength}"));
             }
             line(format_args!("paths: functions see {}", report.view));
+            line(format_args!("network: {}", report.network));
             line(format_args!("cgroup: {}", report.cgroup.unwrap_or("none")));
             line(format_args!("environments at most: {}", self.environments_max));
             line(format_args!("runtimes:"));
@@ -472,6 +485,7 @@ impl Diagnosis {
             "isolation": self.report.as_ref().map(|report| report.level.to_string()),
             "features": self.report.as_ref().map(features),
             "paths": self.report.as_ref().map(|report| report.view.to_string()),
+            "network": self.report.as_ref().map(|report| report.network.to_string()),
             "cgroup": self.report.as_ref().map(|report| report.cgroup.unwrap_or("none")),
             "environments_max": self.environments_max,
             "runtimes": runtimes,

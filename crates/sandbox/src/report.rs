@@ -9,6 +9,7 @@ use domain::runtime::Runtime;
 use rustix::fs::{FsWord, statfs};
 
 use crate::cgroups::Features;
+use crate::networking::NetworkReport;
 use crate::settings::Isolation;
 
 /// How well one feature holds against a function that wants out.
@@ -43,6 +44,8 @@ pub struct Report {
     pub view: View,
     /// `v1` or `v2`, where the kernel has control groups.
     pub cgroup: Option<&'static str>,
+    /// What network functions have.
+    pub network: NetworkReport,
 }
 
 impl fmt::Display for Report {
@@ -52,7 +55,7 @@ impl fmt::Display for Report {
         for (place, (name, strength)) in self.features.iter().enumerate() {
             write!(f, "{}{name} {strength}", if place == 0 { "" } else { ", " })?;
         }
-        write!(f, "); functions see {}", self.view)
+        write!(f, "); network: {}; functions see {}", self.network, self.view)
     }
 }
 
@@ -89,7 +92,12 @@ pub struct FoundRuntime {
 }
 
 /// What a level gives.
-pub(crate) fn of(level: Isolation, view: View, limited: Option<&Features>, has_disks: bool) -> Report {
+pub(crate) fn of(
+    level: Isolation,
+    view: View,
+    (limited, has_disks): (Option<&Features>, bool),
+    network: NetworkReport,
+) -> Report {
     let features = ["memory", "cpu", "pids", "tmp", "net", "fs", "uid"].map(|name| {
         let strength = match (level, name) {
             (Isolation::Sandbox | Isolation::Rootless, "net" | "fs") | (Isolation::Sandbox, "uid") => Strength::Hard,
@@ -100,7 +108,7 @@ pub(crate) fn of(level: Isolation, view: View, limited: Option<&Features>, has_d
         };
         (name, strength)
     });
-    Report { level, features, view, cgroup: cgroup_version() }
+    Report { level, features, view, cgroup: cgroup_version(), network }
 }
 
 fn limit(name: &str, limited: Option<&Features>) -> Strength {

@@ -24,13 +24,14 @@ use crate::launcher::client::{LaunchError, Spawner};
 use crate::launcher::protocol::{Configuration, Hello, Refused};
 use crate::layers::Merging;
 use crate::memory::MachineMemory;
+use crate::networking::{self, Networking};
 use crate::report::{self, FoundRuntime, Report, View};
 use crate::runtimes::{Runtimes, Search, Version};
 use crate::settings::{Isolation, Settings};
-use crate::storage::Storage;
 use crate::stems::StemKind;
 use crate::stock::nursery::Nursery;
 use crate::stock::{Stock, StockCounts};
+use crate::storage::Storage;
 
 /// Why the sandbox cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +57,12 @@ pub enum OpenError {
         asked: Isolation,
         /// What is the least.
         least: Isolation,
+    },
+    /// A port of the host that environments cannot have.
+    #[error("--endpoint and --host-port: {why}")]
+    Doors {
+        /// Why not.
+        why: String,
     },
     /// The data folder.
     #[error(transparent)]
@@ -104,6 +111,7 @@ pub(crate) struct Shared {
     /// Whether the kernel has refused to lay folders over one another.
     pub overlay_refused: AtomicBool,
     pub freezer: Arc<Freezer>,
+    pub networking: Networking,
     /// The engine's port, at which functions that have a network of their own find it, too, and who answers there.
     pub inside: OnceLock<(u16, Visitors)>,
     /// Where limits are to be had; `None` when the sandbox is stopped, too.
@@ -151,10 +159,18 @@ impl Linux {
             });
             tasks::spawn("removing what an earlier engine left", removed).detach();
         }
-        let spawner = start_spawner(&settings, &folders).await;
+        let networking = Networking::new(&settings.network, clock.clone());
+        let spawner = start_spawner(&settings, (&folders, &networking)).await;
         let spawner = spawner.map_err(|error| OpenError::Spawner { source: error.into() })?;
         enough(&settings, &spawner.hello)?;
-        let cgroups = find_cgroups(spawner.hello.level, &folders).await;
+        let level = spawner.hello.level;
+        if level >= Isolation::Rootless
+            && let Some(why) = networking::clash(&settings.network.doors)
+        {
+            return Err(OpenError::Doors { why });
+        }
+        let (cgroups, ()) =
+            tokio::join!(find_cgroups(level, &folders), networking.open(level, &settings.network, &folders));
         let thaw_at_end = cgroups.as_ref().and_then(Cgroups::thaw_before_death).map(Path::to_owned);
         if let Some(base) = &thaw_at_end {
             let told = spawner.thaw_at_end(base.clone()).await;
@@ -174,6 +190,7 @@ impl Linux {
         Ok(Self {
             shared: Arc::new(Shared {
                 freezer: Freezer::new(clock.clone()),
+                networking,
                 settings,
                 clock,
                 folders,
@@ -211,7 +228,8 @@ impl Linux {
             Some(refused) => View::RealFolders { reason: refused.to_string() },
         };
         let has_disks = spawner.hello.level >= Isolation::Rootless && self.shared.storage().await.is_some();
-        report::of(spawner.hello.level, view, self.shared.limited.as_ref(), has_disks)
+        let limited = (self.shared.limited.as_ref(), has_disks);
+        report::of(spawner.hello.level, view, limited, self.shared.networking.report())
     }
 
     /// The runtimes that have an interpreter; waits for the search.
@@ -259,6 +277,7 @@ impl Linux {
                 lifetime.wait().await;
             }
         }
+        self.shared.networking.close().await;
     }
 
     /// How many environments wait ahead of use, and how many starts found one; `None` where none are to wait.
@@ -320,12 +339,16 @@ fn enough(settings: &Settings, hello: &Hello) -> Result<(), OpenError> {
     Err(OpenError::Isolation { flag, asked, to_be_had, reason, remedy })
 }
 
-async fn start_spawner(settings: &Settings, folders: &Folders) -> Result<Spawner, LaunchError> {
+async fn start_spawner(
+    settings: &Settings,
+    (folders, networking): (&Folders, &Networking),
+) -> Result<Spawner, LaunchError> {
     let configuration = Configuration {
         mount_point: folders.view.clone(),
         best: settings.isolation.unwrap_or(Isolation::Sandbox),
         own_paths: settings.own_paths,
         first_user: FIRST_USER,
+        resolv_conf: networking.resolv_conf(),
     };
     Spawner::start(&settings.spawner, configuration).await
 }
@@ -402,7 +425,7 @@ impl Shared {
         }
         if spawner.lifetime().is_over() || !spawner.is_there() {
             tracing::error!("the process that starts functions has died; starting another");
-            let new = start_spawner(&self.settings, &self.folders).await?;
+            let new = start_spawner(&self.settings, (&self.folders, &self.networking)).await?;
             let base = self.cgroups().and_then(|cgroups| cgroups.thaw_before_death().map(Path::to_owned));
             if let Some(base) = base {
                 new.thaw_at_end(base).await?;

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 pub use crate::launcher::client::SpawnerCommand;
+use crate::networking::NetworkSettings;
 
 /// How well functions are kept apart, from the least to the most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,6 +75,8 @@ pub struct Settings {
     pub own_paths: bool,
     /// Whether environments are started ahead of use, where they are isolated.
     pub prestart: bool,
+    /// What the network of isolated environments is to be.
+    pub network: NetworkSettings,
     /// How to start this program as a spawner.
     pub spawner: SpawnerCommand,
 }

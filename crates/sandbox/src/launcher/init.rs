@@ -26,6 +26,7 @@ use super::spawner::open_nothing;
 use super::sys::{self, Cloned, Reaped};
 use super::view::{self, step};
 use crate::cgroups::Entrance;
+use crate::network::{self, Inside, resolver};
 
 /// Open files that Lambda allows a function (recorded: `test_runtime_ulimits`).
 const OPEN_FILES: u64 = 1024;
@@ -143,7 +144,7 @@ impl<'a> Init<'a> {
         sys::ignore_stopped_children()?;
         match entered {
             Ok(sockets) => {
-                let sockets: Vec<_> = sockets.iter().map(TcpListener::as_fd).collect();
+                let sockets: Vec<_> = sockets.iter().map(OwnedFd::as_fd).collect();
                 packets::send(&control, &Told::Entered.encode(), &sockets)?;
             }
             Err(refused) => {
@@ -186,6 +187,13 @@ impl<'a> Init<'a> {
                         Ok(socket) => self.tell(&Told::Socket, &[socket.as_fd()])?,
                         Err(_) => self.tell(&Told::Socket, &[])?,
                     },
+                    Order::Network(inside) => {
+                        let told = match configure(&inside) {
+                            Ok(()) => Told::Networked,
+                            Err(refused) => Told::Unprepared(refused),
+                        };
+                        self.tell(&told, &[])?;
+                    }
                     Order::Probe(probe) => {
                         let nothing = first(&mut descriptors)?;
                         let refused = try_out(self.walls, &probe, &nothing).err();
@@ -383,12 +391,20 @@ fn enter(
     mount_point: &Path,
     preparation: &Preparation,
     image: Option<&OwnedFd>,
-) -> Result<Vec<TcpListener>, Refused> {
+) -> Result<Vec<OwnedFd>, Refused> {
     let mut sockets = Vec::new();
     if let Kind::Isolated(_) = kind {
         sys::bring_up_loopback().map_err(step("ioctl(SIOCSIFFLAGS)"))?;
         for port in &preparation.ports {
-            sockets.push(TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).map_err(step("bind"))?);
+            sockets.push(TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).map_err(step("bind"))?.into());
+        }
+        for door in &preparation.doors {
+            let bound = TcpListener::bind(door).map_err(step(&format!("bind({door})")))?;
+            sockets.push(bound.into());
+        }
+        if preparation.name_service {
+            let resolver::Sockets { udp, tcp } = resolver::Sockets::bind_inside().map_err(step("bind(53)"))?;
+            sockets.extend([OwnedFd::from(udp), OwnedFd::from(tcp)]);
         }
     }
     match kind.base() {
@@ -407,6 +423,15 @@ fn furnish(at: &[PathBuf], trees: Vec<OwnedFd>) -> Result<(), Refused> {
         view::place(tree, at, &mut made)?;
     }
     view::close(&made)
+}
+
+/// Sets up its network namespace. Where that has loopback alone, nobody is asked for names.
+fn configure(inside: &Inside) -> Result<(), Refused> {
+    network::configure_inside(inside).map_err(|network::Refused { step, errno }| Refused { step, errno })?;
+    match inside {
+        Inside::Loopback => view::empty(Path::new("/etc/resolv.conf")),
+        Inside::Linked { .. } => Ok(()),
+    }
 }
 
 fn new_socket() -> io::Result<OwnedFd> {

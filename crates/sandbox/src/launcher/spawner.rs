@@ -100,6 +100,12 @@ fn off_standard_input(control: OwnedFd) -> io::Result<OwnedFd> {
     Ok(moved)
 }
 
+/// The network namespace of a process.
+fn namespace_of(pid: i32) -> io::Result<OwnedFd> {
+    use rustix::fs::{Mode, OFlags};
+    Ok(rustix::fs::open(format!("/proc/{pid}/ns/net"), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?)
+}
+
 /// An open `/dev/null`.
 pub(crate) fn open_nothing() -> io::Result<OwnedFd> {
     use rustix::fs::{Mode, OFlags};
@@ -166,6 +172,11 @@ impl Nursery {
                 init::run(Birth { walls, mount_point, preparation, control, image, mapped, entrance })
             }
             Cloned::Parent { pid, pidfd } => {
+                // While it still waits, for later nobody may look at it.
+                let network = match kind {
+                    Kind::Isolated(_) => Some(namespace_of(pid).map_err(step("open(/proc/PID/ns/net)"))?),
+                    Kind::OwnPaths | Kind::RealFolders => None,
+                };
                 let block = match map {
                     None => None,
                     Some(map) => {
@@ -176,7 +187,8 @@ impl Nursery {
                     }
                 };
                 self.inits.insert(pid, block);
-                packets::send(control, &Told::Spawned { pid }.encode(), &[pidfd.as_fd()]).map_err(step("sendmsg"))
+                let beside: Vec<_> = std::iter::once(&pidfd).chain(&network).map(OwnedFd::as_fd).collect();
+                packets::send(control, &Told::Spawned { pid }.encode(), &beside).map_err(step("sendmsg"))
             }
         }
     }

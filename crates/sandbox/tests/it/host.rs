@@ -15,7 +15,7 @@ use domain::runtime::Runtime;
 use domain::variables::Variables;
 use engine::ports::{Answer, Clock, Environment, EnvironmentSpec, Event, Output, Sandbox as _};
 use rustix::process::Pid;
-use sandbox::{Isolation, Linux, OpenError, Settings, SpawnerCommand, View};
+use sandbox::{Isolation, Linux, NetworkSettings, OpenError, Settings, SpawnerCommand, View};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::clock::HandClock;
@@ -145,6 +145,8 @@ pub(crate) fn settings(data_dir: &Path, kind: Kind) -> Settings {
         home: None,
         own_paths: kind == Kind::OwnPaths,
         prestart: false,
+        // The network of the machine that runs the tests is left alone.
+        network: NetworkSettings { nat: false, doors: Vec::new(), resolv_conf: "/etc/resolv.conf".into() },
         spawner: SpawnerCommand {
             program: env!("CARGO_BIN_EXE_sandbox-test-process").into(),
             arguments: vec!["spawner".into()],
