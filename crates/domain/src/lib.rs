@@ -14,6 +14,7 @@ pub mod event;
 pub mod fault;
 pub mod function;
 pub mod invocation;
+pub mod isolation;
 pub mod layer;
 pub mod limits;
 pub mod lineage;

@@ -19,7 +19,7 @@ use crate::launcher::client::{LaunchError, Spawner};
 use crate::launcher::protocol::{Configuration, Hello, Refused};
 use crate::layers::Merging;
 use crate::memory::MachineMemory;
-use crate::report::{self, FoundRuntime, Report, View};
+use crate::report::{self, FoundRuntime, Report};
 use crate::runtimes::{Runtimes, Search, Version};
 use crate::settings::{Isolation, Settings};
 
@@ -158,11 +158,7 @@ impl Linux {
     /// What can be said at once.
     pub async fn report(&self) -> Report {
         let spawner = self.shared.spawner.lock().await.clone();
-        let view = match &spawner.hello.no_paths {
-            None => View::OwnPaths,
-            Some(refused) => View::RealFolders { reason: refused.to_string() },
-        };
-        report::of(spawner.hello.level, view, self.shared.limited.as_ref())
+        report::of(&spawner.hello, self.shared.limited.as_ref())
     }
 
     /// The runtimes that have an interpreter; waits for the search.
@@ -220,7 +216,7 @@ impl Linux {
 /// The control groups of this engine, of which what an earlier one left is removed. Without them a level that isolates
 /// has no limits, which the report says.
 async fn find_cgroups(level: Isolation, folders: &Folders) -> Option<Cgroups> {
-    if level < Isolation::Rootless {
+    if level < Isolation::Confined {
         return None;
     }
     let name = folders.name();

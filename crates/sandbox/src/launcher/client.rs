@@ -175,9 +175,9 @@ impl Spawner {
         self.hello.level >= Isolation::Rootless
     }
 
-    /// What of the host they see.
+    /// What of the host they reach.
     pub(crate) fn base(&self) -> Base {
-        if self.hello.level >= Isolation::Rootless { Base::Isolated } else { Base::Host }
+        if self.hello.level >= Isolation::Confined { Base::Isolated } else { Base::Host }
     }
 
     /// Whether it has not closed its socket.

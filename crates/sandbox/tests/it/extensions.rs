@@ -72,10 +72,10 @@ async fn an_extension_registers_hears_of_each_invocation_and_of_the_end() {
 
 /// A file of the code folder, by the name that processes of the function see.
 fn seen(host: &Host, kind: Kind, file: &str) -> String {
-    match kind {
-        Kind::Sandbox | Kind::OwnPaths => format!("/var/task/{file}"),
-        Kind::RealFolders => host.code().join(file).to_str().unwrap().to_owned(),
+    if kind.has_own_paths() {
+        return format!("/var/task/{file}");
     }
+    host.code().join(file).to_str().unwrap().to_owned()
 }
 
 #[tokio::test]
