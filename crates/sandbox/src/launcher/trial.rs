@@ -38,7 +38,8 @@ pub(super) fn choose(configuration: &Configuration) -> (Kind, Hello) {
             continue;
         }
         let kind = Kind::Isolated(right);
-        let tried = apart("clone", || isolated(kind, right, configuration))
+        let tried = as_somebody_else(right)
+            .and_then(|()| apart("clone", || isolated(kind, right, configuration)))
             .and_then(|()| view::establish(right, Base::Isolated, &configuration.mount_point));
         match tried {
             Ok(()) => return (kind, Hello { level, refused, no_paths: None, unusable: None }),
@@ -61,6 +62,15 @@ pub(super) fn choose(configuration: &Configuration) -> (Kind, Hello) {
     let kind = if no_paths.is_none() { Kind::OwnPaths } else { Kind::RealFolders };
     let unusable = if kind == Kind::RealFolders { apart("clone", || real_folders(kind, configuration)).err() } else { None };
     (kind, Hello { level: Isolation::Process, refused, no_paths, unusable })
+}
+
+/// What the users of a namespace of its own are on the host is the engine's user; root is root there, who may set what
+/// the kernel does without any capability (`/proc/sys`).
+fn as_somebody_else(right: Right) -> Result<(), Refused> {
+    if right == Right::UserNamespace && rustix::process::geteuid().is_root() {
+        return Err(Refused { step: "uid: the engine is root, and its functions would be, too".to_owned(), errno: 0 });
+    }
+    Ok(())
 }
 
 /// Tries the ways to give environments of level `process` paths of their own. `None` means that one is in force.
