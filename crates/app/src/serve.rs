@@ -95,7 +95,8 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
     let isolation = linux.report().await;
     report_isolation(&isolation);
     let sandbox: Arc<dyn Sandbox> = linux.clone();
-    let meters = Arc::new(Meters::new(isolation.level, settings.function_logs.then(|| stderr.clone())).keeping(logs.clone()));
+    let meters =
+        Arc::new(Meters::new(isolation.level, settings.function_logs.then(|| stderr.clone())).keeping(logs.clone()));
     let telemetry: Arc<dyn Telemetry> = meters.clone();
 
     let admission = Arc::new(Admission::new(Limits { account: settings.account_concurrency }));
@@ -164,6 +165,7 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
     if settings.test_clock {
         tracing::warn!("--test-clock: whoever reaches the admin listener can move the calendar forward");
     }
+    let stocked = linux.clone();
     let admin = Admin {
         address: admin_listener.local_addr()?,
         meters: meters.clone(),
@@ -173,6 +175,7 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
         events: events.clone(),
         clock: clock.clone(),
         test_clock: settings.test_clock.then_some(system_clock),
+        stock: Box::new(move || stocked.stock().unwrap_or_default()),
     };
     let admin = tasks::spawn("the admin listener", admin::serve(admin_listener, admin, stopped(&stopping)));
     let (visited, stopped_inside) = (api.clone(), stopping.clone());
@@ -350,6 +353,7 @@ fn sandbox_settings(settings: &Settings) -> Result<sandbox::Settings> {
         search_path: std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default(),
         home: std::env::var_os("HOME").map(PathBuf::from),
         own_paths: true,
+        prestart: settings.prestart,
         spawner: sandbox::SpawnerCommand {
             // Not by its name: an upgrade may have put another program there, which speaks otherwise.
             program: PathBuf::from("/proc/self/exe"),
@@ -399,6 +403,7 @@ pub(crate) fn diagnose(settings: &Settings) -> Result<Diagnosis> {
     let scratch = tempfile::tempdir().context("making a folder for the trial")?;
     let mut sandbox_settings = sandbox_settings(settings)?;
     scratch.path().clone_into(&mut sandbox_settings.data_dir);
+    sandbox_settings.prestart = false;
     let environments_max = settings.environments_max;
     runtime.block_on(async {
         match sandbox::Linux::start(sandbox_settings, Arc::new(SystemClock::new())).await {

@@ -8,8 +8,8 @@ use domain::error::ThrottleReason;
 use domain::names::FunctionName;
 use engine::ports::{LogSource, Metric, Telemetry};
 use jiff::Timestamp;
-use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -32,6 +32,9 @@ pub(crate) struct Meters {
     destination_failures: Family<Function, Counter>,
     events_kept: Gauge,
     events_running: Gauge,
+    waiting: Family<Prestarted, Gauge>,
+    /// Counted by the sandbox; shown as it says.
+    starts_found: Family<Prestarted, Gauge>,
     /// Of which functions there are counters.
     counted: Mutex<BTreeSet<FunctionName>>,
     /// Where functions' log lines go; `None` where nobody wants them.
@@ -53,6 +56,11 @@ struct Throttled {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Prestarted {
+    kind: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Isolation {
     /// The word that users write.
     level: String,
@@ -67,6 +75,11 @@ impl Meters {
         let (events_kept, events_running) = <(Gauge, Gauge)>::default();
         registry.register("events_kept", "Events on disk, in whatever state", events_kept.clone());
         registry.register("events_running", "Events that run", events_running.clone());
+        let (waiting, starts_found) = <(Family<Prestarted, Gauge>, Family<Prestarted, Gauge>)>::default();
+        let help = "Environments that wait ahead of use: blanks, and stems, in which a runtime has booted too";
+        registry.register("prestarted_waiting", help, waiting.clone());
+        let help = "Starts by what they found waiting, since the engine started";
+        registry.register("prestarted_found", help, starts_found.clone());
         let throttles: Family<Throttled, Counter> = Family::default();
         let help = "Invocations refused for concurrency or for their rate";
         registry.register("throttles", help, throttles.clone());
@@ -97,6 +110,8 @@ impl Meters {
             destination_failures,
             events_kept,
             events_running,
+            waiting,
+            starts_found,
             counted: Mutex::default(),
             lines,
             logs: None,
@@ -154,6 +169,19 @@ impl Meters {
     pub(crate) fn see_events(&self, kept: u64, running: usize) {
         self.events_kept.set(i64::try_from(kept).unwrap_or(i64::MAX));
         self.events_running.set(i64::try_from(running).unwrap_or(i64::MAX));
+    }
+
+    /// How the environments do that wait ahead of use.
+    pub(crate) fn see_stock(&self, counts: sandbox::StockCounts) {
+        let sandbox::StockCounts { blanks, stems, found_blank, found_stem, found_nothing } = counts;
+        let set = |family: &Family<Prestarted, Gauge>, kind, count| {
+            family.get_or_create(&Prestarted { kind }).set(i64::try_from(count).unwrap_or(i64::MAX));
+        };
+        set(&self.waiting, "blank", blanks);
+        set(&self.waiting, "stem", stems);
+        set(&self.starts_found, "blank", found_blank);
+        set(&self.starts_found, "stem", found_stem);
+        set(&self.starts_found, "nothing", found_nothing);
     }
 
     /// The text behind `/metrics`.

@@ -126,6 +126,11 @@ impl Home {
     /// qualifier.
     pub fn read(&self, given: &str, qualifier: Option<&str>) -> Result<Target, Refusal> {
         let malformed = || Refusal::MalformedFunctionName { value: given.into() };
+        if !given.contains(':') {
+            // The name alone, as it mostly comes.
+            let name = FunctionName::parse(given).ok_or_else(malformed)?;
+            return Ok(Target { arn: self.function_arn(&name), qualifier: qualifier.map(Qualifier::parse) });
+        }
         let mut parts = given.split(':').peekable();
         let mut left = given.split(':').count();
         let mut take = |fits: &dyn Fn(&str) -> bool| -> Option<String> {

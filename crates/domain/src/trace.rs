@@ -56,11 +56,17 @@ impl TraceHeader {
     /// (AWS X-Ray developer guide, xray-api-sendingdata, "trace ID format").
     pub fn new_root(now: Timestamp, random: u128) -> Self {
         let mut root = String::with_capacity(ROOT_BYTES);
-        root.push_str("1-");
-        HEXLOWER.encode_append(&now.as_second().to_be_bytes()[4..], &mut root);
-        root.push('-');
-        HEXLOWER.encode_append(&random.to_be_bytes()[4..], &mut root);
+        push_root(now, random, &mut root);
         Self { root, parent: None, sampled: None, rest: Vec::new() }
+    }
+
+    /// As [`TraceHeader::new_root`], written.
+    pub fn new_text(now: Timestamp, random: u128) -> String {
+        let mut text = String::with_capacity(HEADER_BYTES);
+        text.push_str("Root=");
+        push_root(now, random, &mut text);
+        text.push_str(";Sampled=0");
+        text
     }
 
     /// The header as the function and the caller see it: same root, the invocation's own segment as parent.
@@ -122,6 +128,13 @@ impl TraceHeader {
         self.sampled = self.sampled.or_else(|| Some(tracing == Tracing::Active && chance()));
         self
     }
+}
+
+fn push_root(now: Timestamp, random: u128, text: &mut String) {
+    text.push_str("1-");
+    HEXLOWER.encode_append(&now.as_second().to_be_bytes()[4..], text);
+    text.push('-');
+    HEXLOWER.encode_append(&random.to_be_bytes()[4..], text);
 }
 
 /// Which invocations of functions that are traced actively are traced where the caller says nothing: the first of each
@@ -215,5 +228,7 @@ mod tests {
     fn a_new_root_carries_the_time() {
         let header = TraceHeader::new_root(Timestamp::from_second(0x6750_eb4b).unwrap(), 7);
         assert_eq!(header.to_string(), "Root=1-6750eb4b-000000000000000000000007;Sampled=0");
+        let at = Timestamp::from_second(0x6750_eb4b).unwrap();
+        assert_eq!(TraceHeader::new_text(at, 7), TraceHeader::new_root(at, 7).to_string());
     }
 }

@@ -258,7 +258,7 @@ impl Invoker {
     /// The trace header that an event is kept with: the caller's, or a new root, which is the same in all attempts.
     pub fn accepted_trace(&self, given: Option<&str>) -> String {
         let given = given.filter(|given| TraceHeader::parse(given).is_some());
-        let new = || TraceHeader::new_root(self.clock.now(), self.dice.uuid().as_u128()).to_string();
+        let new = || TraceHeader::new_text(self.clock.now(), self.dice.uuid().as_u128());
         given.map_or_else(new, str::to_owned)
     }
 

@@ -113,6 +113,8 @@ struct Lane<T: Item> {
     /// In hand, and perhaps due again on disk: that is looked for when they are let go.
     doubted: HashSet<T::Id>,
     hold: Option<Hold>,
+    /// When something was refused last.
+    refused_at: Option<Timestamp>,
     /// Whether something has to be looked at because of the hold.
     is_unsifted: bool,
     window: usize,
@@ -159,6 +161,7 @@ impl<T: Item> Lane<T> {
             loading: None,
             doubted: HashSet::new(),
             hold: None,
+            refused_at: None,
             is_unsifted: false,
             window,
             moved_at: now,
@@ -192,6 +195,11 @@ impl<T: Item> Lane<T> {
     /// Whether something is due that is not in hand.
     fn is_behind(&self, now: Timestamp) -> bool {
         self.left_at.is_some_and(|at| at <= now)
+    }
+
+    /// Whether something was refused just now.
+    fn is_full(&self, now: Timestamp) -> bool {
+        self.refused_at.is_some_and(|at| at <= now && now < at + STANDSTILL)
     }
 
     /// It is in hand no more.
@@ -228,13 +236,18 @@ impl<K: Clone + Ord, T: Item> Lanes<K, T> {
 
     fn with_lane<R>(&self, key: &K, now: Timestamp, change: impl FnOnce(&mut Lane<T>, &mut usize) -> R) -> R {
         let mut state = self.lock();
-        let State { lanes, stirred, ready_bytes, .. } = &mut *state;
+        let State { lanes, ready_bytes, .. } = &mut *state;
         let lane = lanes.entry(key.clone()).or_insert_with(|| Lane::new(self.room.window, now));
         let result = change(lane, ready_bytes);
-        stirred.insert(key.clone());
+        self.stir(state, key);
+        result
+    }
+
+    /// Has the lane looked at.
+    fn stir(&self, mut state: MutexGuard<'_, State<K, T>>, key: &K) {
+        state.stirred.insert(key.clone());
         drop(state);
         self.stirred.notify_one();
-        result
     }
 
     /// Something is about to be written, and is in hand from now on, so that nobody finds it on disk before
@@ -256,20 +269,25 @@ impl<K: Clone + Ord, T: Item> Lanes<K, T> {
     /// Something that was expected is there, and due: it stays in hand if there is room and nothing waits on disk before
     /// it, and is found on disk later if not.
     pub(crate) fn arrived(&self, key: &K, item: T, now: Timestamp) {
-        self.with_lane(key, now, |lane, ready_bytes| {
-            let bytes = item.bytes();
-            let has_room = lane.ready.len() < self.room.ready_max && *ready_bytes + bytes <= READY_BYTES_MAX;
-            if lane.taken.contains(&item.id()) {
-                lane.mark(now);
-            } else if has_room && !lane.is_behind(now) && lane.in_hand.contains(&item.id()) {
-                *ready_bytes += bytes;
-                lane.ready.push_back(item);
-                lane.is_unsifted = true;
-            } else {
-                lane.let_go(&item.id(), now);
-                lane.mark(now);
-            }
-        });
+        let mut state = self.lock();
+        let State { lanes, ready_bytes, .. } = &mut *state;
+        let lane = lanes.entry(key.clone()).or_insert_with(|| Lane::new(self.room.window, now));
+        let (id, bytes, was_behind) = (item.id(), item.bytes(), lane.is_behind(now));
+        let has_room = lane.ready.len() < self.room.ready_max && *ready_bytes + bytes <= READY_BYTES_MAX;
+        if lane.taken.contains(&id) {
+            lane.mark(now);
+        } else if has_room && !was_behind && lane.in_hand.contains(&id) {
+            *ready_bytes += bytes;
+            lane.ready.push_back(item);
+            lane.is_unsifted = true;
+        } else {
+            lane.let_go(&id, now);
+            lane.mark(now);
+        }
+        // What comes behind others on disk changes nothing for a lane that was looked at because of those.
+        if !was_behind {
+            self.stir(state, key);
+        }
     }
 
     /// Something on disk will be due.
@@ -287,7 +305,10 @@ impl<K: Clone + Ord, T: Item> Lanes<K, T> {
 
     /// A lane that is held goes on.
     pub(crate) fn release(&self, key: &K, now: Timestamp) {
-        self.with_lane(key, now, |lane, _| lane.hold = None);
+        self.with_lane(key, now, |lane, _| {
+            lane.hold = None;
+            lane.window = lane.window.max(self.room.window);
+        });
     }
 
     /// What to do next, and when to ask again at the latest.
@@ -351,7 +372,11 @@ impl<K: Clone + Ord, T: Item> Lanes<K, T> {
     pub(crate) fn ended(&self, key: &K, id: &T::Id, again_at: Option<Timestamp>, now: Timestamp) {
         self.let_go(key, id, again_at, now, |lane| {
             lane.hold = None;
-            lane.window = lane.window.max(self.room.window);
+            // Others take its place. One more is tried where nothing was refused of late: else a function with one slot
+            // would be asked for all the room there is each time that one ends.
+            if lane.window < self.room.window && !lane.is_full(now) {
+                lane.window += 1;
+            }
         });
     }
 
@@ -384,6 +409,7 @@ impl<K: Clone + Ord, T: Item> Lanes<K, T> {
     /// Holds a lane that was refused, longer each time in a row; tells until when. A lane that is held already stays so.
     pub(crate) fn hold(&self, key: &K, why: &str, now: Timestamp) -> Timestamp {
         self.with_lane(key, now, |lane, _| {
+            lane.refused_at = Some(now);
             let step = match &lane.hold {
                 Some(hold) if hold.is_on(now) => return hold.until,
                 Some(hold) => hold.step + 1,
@@ -396,11 +422,12 @@ impl<K: Clone + Ord, T: Item> Lanes<K, T> {
         })
     }
 
-    /// Something that was to run did not: it is next when the lane goes on.
+    /// Something that was to run did not: it is next when the lane goes on. Those that still run found room.
     pub(crate) fn put_back(&self, key: &K, item: T, now: Timestamp) {
         self.with_lane(key, now, |lane, ready_bytes| {
             let id = item.id();
             lane.running.remove(&id);
+            lane.window = lane.running.len().max(1);
             let bytes = item.bytes();
             if *ready_bytes + bytes <= READY_BYTES_MAX {
                 *ready_bytes += bytes;
@@ -777,7 +804,48 @@ mod tests {
         }
         check(&lanes, 2, &["sift a"], Some(4));
         lanes.ended(&"a", &0, None, at(3));
-        check(&lanes, 3, &["run a 5", "run a 4", "run a 2"], Some(4));
+        // In the place of the one that ended, and one more.
+        check(&lanes, 3, &["run a 5", "run a 4"], Some(4));
+    }
+
+    #[test]
+    fn a_function_with_one_slot_is_not_asked_for_all_the_room_at_each_end() {
+        let lanes = few(4);
+        for id in 0..60 {
+            come(&lanes, "a", id, at(0));
+        }
+        let (mut has_slot, mut ran, mut refused) = (false, 0, 0);
+        // Each runs for a tenth of a second.
+        for tenth in 0..50 {
+            let now = at(0) + Duration::from_millis(tenth * 100);
+            for made in lanes.next_moves(now).0 {
+                let Move::Run(lane, piece) = made else { continue };
+                if std::mem::replace(&mut has_slot, true) {
+                    lanes.hold(&lane, "full", now);
+                    lanes.put_back(&lane, piece, now);
+                    refused += 1;
+                }
+            }
+            let running = lanes.running();
+            assert_eq!(running.len(), 1, "at {now}");
+            lanes.ended(&"a", &running[0].1, None, now);
+            has_slot = false;
+            ran += 1;
+        }
+        assert_eq!(ran, 50, "the slot is never free");
+        // Three at first, and one in each second.
+        assert_eq!(refused, 7);
+        // Once there is room for all, all of it is taken.
+        let mut most = 0;
+        for tenth in 60..66 {
+            let now = at(0) + Duration::from_millis(tenth * 100);
+            lanes.next_moves(now);
+            most = lanes.running().len();
+            for (lane, id) in lanes.running().into_iter().take(1) {
+                lanes.ended(&lane, &id, None, now);
+            }
+        }
+        assert_eq!(most, 4);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //! handler, carried inside the binary and laid out as `/var/runtime`. Never here: which interpreter
 //! runs them, or when.
 
+use std::path::Path;
+
 /// A table entry for a file below `runtimes/`.
 macro_rules! file {
     ($family:literal, $path:literal) => {
@@ -19,6 +21,7 @@ pub const PYTHON: &[RuntimeFile] = &[
     file!("python", "lambd_runtime/context.py"),
     file!("python", "lambd_runtime/logs.py"),
     file!("python", "lambd_runtime/payload.py"),
+    file!("python", "lambd_runtime/stem.py"),
     file!("python", "lambd_runtime/wire.py"),
 ];
 
@@ -41,12 +44,27 @@ pub const NODEJS: &[RuntimeFile] = &[
     file!("nodejs", "log.cjs"),
     file!("nodejs", "promises.cjs"),
     file!("nodejs", "runtime.cjs"),
+    file!("nodejs", "stem.cjs"),
     file!("nodejs", "stream.cjs"),
     file!("nodejs", "wire.cjs"),
 ];
 
 /// The script in the runtime folder by which the Node client is started.
 pub const NODEJS_ENTRY: &str = "index.cjs";
+
+/// Makes a client a stem: it boots, waits for what [`describe`] says on its descriptor 3, and is from then on what it
+/// would be had it been started so. No function can set a variable whose name begins with `_`.
+pub const STEM_VARIABLE: &str = "_LAMBD_STEM";
+
+/// What makes a stem the runtime of a function: every variable that it is to see, and its working folder.
+#[must_use]
+pub fn describe(variables: &[(String, String)], folder: &Path) -> Vec<u8> {
+    let variables: serde_json::Map<_, _> =
+        variables.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
+    let mut line = serde_json::json!({ "variables": variables, "folder": folder.to_string_lossy() }).to_string();
+    line.push('\n');
+    line.into_bytes()
+}
 
 /// What AWS gives `node` before the script: the heap in proportion to the function's memory, room
 /// for large headers, and the module features that Lambda switches off (AWS developer guide,

@@ -30,10 +30,12 @@ use crate::memory::ProcessMemory;
 use crate::output::OutputPipe;
 use crate::runtime_api::extension_routes::ExtensionApi;
 use crate::runtime_api::extensions::{Extensions, Facts, Reason};
-use crate::runtime_api::{self, listen_at, conversation::Conversation, conversation::Settling};
+use crate::runtime_api::{self, conversation::Conversation, conversation::Settling, listen_at};
 use crate::runtimes::Interpreter;
 use crate::sandbox::Shared;
 use crate::start::{self, Paths};
+use crate::stems::{self, Stem, StemKind, may_use_stem};
+use crate::stock::nursery::Waiting;
 use crate::telemetry::{Overheard, Telemetry};
 
 /// Bytes of the paths of layers that can be laid over one another: mount(2) takes a page, in which each byte may need an
@@ -102,6 +104,8 @@ struct Place {
     has_namespace: bool,
     /// What its `/opt` is made of, where that was made for it.
     _layers: Option<Arc<Merged>>,
+    /// The runtime that waits in it for its function, until the first start.
+    stem: Option<Stem>,
 }
 
 /// The folders of the host that an environment needs.
@@ -116,6 +120,27 @@ struct Needs {
     layers: Vec<PathBuf>,
     /// What the view would hide and the runtime needs.
     kept: Vec<PathBuf>,
+}
+
+/// A control group that nothing is in yet.
+pub(crate) async fn make_group(
+    shared: &Shared,
+    name: &str,
+    memory_mb: u32,
+) -> Result<Option<Arc<Cgroup>>, EnvironmentError> {
+    let Some(cgroups) = shared.cgroups() else { return Ok(None) };
+    let id = format!("{name}-{}", shared.groups.fetch_add(1, Ordering::Relaxed));
+    let limits = Limits { memory_bytes: u64::from(memory_mb) << 20, pids_max: limits::PROCESSES };
+    let made = tasks::off_thread("making a control group", move || cgroups.create(&id, &limits)).await;
+    let failed = |source| EnvironmentError::Resources { doing: "make a control group", source };
+    let made = made.unwrap_or_else(|fault| Err(std::io::Error::other(fault.chain())));
+    made.map(|group| Some(Arc::new(group))).map_err(failed)
+}
+
+/// Where somebody listens inside: the Runtime API, and the engine where that is elsewhere.
+pub(crate) fn ports(shared: &Shared) -> Vec<u16> {
+    let api = shared.inside.get().map(|(port, _)| *port).filter(|port| *port != RUNTIME_API_PORT);
+    std::iter::once(RUNTIME_API_PORT).chain(api).collect()
 }
 
 /// Makes an init that has its folders.
@@ -133,6 +158,21 @@ async fn make_init(
 }
 
 impl Needs {
+    /// What a stem, which has its client already, lacks.
+    fn furniture_of_stem(&self, empty: &Path) -> Furniture {
+        let layers = if self.layers.is_empty() {
+            Source::ReadOnly(empty.into())
+        } else {
+            Source::Layers { folders: self.layers.clone(), places: Vec::new() }
+        };
+        let mounts = vec![
+            Mounting { source: Source::ReadOnly(self.code.clone()), at: "/var/task".into() },
+            Mounting { source: Source::Storage(self.storage.clone()), at: "/tmp".into() },
+            Mounting { source: layers, at: "/opt".into() },
+        ];
+        Furniture { mounts, extensions_in: vec![EXTENSIONS.into()] }
+    }
+
     fn furniture(&self) -> Furniture {
         let opt = Path::new("/opt");
         let in_opt = self.kept.iter().filter_map(|path| path.strip_prefix(opt).ok()).map(Path::to_owned).collect();
@@ -282,12 +322,19 @@ impl Environment {
         let mut spawner = self.shared.spawner().await?;
         let mut needs = self.needs(interpreter, &spawner)?;
         let mut merged = self.lay_out_layers(&mut needs, spawner.has_own_paths()).await?;
-        let group = self.make_group().await?;
         let api = self.shared.inside.get().filter(|(port, _)| *port != RUNTIME_API_PORT);
-        let ports: Vec<u16> = std::iter::once(RUNTIME_API_PORT).chain(api.map(|(port, _)| *port)).collect();
+        let ports = ports(&self.shared);
+        let (mut waiting, group, stem) = match self.take_waiting(&needs, &spawner).await {
+            Some(Waiting { init, group, stem, .. }) => (Some(init), group, stem),
+            None => (None, self.make_group().await?, None),
+        };
         let mut is_first = true;
         let mut init = loop {
-            match make_init(&spawner, &needs, &ports, group.as_deref()).await {
+            let made = match waiting.take() {
+                Some(init) => Ok(init),
+                None => make_init(&spawner, &needs, &ports, group.as_deref()).await,
+            };
+            match made {
                 // It, or the init, was killed meanwhile.
                 Err(LaunchError::Socket { .. } | LaunchError::Ended { .. }) if is_first => {
                     spawner = self.shared.spawner().await?;
@@ -333,19 +380,52 @@ impl Environment {
                 has_namespace,
             ),
         );
-        Ok(Place { number, init, spawner, replies, listener, visitors, group, paths, has_namespace, _layers: merged })
+        Ok(Place {
+            number,
+            init,
+            spawner,
+            replies,
+            listener,
+            visitors,
+            group,
+            paths,
+            has_namespace,
+            _layers: merged,
+            stem,
+        })
+    }
+
+    /// An environment that has waited for a function, furnished for this one. Whatever is in the way, an ordinary start
+    /// does without, and tells of it if it lasts.
+    async fn take_waiting(&self, needs: &Needs, spawner: &Arc<Spawner>) -> Option<Waiting> {
+        let stock = self.shared.stock()?;
+        let has_extensions = needs.layers.iter().any(|layer| layer.join("extensions").exists());
+        let is_for_stem = may_use_stem(&self.spec.variables, has_extensions)
+            && self.serials.load(Ordering::Relaxed) == stems::SERIAL
+            // What the interpreter needs would be below the layers.
+            && !needs.kept.iter().any(|path| path.starts_with("/opt"));
+        let kind = StemKind::of(self.spec.runtime, self.spec.memory_mb).filter(|_| is_for_stem);
+        let mut waiting = stock.take(kind)?;
+        if !Arc::ptr_eq(&waiting.spawner, spawner) {
+            return None;
+        }
+        if let Some(group) = &waiting.group {
+            group.set_memory(u64::from(self.spec.memory_mb) << 20).ok()?;
+        }
+        let empty = &self.shared.folders.empty;
+        let furniture = if waiting.stem.is_some() { needs.furniture_of_stem(empty) } else { needs.furniture() };
+        match spawner.furnish(&mut waiting.init, furniture).await {
+            Ok(()) => Some(waiting),
+            Err(error) => {
+                tracing::debug!(%error, "an environment that waited could not be furnished");
+                None
+            }
+        }
     }
 
     /// The control group of one place; one before may still be on its way out.
     async fn make_group(&self) -> Result<Option<Arc<Cgroup>>, EnvironmentError> {
-        let Some(cgroups) = self.shared.cgroups() else { return Ok(None) };
-        let id = self.shared.groups.fetch_add(1, Ordering::Relaxed);
-        let id = format!("{}-{id}", self.spec.id);
-        let limits = Limits { memory_bytes: u64::from(self.spec.memory_mb) << 20, pids_max: limits::PROCESSES };
-        let made = tasks::off_thread("making a control group", move || cgroups.create(&id, &limits)).await;
-        let failed = |source| EnvironmentError::Resources { doing: "make a control group", source };
-        let made = made.unwrap_or_else(|fault| Err(std::io::Error::other(fault.chain())));
-        made.map(|group| Some(Arc::new(group))).map_err(failed)
+        make_group(&self.shared, &self.spec.id.to_string(), self.spec.memory_mb).await
     }
 
     fn needs(&self, interpreter: Option<&Interpreter>, spawner: &Spawner) -> Result<Needs, EnvironmentError> {
@@ -397,15 +477,27 @@ impl Environment {
         }
         let (listener, at) =
             runtime_api::listen(place.init.sockets.first()).await.map_err(failed("bind a port for the Runtime API"))?;
-        let (output, written_to) =
-            OutputPipe::new(self.overheard(Writer::Function)).map_err(failed("make a pipe for output"))?;
+        let mut serial = self.serials.fetch_add(1, Ordering::Relaxed);
+        let mut stem = place.stem.take();
+        if let Some(useless) = stem.take_if(|_| serial != stems::SERIAL || !place.init.extensions.is_empty()) {
+            // Its end is nobody's.
+            serial = self.serials.fetch_add(1, Ordering::Relaxed);
+            drop(useless);
+        }
+        let sink = self.overheard(Writer::Function);
+        let (output, written_to) = match &stem {
+            None => OutputPipe::new(sink).map(|(output, written_to)| (output, Some(written_to))),
+            Some(stem) => {
+                stem.output.try_clone().and_then(|read| OutputPipe::reading(read, sink)).map(|output| (output, None))
+            }
+        }
+        .map_err(failed("make a pipe for output"))?;
         if let Some(group) = &place.group {
             group.free_cpu().map_err(failed("free the processor for an init"))?;
             if group.can_freeze() {
                 group.thaw().map_err(failed("let a control group go on"))?;
             }
         }
-        let serial = self.serials.fetch_add(1, Ordering::Relaxed);
         let conversation = Conversation::new(output.clone());
         // An identifier that was random stays one when others of its bits change.
         let seed = uuid::Uuid::from_u128(self.spec.id.0.as_u128() ^ (u128::from(serial) << 16));
@@ -435,13 +527,16 @@ impl Environment {
             peak_bytes: AtomicU64::new(0),
             server: tasks::spawn("serving the Runtime API", server),
             pumps: Mutex::new(vec![tasks::spawn("reading a function's output", output.pump())]),
-            output: Mutex::new(Some(written_to)),
+            output: Mutex::new(written_to),
             at,
         });
         // Before it runs: it may be ready, or at its end, before we hear that it was started.
         let ready = process.conversation.expect_ready();
         self.current.set(Some(process.clone()));
-        let launched = if place.init.extensions.is_empty() {
+        let launched = if let Some(stem) = stem {
+            self.start_stem(place, interpreter, &process, stem)?;
+            Ok(())
+        } else if place.init.extensions.is_empty() {
             self.start_runtime(place, interpreter, &process).await?
         } else {
             self.start_extensions(place, &process).await?
@@ -467,6 +562,22 @@ impl Environment {
         }
     }
 
+    /// Makes the runtime that waits the function's.
+    fn start_stem(
+        &self,
+        place: &Place,
+        interpreter: Option<&Interpreter>,
+        process: &Process,
+        stem: Stem,
+    ) -> Result<(), EnvironmentError> {
+        let variables = start::variables(&self.spec, interpreter, &place.paths, &process.at);
+        process.extensions.runtime_started();
+        // One that has died in between tells nobody else of it.
+        stem.become_runtime(&variables, &place.paths).map_err(|_| LaunchError::Ended { who: "stem" })?;
+        let _ = process.memory.set(ProcessMemory::new(stem.files));
+        Ok(())
+    }
+
     async fn start_runtime(
         &self,
         place: &mut Place,
@@ -475,7 +586,7 @@ impl Environment {
     ) -> Result<Result<(), Failure>, EnvironmentError> {
         let start = start::start(process.serial, &self.spec, interpreter, &place.paths, &process.at);
         let output = process.output.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let entrance = frozen_entrance(place)?;
+        let entrance = frozen_entrance(place.group.as_ref())?;
         let descriptors: Vec<_> = output.iter().chain(&entrance).map(|output| output.as_fd()).collect();
         // It may end before it is heard of that it was started.
         process.extensions.runtime_started();
@@ -528,7 +639,7 @@ impl Environment {
             }
             let start = start::extension(process.serial, &self.spec, program, &process.at);
             let number = u32::try_from(number).unwrap_or(u32::MAX);
-            let entrance = frozen_entrance(place)?;
+            let entrance = frozen_entrance(place.group.as_ref())?;
             let descriptors: Vec<_> = std::iter::once(&written_to).chain(&entrance).map(OwnedFd::as_fd).collect();
             place.init.order(&Order::StartExtension { number, start }, &descriptors).await?;
             drop(descriptors);
@@ -903,8 +1014,8 @@ impl Environment {
 }
 
 /// The way into the group of those that stand still between two calls.
-fn frozen_entrance(place: &Place) -> Result<Vec<OwnedFd>, EnvironmentError> {
-    let Some(group) = &place.group else { return Ok(Vec::new()) };
+pub(crate) fn frozen_entrance(group: Option<&Arc<Cgroup>>) -> Result<Vec<OwnedFd>, EnvironmentError> {
+    let Some(group) = group else { return Ok(Vec::new()) };
     let entrance = group.frozen_entrance().map(Entrance::into_descriptors);
     entrance.map_err(|source| EnvironmentError::Resources { doing: "open a control group", source })
 }
@@ -1011,7 +1122,7 @@ async fn listen(
 }
 
 /// Folders that the runtime needs and the view would hide.
-fn kept(interpreter: &Interpreter, base: Base) -> Vec<PathBuf> {
+pub(crate) fn kept(interpreter: &Interpreter, base: Base) -> Vec<PathBuf> {
     let command = &interpreter.command;
     let needed = [Some(command.clone()), command.canonicalize().ok(), interpreter.packages.clone()];
     let kept: BTreeSet<PathBuf> =

@@ -28,6 +28,11 @@ pub(crate) struct Folders {
     /// Where the spawner mounts the base view.
     pub view: PathBuf,
     clients: PathBuf,
+    /// Stands in for the code and for the layers while a function is not known: nothing but an empty `lib`, since the
+    /// dynamic loader never looks again into a folder of LD_LIBRARY_PATH that was missing when the interpreter started.
+    pub placeholder: PathBuf,
+    /// What `/opt` is without layers.
+    pub empty: PathBuf,
     _lock: File,
 }
 
@@ -73,9 +78,15 @@ impl Folders {
         }
         let view = environments.join(".view");
         private_folder(&view).map_err(at(&view))?;
+        let (placeholder, empty) = (environments.join(".placeholder"), environments.join(".empty"));
+        for folder in [&placeholder, &placeholder.join("lib"), &empty] {
+            private_folder(folder).map_err(at(folder))?;
+            // Functions look into it as another user.
+            fs::set_permissions(folder, Permissions::from_mode(0o755)).map_err(at(folder))?;
+        }
         let clients = data.join("clients").join(version_of_clients());
         lay_out_clients(&clients).map_err(at(&clients))?;
-        Ok(Self { data, environments, view, clients, _lock: lock })
+        Ok(Self { data, environments, view, clients, placeholder, empty, _lock: lock })
     }
 
     /// Tells the engine on this data folder from others on the machine, in the names of what it makes outside of it.

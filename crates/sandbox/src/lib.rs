@@ -22,6 +22,9 @@ mod runtimes;
 mod sandbox;
 mod settings;
 mod start;
+mod storage;
+mod stems;
+mod stock;
 mod telemetry;
 
 pub use allocator::give_memory_back;
@@ -30,3 +33,4 @@ pub use launcher::end_with_us;
 pub use report::{FoundRuntime, Report, Strength, View};
 pub use sandbox::{Linux, OpenError, Visitors};
 pub use settings::{Isolation, RuntimeSetting, Settings, SpawnerCommand};
+pub use stock::StockCounts;

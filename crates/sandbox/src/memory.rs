@@ -47,8 +47,8 @@ impl ProcessMemory {
 /// Page faults, minor and major, from a `stat` file; the name in it may hold anything, so the fields are counted from
 /// its last parenthesis (proc_pid_stat(5): fields 10 and 12, of which 3 is the first after the name).
 fn faults(stat: &str) -> Option<u64> {
-    let (_, fields) = stat.rsplit_once(") ")?;
-    let mut fields = fields.split(' ');
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut fields = fields.trim_start().split(' ');
     let minor: u64 = fields.nth(7)?.parse().ok()?;
     let major: u64 = fields.nth(1)?.parse().ok()?;
     Some(minor + major)

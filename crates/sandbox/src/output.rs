@@ -46,12 +46,22 @@ enum Brought {
 impl OutputPipe {
     /// A new pipe; the other end is for the runtime.
     pub(crate) fn new(sink: Arc<dyn ports::Output>) -> std::io::Result<(Arc<Self>, OwnedFd)> {
-        let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+        let (read, write) = Self::ends()?;
+        Ok((Self::reading(read, sink)?, write))
+    }
+
+    /// Both ends of a pipe of which it is not known yet who will hear what is written: what is read and what is written.
+    pub(crate) fn ends() -> std::io::Result<(OwnedFd, OwnedFd)> {
+        Ok(rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?)
+    }
+
+    /// The reading end of such a pipe.
+    pub(crate) fn reading(read: OwnedFd, sink: Arc<dyn ports::Output>) -> std::io::Result<Arc<Self>> {
         // Only our end: the runtime expects writes that wait.
         rustix::io::ioctl_fionbio(&read, true)?;
         let pipe = launcher::watch(read, Interest::READABLE)?;
         let lines = Mutex::new(Lines { unfinished: Vec::new(), buffer: Vec::new(), sink });
-        Ok((Arc::new(Self { pipe, lines }), write))
+        Ok(Arc::new(Self { pipe, lines }))
     }
 
     /// Hands on lines as they come, until nobody can write any more.

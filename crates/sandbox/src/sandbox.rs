@@ -22,14 +22,15 @@ use crate::memory::MachineMemory;
 use crate::report::{self, FoundRuntime, Report};
 use crate::runtimes::{Runtimes, Search, Version};
 use crate::settings::{Isolation, Settings};
+use crate::stems::StemKind;
+use crate::stock::nursery::Nursery;
+use crate::stock::{Stock, StockCounts};
 
 /// Why the sandbox cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// More isolation is asked for than there is.
-    #[error(
-        "isolation: {asked} was asked for ({flag}), {to_be_had} is what can be had: {reason}; {remedy}"
-    )]
+    #[error("isolation: {asked} was asked for ({flag}), {to_be_had} is what can be had: {reason}; {remedy}")]
     Isolation {
         /// Which setting asks.
         flag: &'static str,
@@ -65,6 +66,9 @@ pub enum OpenError {
 /// use by custom, below the numbers that are negative to some programs.
 const FIRST_USER: u32 = 0x7000_0000;
 
+/// The memory of functions that ask for no other (AWS Lambda API reference, CreateFunction, `MemorySize`).
+const MEMORY_MB_USUAL: u32 = 128;
+
 /// See the module.
 pub struct Linux {
     shared: Arc<Shared>,
@@ -72,6 +76,14 @@ pub struct Linux {
 
 /// Answers who comes to a listening socket, until it is ended.
 pub type Visitors = Arc<dyn Fn(tokio::net::TcpListener) -> Task<()> + Send + Sync>;
+
+/// Environments that wait ahead of use.
+enum Prestart {
+    NotYet,
+    Runs(Arc<Stock<Nursery>>),
+    /// They are not wanted or cannot be, or the sandbox is stopped.
+    Never,
+}
 
 /// What all environments share.
 pub(crate) struct Shared {
@@ -94,7 +106,8 @@ pub(crate) struct Shared {
     spawner: Mutex<Arc<Spawner>>,
     /// All that live, and some that do no more; `None` when the sandbox is stopped.
     environments: std::sync::Mutex<Option<Vec<Weak<Environment>>>>,
-    memory: MachineMemory,
+    pub memory: MachineMemory,
+    stock: std::sync::Mutex<Prestart>,
 }
 
 impl Linux {
@@ -127,6 +140,7 @@ impl Linux {
             cache: folders.interpreters(),
             python_client: folders.client(Family::Python),
         });
+        let may_prestart = settings.prestart && spawner.has_own_network();
         let spawner = Mutex::new(Arc::new(spawner));
         let memory = MachineMemory::new();
         Ok(Self {
@@ -145,6 +159,7 @@ impl Linux {
                 spawner,
                 environments: std::sync::Mutex::new(Some(Vec::new())),
                 memory,
+                stock: std::sync::Mutex::new(if may_prestart { Prestart::NotYet } else { Prestart::Never }),
             }),
         })
     }
@@ -153,6 +168,7 @@ impl Linux {
     /// environment is started.
     pub fn serve_inside(&self, port: u16, visitors: Visitors) {
         let _ = self.shared.inside.set((port, visitors));
+        self.shared.begin_stock();
     }
 
     /// What can be said at once.
@@ -178,6 +194,7 @@ impl Linux {
     /// Ends every environment and the spawner; done when it returns.
     pub async fn stop(&self) {
         let environments = self.shared.environments().take().unwrap_or_default();
+        drop(std::mem::replace(&mut *self.shared.prestart(), Prestart::Never));
         let stopping: Vec<_> = environments
             .into_iter()
             .filter_map(|environment| environment.upgrade())
@@ -205,6 +222,11 @@ impl Linux {
                 lifetime.wait().await;
             }
         }
+    }
+
+    /// How many environments wait ahead of use, and how many starts found one; `None` where none are to wait.
+    pub fn stock(&self) -> Option<StockCounts> {
+        self.shared.stock().map(|stock| stock.counts())
     }
 
     /// The spawner's process, for those who watch it.
@@ -246,7 +268,8 @@ async fn find_cgroups(level: Isolation, folders: &Folders) -> Option<Cgroups> {
 fn enough(settings: &Settings, hello: &Hello) -> Result<(), OpenError> {
     let to_be_had = hello.level;
     let asked = [("--isolation", settings.isolation), ("--isolation-min", Some(settings.isolation_min))];
-    let Some((flag, asked)) = asked.into_iter().find_map(|(flag, asked)| Some((flag, asked.filter(|level| *level > to_be_had)?)))
+    let Some((flag, asked)) =
+        asked.into_iter().find_map(|(flag, asked)| Some((flag, asked.filter(|level| *level > to_be_had)?)))
     else {
         return Ok(());
     };
@@ -277,6 +300,27 @@ impl Shared {
 
     fn environments(&self) -> MutexGuard<'_, Option<Vec<Weak<Environment>>>> {
         self.environments.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn prestart(&self) -> MutexGuard<'_, Prestart> {
+        self.stock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What waits ahead of use, if anything does.
+    pub(crate) fn stock(&self) -> Option<Arc<Stock<Nursery>>> {
+        match &*self.prestart() {
+            Prestart::Runs(stock) => Some(stock.clone()),
+            Prestart::NotYet | Prestart::Never => None,
+        }
+    }
+
+    /// Begins to keep environments ahead of use, where that is wanted: when it is known what they must have.
+    fn begin_stock(self: &Arc<Self>) {
+        let mut prestart = self.prestart();
+        if let Prestart::NotYet = *prestart {
+            let nursery = Nursery { shared: Arc::downgrade(self) };
+            *prestart = Prestart::Runs(Arc::new(Stock::start(nursery, self.clock.clone())));
+        }
     }
 
     /// Takes note of a new environment; false where the sandbox has been stopped meanwhile.
@@ -311,7 +355,13 @@ impl ports::Sandbox for Linux {
             if runtime.is_provided() {
                 return Ok(());
             }
-            self.shared.runtimes.interpreter(runtime).await.map(|_| ())
+            self.shared.runtimes.interpreter(runtime).await?;
+            // Asked before a function is made, which will soon be called.
+            self.shared.begin_stock();
+            if let (Some(stock), Some(kind)) = (self.shared.stock(), StemKind::of(runtime, MEMORY_MB_USUAL)) {
+                stock.expect(kind);
+            }
+            Ok(())
         })
     }
 

@@ -37,6 +37,8 @@ pub struct Settings {
     /// Whether environments get `/var/task`, `/opt` and `/tmp` of their own where the kernel allows it. Without, as
     /// where it refuses, functions run on real folders, named by `LAMBDA_TASK_ROOT`.
     pub own_paths: bool,
+    /// Whether environments are started ahead of use, where they are isolated.
+    pub prestart: bool,
     /// How to start this program as a spawner.
     pub spawner: SpawnerCommand,
 }

@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use domain::runtime::Family;
+use domain::runtime::{Family, Runtime};
 use domain::variables::lay_over;
 use engine::ports::EnvironmentSpec;
 
@@ -72,7 +72,7 @@ pub(crate) fn start(
     paths: &Paths,
     runtime_api: &str,
 ) -> Start {
-    let variables = lay_over(defaults(spec, interpreter, paths), &spec.variables, platform(spec, paths, runtime_api));
+    let variables = variables(spec, interpreter, paths, runtime_api);
     let (programs, arguments) = match interpreter {
         None => {
             let mut programs = vec![paths.task.join("bootstrap")];
@@ -81,7 +81,7 @@ pub(crate) fn start(
         }
         Some(interpreter) => {
             let mut command = vec![interpreter.command.clone().into_os_string()];
-            command.extend(client_arguments(spec, interpreter, paths));
+            command.extend(client_arguments(spec.runtime, spec.memory_mb, interpreter, paths));
             let wrapper = variables.iter().find(|(key, value)| key == "AWS_LAMBDA_EXEC_WRAPPER" && !value.is_empty());
             match wrapper {
                 // The shell says what is wrong with a wrapper, and ends as AWS's script does, with 127 where there is
@@ -96,23 +96,37 @@ pub(crate) fn start(
             }
         }
     };
-    let pair = |(key, value): (String, String)| OsString::from(format!("{key}={value}"));
-    Start {
-        serial,
-        programs,
-        arguments,
-        variables: variables.into_iter().map(pair).collect(),
-        folder: paths.task.clone(),
-    }
+    Start { serial, programs, arguments, variables: pairs(variables), folder: paths.task.clone() }
 }
 
-fn client_arguments(spec: &EnvironmentSpec, interpreter: &Interpreter, paths: &Paths) -> Vec<OsString> {
-    if spec.runtime.family() == Family::Python {
+/// Everything that a function sees in its environment.
+pub(crate) fn variables(
+    spec: &EnvironmentSpec,
+    interpreter: Option<&Interpreter>,
+    paths: &Paths,
+    runtime_api: &str,
+) -> Vec<(String, String)> {
+    lay_over(defaults(spec.runtime, interpreter, paths), &spec.variables, platform(spec, paths, runtime_api))
+}
+
+/// As a process takes them.
+pub(crate) fn pairs(variables: Vec<(String, String)>) -> Vec<OsString> {
+    variables.into_iter().map(|(key, value)| OsString::from(format!("{key}={value}"))).collect()
+}
+
+/// What follows the interpreter on its command line.
+pub(crate) fn client_arguments(
+    runtime: Runtime,
+    memory_mb: u32,
+    interpreter: &Interpreter,
+    paths: &Paths,
+) -> Vec<OsString> {
+    if runtime.family() == Family::Python {
         return vec![paths.runtime.join(clients::PYTHON_ENTRY).into()];
     }
     let version = (interpreter.version.0, interpreter.version.1);
     let mut arguments: Vec<OsString> =
-        clients::nodejs_arguments(version, spec.memory_mb).into_iter().map(OsString::from).collect();
+        clients::nodejs_arguments(version, memory_mb).into_iter().map(OsString::from).collect();
     arguments.push(paths.runtime.join(clients::NODEJS_ENTRY).into());
     arguments
 }
@@ -138,7 +152,7 @@ pub(crate) fn extension(serial: u32, spec: &EnvironmentSpec, program: PathBuf, r
         serial,
         programs: vec![program],
         arguments: Vec::new(),
-        variables: seen.map(|(key, value)| OsString::from(format!("{key}={value}"))).collect(),
+        variables: pairs(seen.collect()),
         folder: "/".into(),
     }
 }
@@ -165,9 +179,9 @@ fn common(interpreter: Option<&Interpreter>, paths: &Paths) -> Vec<(&'static str
 }
 
 /// What the user may override.
-fn defaults(spec: &EnvironmentSpec, interpreter: Option<&Interpreter>, paths: &Paths) -> Vec<(String, String)> {
+pub(crate) fn defaults(runtime: Runtime, interpreter: Option<&Interpreter>, paths: &Paths) -> Vec<(String, String)> {
     let task = paths.task.display();
-    let runtime = paths.runtime.display();
+    let client = paths.runtime.display();
     let opt = paths.opt.as_deref().unwrap_or(Path::new("/opt")).display();
     let mut all = common(interpreter, paths);
     let packages = interpreter.and_then(|interpreter| interpreter.packages.as_ref());
@@ -178,17 +192,17 @@ fn defaults(spec: &EnvironmentSpec, interpreter: Option<&Interpreter>, paths: &P
         }
         path
     };
-    match spec.runtime.family() {
+    match runtime.family() {
         Family::Python => all.extend([
-            ("PYTHONPATH", with_packages(runtime.to_string())),
+            ("PYTHONPATH", with_packages(client.to_string())),
             ("LC_CTYPE", "C.UTF-8".to_owned()),
             ("PWD", task.to_string()),
             ("SHLVL", "0".to_owned()),
         ]),
         Family::Node => {
-            let major = spec.runtime.version();
+            let major = runtime.version();
             let path = format!(
-                "{opt}/nodejs/node{major}/node_modules:{opt}/nodejs/node_modules:{runtime}/node_modules:{runtime}:{task}"
+                "{opt}/nodejs/node{major}/node_modules:{opt}/nodejs/node_modules:{client}/node_modules:{client}:{task}"
             );
             all.push(("NODE_PATH", with_packages(path)));
         }

@@ -77,7 +77,13 @@ pub(crate) enum Kind {
 impl Telemetry {
     pub(crate) fn new(clock: Arc<dyn Clock>, format: LogFormat) -> Arc<Self> {
         let state = State { early: Some(VecDeque::new()), ..State::default() };
-        Arc::new(Self { clock, format, dialer: Arc::default(), is_heard: AtomicBool::new(true), state: Mutex::new(state) })
+        Arc::new(Self {
+            clock,
+            format,
+            dialer: Arc::default(),
+            is_heard: AtomicBool::new(true),
+            state: Mutex::new(state),
+        })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -108,12 +114,8 @@ impl Telemetry {
         for said in state.early.iter().flatten().filter(|said| subscription.wants(said.kind)) {
             queue.push(said.event.clone());
         }
-        let work = delivery::deliver(
-            queue.clone(),
-            subscription.destination.clone(),
-            self.dialer.clone(),
-            self.clock.clone(),
-        );
+        let work =
+            delivery::deliver(queue.clone(), subscription.destination.clone(), self.dialer.clone(), self.clock.clone());
         let task = tasks::spawn("delivering telemetry", work);
         state.subscribers.push(Subscriber { name: name.to_owned(), subscription, queue, task });
         self.is_heard.store(true, Ordering::Release);

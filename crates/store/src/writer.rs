@@ -1,15 +1,21 @@
 //! The one thread that writes: it takes all that waits, commits it together, and answers only then.
 //!
-//! With many callers one sync serves them all. A sync that failed is never tried again: the kernel may have dropped
+//! With many callers one sync serves them all, and one of them is woken, who tells the others: to wake a thread for each
+//! costs more than the rest of its answer. A sync that failed is never tried again: the kernel may have dropped
 //! the pages, and the second try would report success (PostgreSQL's "fsyncgate"). So after such an error the outcome
 //! is unknown to those who wait, and every later call fails until the engine is started again and reads what is on disk.
 //! Never here: what a row means.
 
-use std::sync::{Arc, OnceLock};
+use std::fmt;
+use std::mem;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
 
 use domain::Fault;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+use tokio::sync::oneshot::error::RecvError;
 use tokio::sync::{mpsc, oneshot};
 
 /// Writes that may wait; who comes then waits to be let in.
@@ -44,9 +50,9 @@ trait Write: Send {
     fn is_one_statement(&self) -> bool;
     /// Carries it out and keeps what came of it.
     fn apply(&mut self, connection: &Connection) -> rusqlite::Result<()>;
-    /// Tells what came of it, once it is on disk, or why it is not. Whoever asked may have gone; what was asked is done
-    /// all the same.
-    fn tell(self: Box<Self>, committed: Result<(), Fault>);
+    /// Tells what came of it, once it is on disk, or why it is not; and whether somebody still waits for it. Whoever asked
+    /// may have gone; what was asked is done all the same.
+    fn tell(self: Box<Self>, committed: Result<(), Fault>) -> bool;
 }
 
 struct Waited<S: Step> {
@@ -69,9 +75,70 @@ impl<S: Step> Write for Waited<S> {
         Ok(())
     }
 
-    fn tell(self: Box<Self>, committed: Result<(), Fault>) {
+    fn tell(self: Box<Self>, committed: Result<(), Fault>) -> bool {
         let done = self.done.ok_or_else(|| Fault::bare("a step was committed that was not carried out"));
-        self.answer.send(committed.and(done)).ok();
+        self.answer.send(committed.and(done)).is_ok()
+    }
+}
+
+/// What was written, or could not be written alone.
+type Outcome = (Box<dyn Write>, Result<(), Fault>);
+
+/// What is committed and not told yet. It never waits for long: one of those that it is for has been woken, and tells the
+/// others when it goes on, or when it is dropped.
+#[derive(Default)]
+struct Untold(Mutex<Vec<Outcome>>);
+
+impl Untold {
+    fn lock(&self) -> MutexGuard<'_, Vec<Outcome>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes one of a group, who does the rest.
+    fn tell_one(&self, mut results: impl Iterator<Item = Outcome>) {
+        let Some((first, result)) = results.next() else { return };
+        // Before it is woken, so that it finds them.
+        self.lock().extend(results);
+        if !first.tell(result) {
+            self.tell_all();
+        }
+    }
+
+    fn tell_all(&self) {
+        let untold = mem::take(&mut *self.lock());
+        for (write, result) in untold {
+            write.tell(result);
+        }
+    }
+}
+
+impl fmt::Debug for Untold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Untold").finish_non_exhaustive()
+    }
+}
+
+/// Waits for an answer, and tells those of others that were committed with it.
+struct Answered<'a, A> {
+    answer: oneshot::Receiver<Result<A, Fault>>,
+    untold: &'a Untold,
+}
+
+impl<A> Future for Answered<'_, A> {
+    type Output = Result<Result<A, Fault>, RecvError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let answer = Pin::new(&mut self.answer).poll(context);
+        self.untold.tell_all();
+        answer
+    }
+}
+
+impl<A> Drop for Answered<'_, A> {
+    fn drop(&mut self) {
+        // Closed first: from here on the writer sees that nobody is woken by this answer.
+        self.answer.close();
+        self.untold.tell_all();
     }
 }
 
@@ -82,16 +149,18 @@ pub(crate) struct Writer {
     thread: Option<JoinHandle<()>>,
     /// Set once, by the thread, when the database can no longer be trusted.
     failure: Arc<OnceLock<String>>,
+    untold: Arc<Untold>,
 }
 
 impl Writer {
     pub(crate) fn start(connection: Connection) -> std::io::Result<Self> {
         let (inbox, outbox) = mpsc::channel(WAITING_MAX);
         let failure = Arc::new(OnceLock::new());
-        let seen = failure.clone();
-        let thread =
-            thread::Builder::new().name("store-writer".into()).spawn(move || run(connection, outbox, &seen))?;
-        Ok(Self { inbox: Some(inbox), thread: Some(thread), failure })
+        let untold = Arc::new(Untold::default());
+        let (seen, told) = (failure.clone(), untold.clone());
+        let thread = thread::Builder::new().name("store-writer".into());
+        let thread = thread.spawn(move || run(connection, outbox, &seen, &told))?;
+        Ok(Self { inbox: Some(inbox), thread: Some(thread), failure, untold })
     }
 
     /// Carries out a step; it is on disk when this returns.
@@ -102,7 +171,7 @@ impl Writer {
         if inbox.send(Box::new(Waited { step, done: None, answer })).await.is_err() {
             return Err(self.ended());
         }
-        answered.await.unwrap_or_else(|_| Err(self.ended()))
+        Answered { answer: answered, untold: &self.untold }.await.unwrap_or_else(|_| Err(self.ended()))
     }
 
     /// Fails once the database can no longer be trusted.
@@ -133,15 +202,16 @@ impl Drop for Writer {
     }
 }
 
-fn run(mut connection: Connection, mut outbox: mpsc::Receiver<Box<dyn Write>>, failure: &OnceLock<String>) {
+fn run(
+    mut connection: Connection,
+    mut outbox: mpsc::Receiver<Box<dyn Write>>,
+    failure: &OnceLock<String>,
+    untold: &Untold,
+) {
     while let Some(first) = outbox.blocking_recv() {
         let mut group = gather(first, &mut outbox);
         match commit(&mut connection, &mut group) {
-            Ok(results) => {
-                for (write, result) in group.into_iter().zip(results) {
-                    write.tell(result);
-                }
-            }
+            Ok(results) => untold.tell_one(group.into_iter().zip(results)),
             Err(error) if is_passing(&error) && connection.is_autocommit() => {
                 tracing::warn!(%error, "a write to the store was rolled back");
                 let doing = "writing to the database; nothing of it was stored";
@@ -313,6 +383,61 @@ mod tests {
         assert!(std::fs::metadata(&wal).unwrap().len() > 0);
         drop(writer);
         assert_eq!(std::fs::metadata(&wal).map_or(0, |found| found.len()), 0);
+    }
+
+    /// Somebody who waits for the insertion of a row that was committed.
+    fn answered<'a>(untold: &'a Untold, group: &mut Vec<Outcome>) -> Answered<'a, bool> {
+        let (answer, receiver) = oneshot::channel();
+        group.push((Box::new(Waited { step: Insert("f", 2), done: Some(true), answer }), Ok(())));
+        Answered { answer: receiver, untold }
+    }
+
+    /// Counts how often it is woken.
+    #[derive(Default)]
+    struct Woken(std::sync::atomic::AtomicU32);
+
+    impl std::task::Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn of_those_that_were_committed_together_one_is_woken_and_tells_the_others() {
+        let (untold, mut group) = (Untold::default(), Vec::new());
+        let mut waiting: Vec<_> = (0..3).map(|_| Box::pin(answered(&untold, &mut group))).collect();
+        let woken: Vec<_> = (0..3).map(|_| Arc::<Woken>::default()).collect();
+        let times = || woken.iter().map(|woken| woken.0.load(std::sync::atomic::Ordering::Relaxed)).collect::<Vec<_>>();
+        let wakers: Vec<std::task::Waker> = woken.iter().cloned().map(Into::into).collect();
+        for (waits, waker) in waiting.iter_mut().zip(&wakers) {
+            assert!(waits.as_mut().poll(&mut Context::from_waker(waker)).is_pending());
+        }
+        untold.tell_one(group.into_iter());
+        assert_eq!(times(), [1, 0, 0]);
+        assert!(waiting[0].as_mut().poll(&mut Context::from_waker(&wakers[0])).is_ready());
+        assert_eq!(times(), [1, 1, 1]);
+        assert!(waiting[2].as_mut().poll(&mut Context::from_waker(&wakers[2])).is_ready());
+    }
+
+    #[test]
+    fn who_leaves_keeps_no_answer_from_the_others() {
+        // One has left before it is told, another after.
+        for leaves_before in [true, false] {
+            let (untold, mut group) = (Untold::default(), Vec::new());
+            let leaves = Box::pin(answered(&untold, &mut group));
+            let mut stays = Box::pin(answered(&untold, &mut group));
+            let mut context = Context::from_waker(std::task::Waker::noop());
+            assert!(stays.as_mut().poll(&mut context).is_pending());
+            if leaves_before {
+                drop(leaves);
+                untold.tell_one(group.into_iter());
+            } else {
+                untold.tell_one(group.into_iter());
+                drop(leaves);
+            }
+            assert!(untold.lock().is_empty());
+            assert!(stays.as_mut().poll(&mut context).is_ready());
+        }
     }
 
     #[test]

@@ -53,6 +53,8 @@ pub(crate) struct Admin {
     pub(crate) clock: Arc<dyn Clock>,
     /// The clock that can be moved, with `--test-clock` only.
     pub(crate) test_clock: Option<Arc<SystemClock>>,
+    /// How the environments do that wait ahead of use.
+    pub(crate) stock: Box<dyn Fn() -> sandbox::StockCounts + Send + Sync>,
 }
 
 /// Answers until `stop`.
@@ -129,6 +131,7 @@ impl Admin {
             (&Method::GET, "/_lambd/health" | "/_localstack/health") => wire::server::health(),
             (&Method::GET, "/metrics") => {
                 self.meters.see_events(self.events.kept(), self.events.running());
+                self.meters.see_stock((self.stock)());
                 let mut response = Response::new(self.meters.text().into());
                 let text = "application/openmetrics-text; version=1.0.0; charset=utf-8";
                 response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(text));

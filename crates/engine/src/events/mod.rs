@@ -33,6 +33,9 @@ use crate::tasks;
 const ROOM: Room = Room { window: 16, ready_max: 512 };
 /// The share of the bound from which on it is said that the queue gets full.
 const NEARLY_FULL_PERCENT: u64 = 80;
+/// For how long a disk that had room is taken to have it: to ask costs a tenth of what an event costs. Much shorter than
+/// it takes to write the reserve full.
+const DISK_LOOK: Duration = Duration::from_millis(100);
 /// What to do when it gets full.
 const HOW_TO_EMPTY: &str = "beyond that events are refused with 503. `lambd events list --state dead` shows those that \
                             will not run again, `lambd events purge` removes them";
@@ -98,6 +101,8 @@ pub struct Inbox {
     settings: Settings,
     /// How many are kept.
     kept: AtomicU64,
+    /// Until when the disk need not be looked at again, in milliseconds of the time elapsed.
+    disk_seen_until: AtomicU64,
 }
 
 impl Inbox {
@@ -108,7 +113,8 @@ impl Inbox {
         clock: Arc<dyn Clock>,
         settings: Settings,
     ) -> Arc<Self> {
-        Arc::new(Self { records, lanes: Lanes::new(ROOM), telemetry, clock, settings, kept: AtomicU64::new(0) })
+        let (kept, disk_seen_until) = Default::default();
+        Arc::new(Self { records, lanes: Lanes::new(ROOM), telemetry, clock, settings, kept, disk_seen_until })
     }
 
     /// Keeps an event; it is on disk when this returns. The same id again is the same event.
@@ -118,17 +124,17 @@ impl Inbox {
     pub async fn put(self: &Arc<Self>, event: Event) -> Result<(), Error> {
         self.check_disk()?;
         self.take_room()?;
-        let coming = Coming::new(self.clone(), &event);
-        // A task of its own: the caller may leave, and what is written has to come into its lane.
-        let kept = tasks::spawn("keeping an event", async move {
-            let event = Arc::new(event);
-            if coming.inbox.records.insert_event(event.clone()).await? {
-                coming.inbox.telemetry.count(Metric::AsyncEventsReceived, &event.function);
-                coming.arrived(event);
+        let event = Arc::new(event);
+        let coming = Coming::new(self.clone(), event.clone());
+        // The caller may leave, and what is written has to come into its lane.
+        let kept = tasks::to_its_end("keeping an event", async move {
+            if coming.inbox.records.insert_event(event).await? {
+                coming.inbox.telemetry.count(Metric::AsyncEventsReceived, &coming.event.function);
+                coming.arrived();
             }
             Ok::<(), domain::Fault>(())
         });
-        Ok(kept.result().await??)
+        Ok(kept.await??)
     }
 
     /// Room for one more, counted before it is written: however many come at once, there are never too many.
@@ -146,10 +152,15 @@ impl Inbox {
 
     fn check_disk(&self) -> Result<(), Error> {
         let reserve = self.settings.disk_reserve_bytes;
+        let elapsed = millis(self.clock.elapsed());
+        if elapsed < self.disk_seen_until.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         if self.records.free_bytes()? < reserve {
             let why = format!("the disk has less than {reserve} bytes left (--disk-reserve)");
             return Err(Refusal::QueueFull { why }.into());
         }
+        self.disk_seen_until.store(elapsed + millis(DISK_LOOK), Ordering::Relaxed);
         Ok(())
     }
 
@@ -191,27 +202,26 @@ impl Inbox {
 /// An event that is being written, for which there is room.
 struct Coming {
     inbox: Arc<Inbox>,
-    function: FunctionName,
-    id: RequestId,
+    event: Arc<Event>,
     /// Whether it is in hand for us, and not because the same event is there already.
     is_expected: bool,
     is_there: bool,
 }
 
 impl Coming {
-    fn new(inbox: Arc<Inbox>, event: &Event) -> Self {
-        let (function, id) = (event.function.clone(), event.request_id);
-        let is_expected = inbox.lanes.expect(&function, id, inbox.clock.now());
-        Self { inbox, function, id, is_expected, is_there: false }
+    fn new(inbox: Arc<Inbox>, event: Arc<Event>) -> Self {
+        let is_expected = inbox.lanes.expect(&event.function, event.request_id, inbox.clock.now());
+        Self { inbox, event, is_expected, is_there: false }
     }
 
-    fn arrived(mut self, event: Arc<Event>) {
+    fn arrived(mut self) {
         self.is_there = true;
         let (lanes, now) = (&self.inbox.lanes, self.inbox.clock.now());
+        let event = self.event.clone();
         if self.is_expected {
-            lanes.arrived(&self.function, InHand { event, runs_left: None }, now);
+            lanes.arrived(&self.event.function, InHand { event, runs_left: None }, now);
         } else {
-            lanes.due_again(&self.function, now, now);
+            lanes.due_again(&event.function, now, now);
         }
     }
 }
@@ -224,7 +234,8 @@ impl Drop for Coming {
         }
         self.inbox.discount(1);
         if self.is_expected {
-            self.inbox.lanes.stayed_away(&self.function, &self.id, self.inbox.clock.now());
+            let Event { function, request_id, .. } = &*self.event;
+            self.inbox.lanes.stayed_away(function, request_id, self.inbox.clock.now());
         }
     }
 }
@@ -329,6 +340,10 @@ impl Events {
         self.inbox.lanes.caught_up(now).await;
         self.deliveries.caught_up(now).await;
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The event of somebody's own making, such as a record for another function.

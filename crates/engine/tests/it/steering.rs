@@ -69,6 +69,10 @@ async fn the_disk_keeps_its_reserve() {
     house.send("fn", "{}").await.unwrap();
     house.breathe().await;
     assert_eq!(runs(&house).len(), 1, "what was refused never runs");
+    // It is looked at again before anybody could have written the reserve full.
+    kept.set_free_bytes(999);
+    house.clock.advance(Duration::from_millis(100));
+    assert!(is_full(&house.send("fn", "{}").await));
 }
 
 #[tokio::test]

@@ -5,4 +5,11 @@
 // must stay false and `require.main` undefined.
 process.mainModule = undefined;
 
-require('./runtime.cjs').main(process.env);
+const runtime = require('./runtime.cjs');
+
+// No function can set a variable whose name begins so.
+if (process.env._LAMBD_STEM === undefined) {
+  runtime.main();
+} else {
+  require('./stem.cjs').wait(runtime);
+}

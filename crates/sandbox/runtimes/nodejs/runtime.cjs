@@ -9,21 +9,24 @@ const path = require('path');
 const { setGlobals } = require('./handler.cjs');
 const { Client } = require('./wire.cjs');
 
-// Serves the function that `env` describes. Nothing is read from the environment before, so that a
-// process may be booted before its function is known.
-function main(env) {
-  if (env !== process.env) {
-    for (const name of Object.keys(process.env)) {
-      delete process.env[name];
-    }
-    Object.assign(process.env, env);
-  }
+// Serves the function that `process.env` describes. Nothing is read from it before, so that a
+// process may be booted before its function is known (`stem.cjs`).
+function main() {
   const major = nodeMajor(process.env);
   setSearchPath(process.env, major);
   setGlobals(process.env);
   const isModern = major >= 24;
-  const { run } = isModern ? require('./promises.cjs') : require('./callbacks.cjs');
+  const { run } = requireManner(isModern);
   run(process.env, new Client(process.env.AWS_LAMBDA_RUNTIME_API, isModern));
+}
+
+function requireManner(isModern) {
+  return isModern ? require('./promises.cjs') : require('./callbacks.cjs');
+}
+
+// Loads what the function will need, as far as that is known.
+function prepare() {
+  requireManner(nodeMajor(process.env) >= 24);
 }
 
 function nodeMajor(env) {
@@ -46,4 +49,4 @@ function setSearchPath(env, major) {
   }
 }
 
-module.exports = { main };
+module.exports = { main, prepare };

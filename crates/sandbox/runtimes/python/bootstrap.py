@@ -9,4 +9,9 @@ import os
 from lambd_runtime import bootstrap
 
 if __name__ == "__main__":
-    bootstrap.main(os.environ)
+    # No function can set a variable whose name begins so.
+    if "_LAMBD_STEM" in os.environ:
+        from lambd_runtime import stem
+
+        stem.wait()
+    bootstrap.main()

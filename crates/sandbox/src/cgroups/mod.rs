@@ -435,7 +435,9 @@ impl Cgroup {
 
     /// Moves an init in where it does not go by itself through the [entrance](Self::entrance).
     pub(crate) fn take_in(&self, init: Pid) -> io::Result<()> {
-        for group in distinct(self.places().filter(|place| place.version == Version::V2).map(|place| place.group.clone())) {
+        for group in
+            distinct(self.places().filter(|place| place.version == Version::V2).map(|place| place.group.clone()))
+        {
             files::write(&group, "cgroup.procs", &init.as_raw_pid().to_string())?;
         }
         Ok(())

@@ -94,7 +94,8 @@ fn a_memory_bomb_is_killed_and_counted_and_its_neighbour_lives() {
     // What has no lines `tail` keeps in memory.
     let ended = run(&bombed, "exec tail /dev/zero");
     assert_eq!(ended.signal(), Some(libc::SIGKILL));
-    assert_eq!(bombed.oom_kills().unwrap(), 1);
+    // v2 counts the one that was chosen and then each of its group.
+    assert!(bombed.oom_kills().unwrap() >= 1);
     let peak = bombed.peak_bytes().unwrap();
     assert!((31 * MB..=32 * MB).contains(&peak), "{peak}");
     assert_eq!(quiet.oom_kills().unwrap(), 0);
@@ -107,14 +108,14 @@ fn a_memory_bomb_is_killed_and_counted_and_its_neighbour_lives() {
 #[test]
 fn a_waiting_group_gets_another_limit_up_and_down() {
     let Some(cgroups) = cgroups("a_waiting_group_gets_another_limit", &[Controller::Memory]) else { return };
-    let group = cgroups.create("one", &limits(64, 64)).unwrap();
-    group.set_memory(256 * MB).unwrap();
-    // 100 MB without a line's end: held at once.
-    let fill = "head -c 100000000 /dev/zero | tail -c +1 | tail >/dev/null";
+    let group = cgroups.create("one", &limits(16, 64)).unwrap();
+    group.set_memory(96 * MB).unwrap();
+    // 40 MB without a line's end: held at once.
+    let fill = "head -c 40000000 /dev/zero | tail -c +1 | tail >/dev/null";
     assert!(run(&group, fill).success());
     assert_eq!(group.oom_kills().unwrap(), 0);
-    assert!(group.peak_bytes().unwrap() > 90 * MB);
-    group.set_memory(32 * MB).unwrap();
+    assert!(group.peak_bytes().unwrap() > 38 * MB);
+    group.set_memory(24 * MB).unwrap();
     run(&group, fill);
     assert!(group.oom_kills().unwrap() >= 1);
 }
@@ -150,7 +151,9 @@ fn a_fork_bomb_stops_at_the_limit() {
     let group_folder = base.join("one");
     // Its shell ends, unable to fork; what it had forked is as many as were allowed.
     bomb.wait().unwrap();
-    let alive = files::processes(&group_folder).unwrap().len();
+    // On v2 they are in the inner group.
+    let inside = [group_folder.clone(), group_folder.join(v2::INNER)];
+    let alive: usize = inside.iter().filter_map(|folder| files::processes(folder).ok()).map(|all| all.len()).sum();
     assert!((15..=21).contains(&alive), "{alive}");
     let events = fs::read_to_string(group_folder.join("pids.events")).unwrap();
     assert!(!events.contains("max 0\n"), "{events}");
@@ -181,7 +184,8 @@ fn what_is_frozen_uses_no_processor_and_goes_on_afterwards() {
         rounds += 1;
         rounds > 100
     });
-    assert_eq!(ticks(pid), before);
+    // The kernel books in ticks, of which one may be on its way; at work it would have had ten.
+    assert!(ticks(pid) <= before + 1, "{before} {}", ticks(pid));
     group.thaw().unwrap();
     until(|| ticks(pid) > before + 3);
     // It dies also while it is frozen.
@@ -288,68 +292,5 @@ fn a_name_that_leads_elsewhere_is_refused() {
         let folders = first.folders();
         assert_eq!(cgroups.create("one", &limits(128, 64)).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         assert!(folders.iter().all(|folder| folder.exists()));
-    }
-}
-
-/// What each step costs here: `cargo test -p sandbox --lib cgroups -- --ignored --nocapture`.
-#[test]
-#[ignore = "it measures, and judges nothing"]
-#[expect(clippy::disallowed_methods, clippy::print_stderr, reason = "figures are for people")]
-fn figures() {
-    const ROUNDS: usize = 200;
-    let Some(cgroups) = cgroups("figures", &[]) else { return };
-    let mut all: std::collections::BTreeMap<&str, Vec<u128>> = std::collections::BTreeMap::new();
-    for round in 0..ROUNDS {
-        let mut held = Held::new("sleep 600").0;
-        let pid = Pid::from_child(&held);
-        let mut time = |name: &'static str, step: &mut dyn FnMut()| {
-            let start = std::time::Instant::now();
-            step();
-            all.entry(name).or_default().push(start.elapsed().as_micros());
-        };
-        let mut group = None;
-        time("1 create", &mut || group = Some(cgroups.create(&format!("g{round}"), &limits(128, 64)).unwrap()));
-        let group = group.unwrap();
-        let mut entrance = None;
-        time("2 open entrances", &mut || {
-            entrance = Some((group.entrance().unwrap(), group.frozen_entrance().unwrap()));
-        });
-        let (entrance, _) = entrance.unwrap();
-        // A thread of ours in place of an init that has one thread.
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                time("3 enter, one thread", &mut || entrance.0.iter().try_for_each(Entrance::write).unwrap());
-            });
-        });
-        time("3 add a pid", &mut || group.add(pid).unwrap());
-        time("4 add a pid to the frozen", &mut || group.add_to_frozen(pid).unwrap());
-        time("5 limit_cpu", &mut || group.limit_cpu(128).unwrap());
-        time("5 set_memory", &mut || group.set_memory(256 * MB).unwrap());
-        time("6 freeze, write", &mut || group.freeze().unwrap());
-        time("6 freeze, until frozen", &mut || while !group.is_frozen().unwrap() {});
-        time("7 thaw", &mut || group.thaw().unwrap());
-        time("8 oom_kills, first", &mut || {
-            let _ = group.oom_kills().unwrap();
-        });
-        time("8 oom_kills and peak", &mut || {
-            let _ = (group.oom_kills().unwrap(), group.peak_bytes().unwrap());
-        });
-        time("8 oom_kills and peak again", &mut || {
-            let _ = (group.oom_kills().unwrap(), group.peak_bytes().unwrap());
-        });
-        // Until that thread is gone the kernel counts all of us here.
-        until(|| !group.folders().iter().any(|folder| sweep::is_ours(folder)));
-        time("9 kill", &mut || group.kill().unwrap());
-        time("9 wait", &mut || {
-            let _ = held.wait().unwrap();
-        });
-        let folders = group.folders();
-        std::mem::forget(group);
-        time("9 remove", &mut || assert!(broom::remove_now(&folders)));
-    }
-    for (name, mut micros) in all {
-        micros.sort_unstable();
-        let at = |share: usize| micros[(micros.len() - 1) * share / 100];
-        eprintln!("{name:28} p50 {:6} us  p90 {:6}  max {:6}", at(50), at(90), at(100));
     }
 }

@@ -210,12 +210,17 @@ impl<'a> Init<'a> {
                     Order::Start(start) => {
                         self.end_all_but(start.serial);
                         let output = first(&mut descriptors)?;
-                        self.start(&start, (output, Entrance::new(descriptors)))?;
+                        self.start(&start, (output, None, Entrance::new(descriptors)))?;
+                    }
+                    Order::StartStem(start) => {
+                        self.end_all_but(start.serial);
+                        let (output, told) = (first(&mut descriptors)?, first(&mut descriptors)?);
+                        self.start(&start, (output, Some(told), Entrance::new(descriptors)))?;
                     }
                     Order::StartExtension { number, start } => {
                         self.end_all_but(start.serial);
                         let output = first(&mut descriptors)?;
-                        self.start_extension(number, &start, (output, Entrance::new(descriptors)))?;
+                        self.start_extension(number, &start, (output, None, Entrance::new(descriptors)))?;
                     }
                     Order::Quietly(deed) => self.perform(deed),
                 }
@@ -342,8 +347,9 @@ impl<'a> Init<'a> {
     }
 }
 
-/// Where what a program writes goes, and the way into the control group of those that stand still between two calls.
-type Ways = (OwnedFd, Entrance);
+/// Where what a program writes goes, where a stem hears of its function, and the way into the control group of those
+/// that stand still between two calls.
+type Ways = (OwnedFd, Option<OwnedFd>, Entrance);
 
 fn first(descriptors: &mut Vec<OwnedFd>) -> io::Result<OwnedFd> {
     if descriptors.is_empty() { Err(io::ErrorKind::InvalidData.into()) } else { Ok(descriptors.remove(0)) }
@@ -354,7 +360,7 @@ fn try_out(walls: Walls<'_>, probe: &Probe, output: &OwnedFd) -> Result<(), Refu
     let (told, tell) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(step("pipe"))?;
     match sys::clone_process(0).map_err(step("clone"))? {
         Cloned::Child => {
-            let tried = become_runtime(walls, Path::new("/"), output).map_err(step("become a function"));
+            let tried = become_runtime(walls, Path::new("/"), output, None).map_err(step("become a function"));
             let refused = tried.and_then(|()| probe.run()).err();
             let _ = rustix::io::write(&tell, &Told::Probed(refused).encode());
             sys::end(0);
@@ -414,7 +420,7 @@ fn execute_apart(
     walls: Walls<'_>,
     program: &Path,
     start: &Start,
-    (output, entrance): Ways,
+    (output, told_at, entrance): Ways,
 ) -> io::Result<i32> {
     let text = |text: &OsStr| CString::new(text.as_bytes()).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL));
     let path = text(program.as_os_str())?;
@@ -427,7 +433,8 @@ fn execute_apart(
     let (told, tell) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
     match sys::clone_process(0)? {
         Cloned::Child => {
-            let became = entrance.enter().and_then(|()| become_runtime(walls, &start.folder, &output));
+            let became =
+                entrance.enter().and_then(|()| become_runtime(walls, &start.folder, &output, told_at.as_ref()));
             let error = match became {
                 Ok(()) => sys::execute(&path, &arguments, &variables),
                 Err(error) => error,
@@ -436,7 +443,7 @@ fn execute_apart(
             sys::end(127);
         }
         Cloned::Parent { pid, .. } => {
-            drop((tell, output, entrance));
+            drop((tell, output, told_at, entrance));
             let mut errno = [0; 4];
             match rustix::io::retry_on_intr(|| rustix::io::read(&told, &mut errno)) {
                 Ok(4) => Err(io::Error::from_raw_os_error(i32::from_ne_bytes(errno))),
@@ -448,7 +455,7 @@ fn execute_apart(
 
 /// Everything between fork and exec: a group of its own, the pipe as output, Lambda's limits, nothing inherited, and
 /// no privilege where there is isolation.
-fn become_runtime(walls: Walls<'_>, folder: &Path, output: &OwnedFd) -> io::Result<()> {
+fn become_runtime(walls: Walls<'_>, folder: &Path, output: &OwnedFd, told_at: Option<&OwnedFd>) -> io::Result<()> {
     rustix::process::setpgid(None, None)?;
     // As after any exec: until then its files in /proc are not its own.
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::Dumpable)?;
@@ -467,6 +474,13 @@ fn become_runtime(walls: Walls<'_>, folder: &Path, output: &OwnedFd) -> io::Resu
     rustix::process::chdir(folder)?;
     sys::forget_signals();
     sys::close_from_at_exec(3)?;
+    if let Some(told_at) = told_at {
+        // In the place of the init's socket, which this process does not need.
+        let mut place = sys::adopt(CONTROL);
+        let placed = rustix::io::dup2(told_at, &mut place);
+        std::mem::forget(place);
+        placed?;
+    }
     match walls.kind {
         Kind::Isolated(right) => privileges::give_up(right)?,
         Kind::Confined => return confine(walls),

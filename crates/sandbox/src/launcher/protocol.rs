@@ -145,6 +145,9 @@ pub(crate) enum Order {
     /// Start a runtime beside the extensions of the same serial, having ended whatever else runs; beside it the pipe for
     /// its output.
     Start(Start),
+    /// The same of a runtime whose function is not known yet; between the pipe for its output and the rest stands the one
+    /// on which it hears of it.
+    StartStem(Start),
     /// Start an extension beside those of the same serial, having ended whatever else runs; beside it the pipe for its
     /// output.
     StartExtension {
@@ -376,10 +379,9 @@ impl Message for Request {
                 ports: from.list(|from| from.number()?.try_into().ok())?,
                 root: from.list(Reader::path)?,
             }),
-            2 => Self::Furnish(Furniture {
-                mounts: from.list(Mounting::read)?,
-                extensions_in: from.list(Reader::path)?,
-            }),
+            2 => {
+                Self::Furnish(Furniture { mounts: from.list(Mounting::read)?, extensions_in: from.list(Reader::path)? })
+            }
             _ => return None,
         })
     }
@@ -497,6 +499,10 @@ impl Message for Order {
                 start.write(out);
             }
             Self::Reset => out.tag(1),
+            Self::StartStem(start) => {
+                out.tag(8);
+                start.write(out);
+            }
             Self::StartExtension { number, start } => {
                 out.tag(2);
                 out.number(number.cast_signed());
@@ -527,7 +533,7 @@ impl Message for Order {
                 out.number(i32::from(*host_port));
             }
             Self::Confine { read, write, extensions_in } => {
-                out.tag(8);
+                out.tag(9);
                 for paths in [read, write, extensions_in] {
                     out.list(paths, |out, path| out.path(path));
                 }
@@ -539,6 +545,7 @@ impl Message for Order {
         Some(match from.tag()? {
             0 => Self::Start(Start::read(from)?),
             1 => Self::Reset,
+            8 => Self::StartStem(Start::read(from)?),
             2 => Self::StartExtension { number: from.number()?.cast_unsigned(), start: Start::read(from)? },
             3 => Self::Quietly(match from.tag()? {
                 0 => Deed::Freeze,
@@ -551,7 +558,7 @@ impl Message for Order {
             5 => Self::Unfurnished(Refused::read(from)?),
             6 => Self::Socket,
             7 => Self::Probe(Probe { hidden: from.list(Reader::path)?, host_port: from.number()?.try_into().ok()? }),
-            8 => Self::Confine {
+            9 => Self::Confine {
                 read: from.list(Reader::path)?,
                 write: from.list(Reader::path)?,
                 extensions_in: from.list(Reader::path)?,
@@ -718,6 +725,7 @@ mod tests {
             folder: "/var/task".into(),
         };
         check(&Order::Start(start.clone()));
+        check(&Order::StartStem(start.clone()));
         check(&Order::StartExtension { number: 9, start });
         check(&Order::Reset);
         for deed in [Deed::Freeze, Deed::Thaw, Deed::TerminateRuntime, Deed::KillRuntime] {

@@ -141,12 +141,7 @@ impl Nursery {
         }
     }
 
-    fn try_prepare(
-        &mut self,
-        preparation: &Preparation,
-        control: &OwnedFd,
-        entrance: Entrance,
-    ) -> Result<(), Refused> {
+    fn try_prepare(&mut self, preparation: &Preparation, control: &OwnedFd, entrance: Entrance) -> Result<(), Refused> {
         let (mapped, map) = match self.kind {
             Kind::Isolated(_) => {
                 let ends = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(step("pipe"))?;

@@ -245,4 +245,3 @@ fn apart(name: &str, work: impl FnOnce() -> Result<(), Refused>) -> Result<(), R
         }
     }
 }
-

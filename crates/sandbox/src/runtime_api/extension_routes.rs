@@ -3,6 +3,7 @@
 //!
 //! Never here: who may do what when.
 
+use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,13 +11,15 @@ use domain::environment::ExtensionError;
 use domain::limits;
 use domain::log::Record;
 use engine::ports::Output;
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
-use hyper::body::Incoming;
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::connection::Connection;
 use super::extensions::{Extensions, Notice, Refused, What};
-use super::{Reply, accepted, collect, error, reply};
+use super::reply::Reply;
+use super::request::Fields;
+use super::{accepted, collect, error};
 use crate::telemetry::{Api, Subscription, Telemetry};
 
 const BASE: &str = "/2020-01-01/extension";
@@ -24,7 +27,6 @@ const TELEMETRY: &str = "/2022-07-01/telemetry";
 const LOGS: &str = "/2020-08-15/logs";
 const NAME: &str = "lambda-extension-name";
 const IDENTIFIER: &str = "lambda-extension-identifier";
-const EVENT_IDENTIFIER: &str = "lambda-extension-event-identifier";
 const ERROR_TYPE: &str = "lambda-extension-function-error-type";
 const FEATURES: &str = "lambda-extension-accept-feature";
 /// Bytes of a request's body: a list of events, or an error. AWS names no limit.
@@ -69,44 +71,47 @@ pub(super) fn route(method: &Method, path: &str) -> Option<Route> {
     Some(if *method == expected { route } else { Route::OtherMethod })
 }
 
-pub(super) async fn answer(route: Route, api: &ExtensionApi, request: Request<Incoming>) -> Reply {
-    let (parts, body) = request.into_parts();
+pub(super) async fn answer(
+    route: Route,
+    api: &ExtensionApi,
+    connection: &mut Connection,
+    fields: &Fields,
+) -> io::Result<Reply> {
     let extensions = &*api.extensions;
-    let headers = &parts.headers;
-    match route {
-        Route::Register => register(extensions, headers, body).await,
-        Route::Next => match identifier(headers) {
-            Ok(id) => next(extensions, id).await,
+    Ok(match route {
+        Route::Register => register(extensions, fields, connection).await,
+        Route::Next => match identifier(fields) {
+            Ok(id) => connection.while_open(next(extensions, id)).await?,
             Err(refused) => *refused,
         },
-        Route::Error(what) => match identifier(headers) {
+        Route::Error(what) => match identifier(fields) {
             Ok(id) => {
                 // Read for the sake of the connection; what it says is for nobody but the extension's own log.
-                let _ = collect(body, BODY_BYTES_MAX).await;
-                report(extensions, id, what, headers)
+                let _ = collect(connection, BODY_BYTES_MAX).await;
+                report(extensions, id, what, fields)
             }
             Err(refused) => *refused,
         },
-        Route::Subscribe(which) => match identifier(headers) {
-            Ok(id) => subscribe(api, which, id, body).await,
+        Route::Subscribe(which) => match identifier(fields) {
+            Ok(id) => subscribe(api, which, id, connection).await,
             Err(refused) => *refused,
         },
-        Route::OtherMethod => reply(StatusCode::METHOD_NOT_ALLOWED, "text/plain", Bytes::new()),
-    }
+        Route::OtherMethod => Reply::new(StatusCode::METHOD_NOT_ALLOWED, "text/plain", Bytes::new()),
+    })
 }
 
 pub(super) fn refuse(error_type: &str, message: &str) -> Reply {
     let body = json!({"errorMessage": message, "errorType": error_type});
-    reply(StatusCode::FORBIDDEN, "application/json", Bytes::from(format!("{body}\n")))
+    Reply::new(StatusCode::FORBIDDEN, "application/json", Bytes::from(format!("{body}\n")))
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
-    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+fn text<'a>(fields: &'a Fields, name: &str) -> &'a str {
+    fields.text(name).unwrap_or_default()
 }
 
 /// Who asks.
-pub(super) fn identifier(headers: &HeaderMap) -> Result<Uuid, Box<Reply>> {
-    match text(headers, IDENTIFIER) {
+pub(super) fn identifier(fields: &Fields) -> Result<Uuid, Box<Reply>> {
+    match text(fields, IDENTIFIER) {
         "" => {
             let text = "Missing Lambda-Extension-Identifier header";
             Err(Box::new(refuse("Extension.MissingExtensionIdentifier", text)))
@@ -138,13 +143,13 @@ fn refusal(refused: &Refused, who: &str) -> Reply {
     }
 }
 
-async fn register(extensions: &Extensions, headers: &HeaderMap, body: Incoming) -> Reply {
-    let name = text(headers, NAME).to_owned();
+async fn register(extensions: &Extensions, fields: &Fields, connection: &mut Connection) -> Reply {
+    let name = text(fields, NAME).to_owned();
     if name.is_empty() {
         return refuse("Extension.InvalidExtensionName", "Empty extension name");
     }
-    let with_account = text(headers, FEATURES).split(',').any(|feature| feature.trim() == "accountId");
-    let Ok((body, _)) = collect(body, BODY_BYTES_MAX).await else {
+    let with_account = text(fields, FEATURES).split(',').any(|feature| feature.trim() == "accountId");
+    let Ok(body) = collect(connection, BODY_BYTES_MAX).await else {
         return refuse("InvalidRequestFormat", "unexpected end of JSON input");
     };
     let events = match events(&body) {
@@ -163,7 +168,7 @@ async fn register(extensions: &Extensions, headers: &HeaderMap, body: Incoming) 
             if with_account {
                 body["accountId"] = Value::from(facts.account.as_str());
             }
-            with_header(answer_json(&body), IDENTIFIER, id)
+            with_header(answer_json(&body), "Lambda-Extension-Identifier", id)
         }
     }
 }
@@ -184,13 +189,11 @@ fn events(body: &[u8]) -> Result<Vec<String>, String> {
 }
 
 fn answer_json(body: &Value) -> Reply {
-    reply(StatusCode::OK, "application/json", Bytes::from(body.to_string()))
+    Reply::new(StatusCode::OK, "application/json", Bytes::from(body.to_string()))
 }
 
-fn with_header(mut reply: Reply, name: &'static str, id: Uuid) -> Reply {
-    if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
-        reply.headers_mut().insert(name, value);
-    }
+fn with_header(mut reply: Reply, name: &str, id: Uuid) -> Reply {
+    reply.add(name, id.to_string().as_bytes());
     reply
 }
 
@@ -216,11 +219,11 @@ async fn next(extensions: &Extensions, id: Uuid) -> Reply {
             "shutdownReason": reason.name(),
         }),
     };
-    with_header(answer_json(&body), EVENT_IDENTIFIER, id)
+    with_header(answer_json(&body), "Lambda-Extension-Event-Identifier", id)
 }
 
-fn report(extensions: &Extensions, id: Uuid, what: ExtensionError, headers: &HeaderMap) -> Reply {
-    let error_type = text(headers, ERROR_TYPE);
+fn report(extensions: &Extensions, id: Uuid, what: ExtensionError, fields: &Fields) -> Reply {
+    let error_type = text(fields, ERROR_TYPE);
     if error_type.is_empty() {
         return refuse("Extension.MissingHeader", "Lambda-Extension-Function-Error-Type not found");
     }
@@ -231,7 +234,7 @@ fn report(extensions: &Extensions, id: Uuid, what: ExtensionError, headers: &Hea
     }
 }
 
-async fn subscribe(api: &ExtensionApi, which: Api, id: Uuid, body: Incoming) -> Reply {
+async fn subscribe(api: &ExtensionApi, which: Api, id: Uuid, connection: &mut Connection) -> Reply {
     let name = match api.extensions.name_of(id) {
         Ok(name) => name,
         Err(refused) => return refusal(&refused, &id.to_string()),
@@ -242,9 +245,9 @@ async fn subscribe(api: &ExtensionApi, which: Api, id: Uuid, body: Incoming) -> 
     };
     let invalid = |message: &str| {
         let body = json!({"errorType": "ValidationError", "errorMessage": message});
-        reply(StatusCode::BAD_REQUEST, "application/json", Bytes::from(body.to_string()))
+        Reply::new(StatusCode::BAD_REQUEST, "application/json", Bytes::from(body.to_string()))
     };
-    let Ok((body, _)) = collect(body, BODY_BYTES_MAX).await else {
+    let Ok(body) = collect(connection, BODY_BYTES_MAX).await else {
         return invalid("Failed to read request body");
     };
     if !api.extensions.is_starting() {
@@ -257,7 +260,7 @@ async fn subscribe(api: &ExtensionApi, which: Api, id: Uuid, body: Incoming) -> 
     let types = subscription.types.clone();
     api.telemetry.subscribe(&name, subscription);
     api.output.record(&Record::TelemetrySubscription { name, state: "Subscribed".to_owned(), types });
-    reply(StatusCode::OK, "application/json", Bytes::from_static(b"\"OK\""))
+    Reply::new(StatusCode::OK, "application/json", Bytes::from_static(b"\"OK\""))
 }
 
 #[cfg(test)]

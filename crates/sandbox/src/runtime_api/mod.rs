@@ -3,12 +3,15 @@
 //! Bounded everywhere: connections, heads, bodies. What a function does to its own Runtime API hurts only itself.
 //! Never here: deadlines, and what an event is.
 
+mod connection;
 pub(crate) mod conversation;
 pub(crate) mod extension_routes;
 pub(crate) mod extensions;
+mod reply;
+mod request;
 
-use std::convert::Infallible;
 use std::fmt::Write as _;
+use std::io;
 use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -19,24 +22,19 @@ use domain::environment::{Failure, reported_error_type};
 use domain::limits;
 use engine::ports::{Answer, Clock, Event};
 use engine::tasks;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
-use http::{HeaderMap, Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::{Body as _, Incoming};
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use http::{Method, StatusCode};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
+use self::connection::{Connection, DISCARDED_BYTES_MAX};
 use self::conversation::{ConnectionId, Conversation, Next, Refused, Upload};
 use self::extension_routes::ExtensionApi;
+use self::reply::Reply;
+use self::request::Fields;
 
 /// Connections that one runtime may hold; AWS's clients use one, threads of a function may ping.
 const CONNECTIONS_MAX: usize = 64;
-/// Bytes of a body that is discarded because it is too large, before the connection is cut: so that the runtime,
-/// which reads the answer only after it has sent everything, learns of it.
-const DISCARDED_BYTES_MAX: usize = 128 * 1024 * 1024;
 /// Bytes of an error's body. AWS names no limit of its own for it; a function's answer has this one.
 const ERROR_BYTES_MAX: usize = limits::SYNC_RESPONSE_BYTES;
 /// Trailers name at most an error and its type.
@@ -48,8 +46,6 @@ const ERROR_WITH_CAUSE: &str = "application/vnd.aws.lambda.error.cause+json";
 
 /// How long to wait when the system has no descriptor left for a connection.
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(50);
-
-type Reply = Response<Full<Bytes>>;
 
 /// Listens at a socket that an environment has in its own network, or at a port of the host's loopback interface.
 pub(crate) async fn listen(inside: Option<&OwnedFd>) -> std::io::Result<(TcpListener, String)> {
@@ -88,38 +84,39 @@ pub(crate) async fn serve(
             continue;
         };
         let Ok(place) = room.clone().try_acquire_owned() else { continue };
-        let _ = stream.set_nodelay(true);
         let (conversation, extensions) = (conversation.clone(), extensions.clone());
+        let mut connection = Connection::new(stream, clock.clone());
         number += 1;
         let number = number;
         connections.spawn(async move {
-            let answer = service_fn(|request| {
-                let (conversation, extensions) = (conversation.clone(), extensions.clone());
-                async move {
-                    Ok::<_, Infallible>(match extension_routes::route(request.method(), request.uri().path()) {
-                        None => answer(conversation, number, request).await,
-                        Some(route) => extension_routes::answer(route, &extensions, request).await,
-                    })
-                }
-            });
-            let mut connection = hyper::server::conn::http1::Builder::new()
-                // As AWS writes them; clients made of shell and grep look for exactly that.
-                .title_case_headers(true)
-                .max_buf_size(limits::REQUEST_HEAD_BYTES)
-                // Of trailers, too, which hold the error of a streamed answer.
-                .max_header_size(limits::REQUEST_HEAD_BYTES)
-                .serve_connection(TokioIo::new(stream), answer);
-            let served = (&mut connection).await;
-            // Who had closed before the last answer came refused it, which the kernel knows.
-            let refused = connection.into_parts().io.into_inner().take_error();
-            let error = served.err().map(|error| error.to_string());
-            if let Some(error) = error.or(refused.ok().flatten().map(|error| error.to_string())) {
-                tracing::debug!(error, "a connection to the Runtime API ended badly");
+            let served = converse(&mut connection, number, &conversation, &extensions).await;
+            if let Some(error) = served.err().or_else(|| connection.refused()) {
+                tracing::debug!(%error, "a connection to the Runtime API ended badly");
                 conversation.broke(number);
             }
             drop(place);
         });
     }
+}
+
+/// Answers one request after the other, until the runtime closes.
+async fn converse(
+    connection: &mut Connection,
+    number: ConnectionId,
+    conversation: &Arc<Conversation>,
+    extensions: &ExtensionApi,
+) -> io::Result<()> {
+    while let Some(head) = connection.head().await? {
+        let path = head.path();
+        let reply = match extension_routes::route(&head.method, path) {
+            None => answer(route(&head.method, path), (conversation, number), connection, &head.fields).await?,
+            Some(route) => extension_routes::answer(route, extensions, connection, &head.fields).await?,
+        };
+        if !connection.answer(&head, &reply).await? {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Everything that a runtime can ask for.
@@ -151,16 +148,20 @@ fn route<'a>(method: &Method, path: &'a str) -> Route<'a> {
     if *method == expected { route } else { Route::OtherMethod }
 }
 
-async fn answer(conversation: Arc<Conversation>, connection: ConnectionId, request: Request<Incoming>) -> Reply {
-    let (parts, body) = request.into_parts();
-    match route(&parts.method, parts.uri.path()) {
-        Route::Ping => reply(StatusCode::OK, "text/plain", Bytes::from_static(b"pong")),
-        Route::Next => next(&conversation, connection).await,
-        Route::Upload(id, what) => upload(&conversation, id, what, &parts.headers, body).await,
-        Route::InitError => init_error(&conversation, &parts.headers, body).await,
-        Route::OtherMethod => reply(StatusCode::METHOD_NOT_ALLOWED, "text/plain", Bytes::new()),
-        Route::Unknown => reply(StatusCode::NOT_FOUND, "text/plain", Bytes::from_static(b"404 page not found\n")),
-    }
+async fn answer(
+    route: Route<'_>,
+    (conversation, number): (&Arc<Conversation>, ConnectionId),
+    connection: &mut Connection,
+    fields: &Fields,
+) -> io::Result<Reply> {
+    Ok(match route {
+        Route::Ping => Reply::new(StatusCode::OK, "text/plain", Bytes::from_static(b"pong")),
+        Route::Next => connection.while_open(next(conversation, number)).await?,
+        Route::Upload(id, what) => upload(conversation, id, what, fields, connection).await,
+        Route::InitError => init_error(conversation, fields, connection).await,
+        Route::OtherMethod => Reply::new(StatusCode::METHOD_NOT_ALLOWED, "text/plain", Bytes::new()),
+        Route::Unknown => Reply::new(StatusCode::NOT_FOUND, "text/plain", Bytes::from_static(b"404 page not found\n")),
+    })
 }
 
 async fn next(conversation: &Arc<Conversation>, connection: ConnectionId) -> Reply {
@@ -186,30 +187,17 @@ async fn next(conversation: &Arc<Conversation>, connection: ConnectionId) -> Rep
 }
 
 fn hand_over(event: &Event) -> Reply {
-    const REQUEST_ID: HeaderName = HeaderName::from_static("lambda-runtime-aws-request-id");
-    const DEADLINE: HeaderName = HeaderName::from_static("lambda-runtime-deadline-ms");
-    const ARN: HeaderName = HeaderName::from_static("lambda-runtime-invoked-function-arn");
-    const TRACE: HeaderName = HeaderName::from_static("lambda-runtime-trace-id");
-    const CONTEXT: HeaderName = HeaderName::from_static("lambda-runtime-client-context");
-
-    let mut reply = reply(StatusCode::OK, "application/json", event.payload.clone());
-    let headers = reply.headers_mut();
+    let mut reply = Reply::new(StatusCode::OK, "application/json", event.payload.clone()).with_room(512);
     let mut id = [0; uuid::fmt::Hyphenated::LENGTH];
     let id = event.request_id.0.hyphenated().encode_lower(&mut id);
-    let mut set = |name: HeaderName, value: Result<HeaderValue, _>| {
-        // What cannot stand in a header (a control character in a client context) is left out, not invented.
-        if let Ok(value) = value {
-            headers.insert(name, value);
-        }
-    };
-    set(REQUEST_ID, HeaderValue::from_str(id));
-    set(DEADLINE, Ok(HeaderValue::from(event.deadline_at.as_millisecond())));
-    set(ARN, HeaderValue::from_str(&event.invoked_arn));
+    reply.add("Lambda-Runtime-Aws-Request-Id", id.as_bytes());
+    reply.add("Lambda-Runtime-Deadline-Ms", event.deadline_at.as_millisecond().to_string().as_bytes());
+    reply.add("Lambda-Runtime-Invoked-Function-Arn", event.invoked_arn.as_bytes());
     if !event.trace.is_empty() {
-        set(TRACE, HeaderValue::from_str(&event.trace));
+        reply.add("Lambda-Runtime-Trace-Id", event.trace.as_bytes());
     }
     if let Some(context) = &event.client_context {
-        set(CONTEXT, HeaderValue::from_bytes(context.as_bytes()));
+        reply.add("Lambda-Runtime-Client-Context", context.as_bytes());
     }
     reply
 }
@@ -218,15 +206,15 @@ async fn upload(
     conversation: &Arc<Conversation>,
     id: &str,
     what: Upload,
-    headers: &HeaderMap,
-    body: Incoming,
+    fields: &Fields,
+    connection: &mut Connection,
 ) -> Reply {
     let uploading = match conversation.begin_upload(id, what) {
         Ok(uploading) => uploading,
         Err(refused) => return refusal(refused),
     };
-    let mode = headers.get("lambda-runtime-function-response-mode").filter(|_| what == Upload::Response);
-    if mode.is_some_and(|mode| !mode.as_bytes().eq_ignore_ascii_case(b"streaming")) {
+    let mode = fields.get("lambda-runtime-function-response-mode").filter(|_| what == Upload::Response);
+    if mode.is_some_and(|mode| !mode.eq_ignore_ascii_case(b"streaming")) {
         let error_type = "Runtime.InvalidResponseModeHeader".to_owned();
         uploading.finish(Answer::Failed(Failure::Reported { error_type, payload: Bytes::new() }));
         return error(StatusCode::BAD_REQUEST, "InvalidFunctionResponseMode", "Invalid function response mode");
@@ -238,18 +226,18 @@ async fn upload(
         Upload::Error => ERROR_BYTES_MAX,
     };
     let taken = match pieces {
-        None => collect(body, most).await.map(|(payload, trailers)| (payload, 0, trailers)),
+        None => collect(connection, most).await.map(|payload| (payload, 0)),
         // What has gone on already is not handed on once more.
-        Some(pieces) => pass_on(body, pieces, most).await.map(|(bytes, trailers)| (Bytes::new(), bytes, trailers)),
+        Some(pieces) => pass_on(connection, pieces, most).await.map(|bytes| (Bytes::new(), bytes)),
     };
     match taken {
-        Ok((payload, streamed, trailers)) => {
+        Ok((payload, streamed)) => {
             let outcome = match what {
-                Upload::Response => streamed_error(trailers.as_ref()).unwrap_or(match mode {
+                Upload::Response => streamed_error(connection.trailers()).unwrap_or(match mode {
                     None => Answer::Response(payload),
                     Some(_) => Answer::Collected(payload),
                 }),
-                Upload::Error => Answer::Failed(reported(headers, payload)),
+                Upload::Error => Answer::Failed(reported(fields, payload)),
             };
             uploading.finish_streamed(outcome, streamed);
             // Whoever waits for the answer hands it on before the runtime is told that it was taken: the caller is in
@@ -270,23 +258,22 @@ async fn upload(
     }
 }
 
-async fn init_error(conversation: &Arc<Conversation>, headers: &HeaderMap, body: Incoming) -> Reply {
+async fn init_error(conversation: &Arc<Conversation>, fields: &Fields, connection: &mut Connection) -> Reply {
     if let Err(refused) = conversation.begin_init_error() {
         return refusal(refused);
     }
     // A body that broke off is passed on as far as it came, as AWS's supervisor does.
-    let payload = collect(body, ERROR_BYTES_MAX).await.map(|(payload, _)| payload).unwrap_or_default();
-    let Failure::Reported { error_type, payload } = reported(headers, payload) else { unreachable!() };
+    let payload = collect(connection, ERROR_BYTES_MAX).await.unwrap_or_default();
+    let Failure::Reported { error_type, payload } = reported(fields, payload) else { unreachable!() };
     conversation.finish_init_error(error_type, payload);
     accepted()
 }
 
 /// An error that the runtime reported: the type from its header, the body as it came, unless it is an envelope.
-fn reported(headers: &HeaderMap, payload: Bytes) -> Failure {
-    let header = headers.get("lambda-runtime-function-error-type").and_then(|value| value.to_str().ok());
-    let is_envelope = headers
-        .get(CONTENT_TYPE)
-        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(ERROR_WITH_CAUSE.as_bytes()));
+fn reported(fields: &Fields, payload: Bytes) -> Failure {
+    let header = fields.text("lambda-runtime-function-error-type");
+    let is_envelope =
+        fields.get("content-type").is_some_and(|value| value.eq_ignore_ascii_case(ERROR_WITH_CAUSE.as_bytes()));
     let payload = if is_envelope { without_cause(&payload) } else { payload };
     Failure::Reported { error_type: reported_error_type(header), payload }
 }
@@ -306,10 +293,11 @@ fn without_cause(envelope: &[u8]) -> Bytes {
 
 /// An error that a streaming runtime noticed after it had begun to answer: it stands in the trailers, its body in
 /// base64 (AWS developer guide, runtimes-custom, "Implementing response streaming").
-fn streamed_error(trailers: Option<&HeaderMap>) -> Option<Answer> {
+fn streamed_error(trailers: Option<&Fields>) -> Option<Answer> {
     let trailers = trailers?;
-    let error_type = trailers.get(ERROR_TRAILER_TYPE)?.to_str().ok();
-    let body = trailers.get(ERROR_TRAILER_BODY).map_or(&b""[..], HeaderValue::as_bytes);
+    trailers.get(ERROR_TRAILER_TYPE)?;
+    let error_type = trailers.text(ERROR_TRAILER_TYPE);
+    let body = trailers.get(ERROR_TRAILER_BODY).unwrap_or_default();
     let payload = data_encoding::BASE64.decode(body).unwrap_or_default();
     Some(Answer::Failed(Failure::Reported {
         error_type: reported_error_type(error_type),
@@ -325,67 +313,46 @@ enum Broken {
 
 /// The whole body. One that came in one piece is passed on as that piece; one that is too large is read on without
 /// being kept.
-async fn collect(mut body: Incoming, most: usize) -> Result<(Bytes, Option<HeaderMap>), Broken> {
-    let expected = body.size_hint().upper().and_then(|bytes| usize::try_from(bytes).ok());
+async fn collect(connection: &mut Connection, most: usize) -> Result<Bytes, Broken> {
     let mut first = Bytes::new();
     let mut all = BytesMut::new();
-    let mut trailers = None;
     let mut length = 0usize;
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Broken::Truncated)?;
-        let data = match frame.into_data() {
-            Ok(data) => data,
-            Err(frame) => {
-                trailers = frame.into_trailers().ok();
-                continue;
-            }
-        };
-        length += data.len();
+    while let Some(piece) = connection.piece().await.map_err(|_| Broken::Truncated)? {
+        length += piece.len();
         if length > most {
             (first, all) = (Bytes::new(), BytesMut::new());
             if length > DISCARDED_BYTES_MAX {
                 break;
             }
         } else if all.is_empty() && first.is_empty() {
-            first = data;
+            first = piece;
         } else {
             if all.is_empty() {
-                all.reserve(expected.unwrap_or(0).min(most));
+                let left = connection.body_left().unwrap_or(0);
+                all.reserve(length.saturating_add(left).min(most));
                 all.extend_from_slice(&std::mem::take(&mut first));
             }
-            all.extend_from_slice(&data);
+            all.extend_from_slice(&piece);
         }
     }
     if length > most {
         return Err(Broken::TooLarge);
     }
-    Ok((if all.is_empty() { first } else { all.freeze() }, trailers))
+    Ok(if all.is_empty() { first } else { all.freeze() })
 }
 
 /// Hands a body on as it comes, no faster than it is taken. What is beyond `most`, or what nobody takes any more, is
 /// read on without being kept: a caller who leaves does not end the function. Tells how many bytes came.
-async fn pass_on(
-    mut body: Incoming,
-    pieces: mpsc::Sender<Bytes>,
-    most: usize,
-) -> Result<(u64, Option<HeaderMap>), Broken> {
+async fn pass_on(connection: &mut Connection, pieces: mpsc::Sender<Bytes>, most: usize) -> Result<u64, Broken> {
     let mut pieces = Some(pieces);
-    let mut trailers = None;
     let mut length = 0usize;
-    while let Some(frame) = body.frame().await {
-        let mut data = match frame.map_err(|_| Broken::Truncated)?.into_data() {
-            Ok(data) => data,
-            Err(frame) => {
-                trailers = frame.into_trailers().ok();
-                continue;
-            }
-        };
+    while let Some(mut piece) = connection.piece().await.map_err(|_| Broken::Truncated)? {
         let room = most.saturating_sub(length);
-        length += data.len();
-        data.truncate(room);
+        length += piece.len();
+        piece.truncate(room);
         if let Some(taker) = &pieces
-            && !data.is_empty()
-            && taker.send(data).await.is_err()
+            && !piece.is_empty()
+            && taker.send(piece).await.is_err()
         {
             pieces = None;
         }
@@ -393,25 +360,18 @@ async fn pass_on(
             break;
         }
     }
-    if length > most { Err(Broken::TooLarge) } else { Ok((length as u64, trailers)) }
-}
-
-fn reply(status: StatusCode, content_type: &'static str, body: Bytes) -> Reply {
-    let mut reply = Response::new(Full::new(body));
-    *reply.status_mut() = status;
-    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    reply
+    if length > most { Err(Broken::TooLarge) } else { Ok(length as u64) }
 }
 
 fn accepted() -> Reply {
-    reply(StatusCode::ACCEPTED, "application/json", Bytes::from_static(b"{\"status\":\"OK\"}\n"))
+    Reply::new(StatusCode::ACCEPTED, "application/json", Bytes::from_static(b"{\"status\":\"OK\"}\n"))
 }
 
 /// The texts are fixed and hold nothing that JSON would escape.
 fn error(status: StatusCode, error_type: &str, message: &str) -> Reply {
     let mut body = String::new();
     let _ = writeln!(body, r#"{{"errorMessage":"{message}","errorType":"{error_type}"}}"#);
-    reply(status, "application/json", Bytes::from(body))
+    Reply::new(status, "application/json", Bytes::from(body))
 }
 
 fn refusal(refused: Refused) -> Reply {

@@ -147,12 +147,7 @@ fn dropped(clock: &dyn Clock, reason: &str, records: u64, bytes: u64) -> Bytes {
 }
 
 /// Delivers what comes into the queue, until it is ended.
-pub(super) async fn deliver(
-    queue: Arc<Queue>,
-    destination: Destination,
-    dialer: Arc<Dialer>,
-    clock: Arc<dyn Clock>,
-) {
+pub(super) async fn deliver(queue: Arc<Queue>, destination: Destination, dialer: Arc<Dialer>, clock: Arc<dyn Clock>) {
     let mut line = None;
     loop {
         let batch = queue.batch(&*clock).await;

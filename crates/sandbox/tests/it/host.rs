@@ -158,6 +158,7 @@ pub(crate) fn settings(data_dir: &Path, kind: Kind) -> Settings {
         search_path: Vec::new(),
         home: None,
         own_paths: kind == Kind::OwnPaths,
+        prestart: false,
         spawner: SpawnerCommand {
             program: test_process(),
             arguments: vec!["spawner".into()],

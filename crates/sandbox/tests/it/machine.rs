@@ -61,13 +61,13 @@ async fn searching_host(kind: Kind, named: BTreeMap<String, RuntimeSetting>) -> 
 }
 
 #[expect(clippy::disallowed_methods, reason = "the test looks where its own interpreters are")]
-fn surroundings() -> (Vec<PathBuf>, Option<PathBuf>) {
+pub(crate) fn surroundings() -> (Vec<PathBuf>, Option<PathBuf>) {
     let path = std::env::var("PATH").unwrap_or_default();
     (std::env::split_paths(&path).collect(), std::env::var("HOME").ok().map(PathBuf::from))
 }
 
 /// Whichever runtime of a family this machine has.
-async fn any_of(host: &Host, family: &str) -> Option<Runtime> {
+pub(crate) async fn any_of(host: &Host, family: &str) -> Option<Runtime> {
     let found = in_time(host.linux.found_runtimes()).await;
     let found = found.into_iter().map(|found| found.runtime).find(|runtime| runtime.identifier().starts_with(family));
     if found.is_none() {

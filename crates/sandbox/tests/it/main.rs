@@ -10,5 +10,6 @@ mod host;
 mod killed;
 mod machine;
 mod network;
+mod prestart;
 mod runtime_api;
 mod telemetry;

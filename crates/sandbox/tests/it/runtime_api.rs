@@ -101,9 +101,16 @@ async fn puppet(host: &Host) -> (Function, String) {
         let mut client = Client::connect(&at).await;
         client.next().await;
         assert_eq!(in_time(init).await.unwrap(), InitEnd::Ready);
-        // The first connection goes; the next request for an event takes its place.
         at
     };
+    // The first connection has gone; the next request for an event takes its place. Before that is known, an event would
+    // go out over it.
+    in_time(async {
+        while function.environment.is_ready() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
     (function, at)
 }
 
@@ -361,6 +368,12 @@ async fn an_event_for_a_connection_that_broke_waits_for_the_next() {
     let mut second = Client::connect(&at).await;
     Client::check(&second.ask("GET /2018-06-01/ping", "", b"").await, 200, "pong");
     drop(first);
+    in_time(async {
+        while function.environment.is_ready() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
     let runtime = async {
         second.next().await;
         Client::check(&second.reply().await, 200, "[]");
@@ -547,4 +560,159 @@ async fn a_stream_may_have_two_hundred_megabytes_and_no_more() {
     }
     client.next().await;
     in_time(function.environment.settle()).await.unwrap();
+}
+
+/// A request to upload to an event that is not there, which is refused whatever its body is.
+const FOREIGN: &str = "POST /2018-06-01/runtime/invocation/x/response HTTP/1.1\r\nHost: x\r\n";
+
+#[tokio::test]
+async fn requests_may_come_in_pieces_of_any_size() {
+    puppet!(function, at);
+    let requests = [
+        ("GET /2018-06-01/ping?a=b HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), 200, "pong"),
+        (format!("{FOREIGN}Content-Length: 5\r\n\r\n12345"), 400, INVALID_ID),
+        ("GET http://x:1/2018-06-01/ping HTTP/1.1\nhost: x\n\n".to_owned(), 200, "pong"),
+        (
+            format!(
+                "{FOREIGN}transfer-encoding: Chunked\r\n\r\n3;a=\"b\"\r\none\r\n01\r\n.\r\n0\r\nA: b\r\nC:\r\n\r\n"
+            ),
+            400,
+            INVALID_ID,
+        ),
+        ("\r\nGET /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".to_owned(), 404, "404 page not found\n"),
+        (format!("{FOREIGN}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), 400, INVALID_ID),
+        ("GET /2018-06-01/ping HTTP/1.0\r\nConnection: close\r\n\r\n".to_owned(), 200, "pong"),
+    ];
+    let all: Vec<u8> = requests.iter().flat_map(|(request, ..)| request.bytes()).collect();
+    let mut other = Client::connect(&at).await;
+    for cut in 1..all.len() {
+        let mut client = Client::connect(&at).await;
+        client.send(&all[..cut]).await;
+        // Once this has been answered the first part has been read.
+        Client::check(&other.ask("GET /2018-06-01/ping", "", b"").await, 200, "pong");
+        client.send(&all[cut..]).await;
+        for (request, status, body) in &requests {
+            let reply = client.reply().await;
+            assert_eq!(reply.0, *status, "cut at {cut}: {request:?}: {}", reply.1);
+            Client::check(&reply, *status, body);
+        }
+        assert_eq!(client.rest().await, "", "the last closes the connection");
+    }
+    drop(function);
+}
+
+#[tokio::test]
+async fn what_is_refused_is_read_to_its_end_and_the_connection_stays() {
+    puppet!(function, at);
+    let mut client = Client::connect(&at).await;
+    Client::check(&client.ask(&respond("x"), "", &vec![b'x'; 20_000_000]).await, 400, INVALID_ID);
+    Client::check(&client.ask("GET /2018-06-01/ping", "", b"").await, 200, "pong");
+    // A body that is not wanted need not come.
+    let mut client = Client::connect(&at).await;
+    client.send(format!("{FOREIGN}Expect: 100-continue\r\nContent-Length: 5\r\n\r\n").as_bytes()).await;
+    let rest = client.rest().await;
+    assert!(rest.starts_with("HTTP/1.1 400") && rest.contains("\r\nConnection: close\r\n"), "{rest}");
+    drop(function);
+}
+
+#[tokio::test]
+async fn who_waits_to_be_told_to_go_on_is_told() {
+    puppet!(function, at);
+    let mut client = Client::connect(&at).await;
+    client.next().await;
+    in_time(function.environment.settle()).await.unwrap();
+    let runtime = async {
+        client.reply().await;
+        let head = format!("{} HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n", respond(ID));
+        client.send(head.as_bytes()).await;
+        let go_on = client.reply().await;
+        assert_eq!((go_on.0, go_on.1.as_str()), (100, "HTTP/1.1 100 Continue"));
+        client.send(b"42").await;
+        Client::check(&client.reply().await, 202, ACCEPTED);
+    };
+    let (answer, ()) = tokio::join!(function.invoke(json!([])), runtime);
+    assert!(matches!(answer, Answer::Response(bytes) if bytes == "42"));
+}
+
+#[tokio::test]
+async fn a_body_that_is_sent_apart_from_its_head_is_not_waited_for() {
+    puppet!(function, at);
+    let mut client = Client::connect(&at).await;
+    // As sockets are by default: what is short is held back until what went before has been acknowledged.
+    client.0.set_nodelay(false).unwrap();
+    let mut took = Vec::new();
+    for _ in 0..40 {
+        client.next().await;
+        in_time(function.environment.settle()).await.unwrap();
+        let runtime = async {
+            client.reply().await;
+            let begun = tokio::time::Instant::now();
+            client.send(format!("{} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n", respond(ID)).as_bytes()).await;
+            // The head goes out alone, and has been read.
+            tokio::task::yield_now().await;
+            client.send(b"4").await;
+            client.send(b"2").await;
+            Client::check(&client.reply().await, 202, ACCEPTED);
+            begun.elapsed()
+        };
+        let (answer, after) = tokio::join!(function.invoke(json!([])), runtime);
+        assert!(matches!(answer, Answer::Response(bytes) if bytes == "42"));
+        took.push(after);
+    }
+    // The kernel's delay is 40 ms at least; on a busy machine some take as long for other reasons.
+    took.sort();
+    assert!(took[10] < std::time::Duration::from_millis(35), "{took:?}");
+}
+
+#[tokio::test]
+async fn clients_of_another_kind_are_understood() {
+    puppet!(function, at);
+    // HTTP/1.0: the connection stays only where it is asked for, and that is said.
+    let mut client = Client::connect(&at).await;
+    for _ in 0..2 {
+        client.send(b"GET /2018-06-01/ping HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n").await;
+        let reply = client.reply().await;
+        Client::check(&reply, 200, "pong");
+        assert!(reply.1.contains("\r\nConnection: keep-alive"), "{}", reply.1);
+    }
+    client.send(b"GET /2018-06-01/ping HTTP/1.0\r\n\r\n").await;
+    assert!(client.rest().await.ends_with("\r\n\r\npong"));
+    // No body follows an answer to HEAD, whatever its length is said to be.
+    let mut client = Client::connect(&at).await;
+    client.send(b"HEAD /nowhere HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+    let rest = client.rest().await;
+    assert!(rest.starts_with("HTTP/1.1 404") && rest.contains("Content-Length: 19") && rest.ends_with("\r\n\r\n"));
+    drop(function);
+}
+
+#[tokio::test]
+async fn where_a_body_ends_is_never_guessed() {
+    puppet!(function, at);
+    for headers in [
+        "Content-Length: -1\r\n",
+        "Content-Length: 1x\r\n",
+        "Content-Length: \r\n",
+        "Content-Length: 99999999999999999999\r\n",
+        "Content-Length: 1\r\nContent-Length: 2\r\n",
+        "Transfer-Encoding: gzip\r\n",
+        "Transfer-Encoding: chunked, gzip\r\n",
+    ] {
+        let mut client = Client::connect(&at).await;
+        client.send(format!("{FOREIGN}{headers}\r\n").as_bytes()).await;
+        let rest = client.rest().await;
+        assert!(rest.starts_with("HTTP/1.1 400") && rest.contains("Content-Length: 0\r\n"), "{headers}: {rest}");
+    }
+    for chunks in ["x\r\n", "ffffffffffffffffff\r\n", "1\r\nab\r\n", "0\r\nno colon\r\n\r\n"] {
+        let mut client = Client::connect(&at).await;
+        client.send(format!("{FOREIGN}Transfer-Encoding: chunked\r\n\r\n{chunks}GET /\r\n\r\n").as_bytes()).await;
+        let rest = client.rest().await;
+        assert_eq!(rest.matches("HTTP/1.1").count(), 1, "{chunks:?}: {rest}");
+    }
+    // Both at once: the chunks count, and nothing behind them.
+    let mut client = Client::connect(&at).await;
+    let both = "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\nGET /ping HTTP/1.1\r\n\r\n";
+    client.send(format!("{FOREIGN}{both}").as_bytes()).await;
+    let rest = client.rest().await;
+    assert!(rest.starts_with("HTTP/1.1 400") && !rest.contains("pong"), "{rest}");
+    drop(function);
 }

@@ -13,7 +13,7 @@ use crate::generated::types::{InvocationRequest, InvokeAsyncRequest, InvokeWithR
 
 const REMAPPED_LENGTH: HeaderName = HeaderName::from_static("x-amzn-remapped-content-length");
 const EXECUTED_VERSION: HeaderName = HeaderName::from_static("x-amz-executed-version");
-const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
+pub(crate) const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
 /// Bytes of an error in `InvokeComplete`: escaped as JSON they stay far below what clients take as one message (16 MiB).
 const ERROR_DETAILS_BYTES_MAX: usize = 1024 * 1024;
@@ -109,13 +109,13 @@ pub(crate) fn dry_run_answer() -> Response<Bytes> {
 
 /// The answer of an event that was accepted (recorded: `test_invocation_type_event`): headers as those of a call, without
 /// a version and a content type.
-pub(crate) fn accepted_answer(accepted: &Accepted) -> Response<Bytes> {
+pub(crate) fn accepted_answer(accepted: Accepted) -> Response<Bytes> {
     let mut response = Response::new(Bytes::new());
     *response.status_mut() = StatusCode::ACCEPTED;
     let headers = response.headers_mut();
-    headers.insert(HeaderName::from_static("x-amzn-remapped-content-length"), HeaderValue::from_static("0"));
-    if let Ok(value) = HeaderValue::from_str(&accepted.trace) {
-        headers.insert(HeaderName::from_static("x-amzn-trace-id"), value);
+    headers.insert(REMAPPED_LENGTH, HeaderValue::from_static("0"));
+    if let Ok(value) = HeaderValue::try_from(accepted.trace) {
+        headers.insert(TRACE_ID, value);
     }
     response
 }

@@ -4,6 +4,7 @@ mod bind;
 mod body;
 mod dispatch;
 pub mod percent;
+mod plain;
 pub mod request;
 pub mod response;
 pub mod router;
@@ -11,10 +12,11 @@ mod stream;
 mod validate;
 
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -134,7 +136,7 @@ impl Api {
                 .max_buf_size(limits::REQUEST_HEAD_BYTES)
                 .serve_connection(TokioIo::new(stream), service);
             let connection = graceful.watch(connection);
-            let mut stopped = stopped.clone();
+            let (mut stopped, stop_told) = (stopped.clone(), stopped.clone());
             let talk = async move {
                 let _place = place;
                 let half = async {
@@ -143,12 +145,24 @@ impl Api {
                         std::future::pending::<()>().await;
                     }
                 };
-                tokio::select! {
-                    biased;
-                    ended = connection => if let Err(error) = ended {
-                        tracing::debug!("a connection ended: {error}");
-                    },
-                    () = half => tracing::debug!("a connection is closed before its request has come"),
+                let (mut connection, mut half) = (pin!(connection), pin!(half));
+                let mut is_waiting = false;
+                let ended = poll_fn(|context| {
+                    if let Poll::Ready(ended) = connection.as_mut().poll(context) {
+                        return Poll::Ready(Some(ended));
+                    }
+                    // Asked once, to be woken, and then only when there is something to say: a connection goes on
+                    // twice for each request.
+                    if is_waiting && !stop_told.has_changed().unwrap_or(true) {
+                        return Poll::Pending;
+                    }
+                    is_waiting = true;
+                    half.as_mut().poll(context).map(|()| None)
+                });
+                match ended.await {
+                    Some(Ok(())) => {}
+                    Some(Err(error)) => tracing::debug!("a connection ended: {error}"),
+                    None => tracing::debug!("a connection is closed before its request has come"),
                 }
             };
             tasks::spawn("answering a connection", talk).detach();
@@ -200,7 +214,10 @@ impl Api {
             in_hand.set(true);
             return Ok(self.own(path).await?.map(Body::from));
         }
-        if let Some(protocol) = sqs::protocol(head) {
+        let invoke = router::invoke(&head.method, head.uri.path());
+        if invoke.is_none()
+            && let Some(protocol) = sqs::protocol(head)
+        {
             let read = self.read_body(body, body_read, BodyBound::OF_QUEUES).await;
             let (body, _room) = match read {
                 Ok((body, room)) => (Some(body), room),
@@ -210,7 +227,10 @@ impl Api {
             in_hand.set(true);
             return Ok(self.sqs.answer(protocol, head, body, request_id).await.map(Body::from));
         }
-        let route = router::route(&head.method, head.uri.path(), head.uri.query()).map_err(request::Rejected::from)?;
+        let route = match invoke {
+            Some(route) => route,
+            None => router::route(&head.method, head.uri.path(), head.uri.query()).map_err(request::Rejected::from)?,
+        };
         // The room is given back when the answer is made: until then the body is in memory.
         let (body, _room) = self.read_body(body, body_read, BodyBound::of(route.operation)).await?;
         in_hand.set(true);

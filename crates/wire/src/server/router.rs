@@ -92,8 +92,8 @@ pub fn route<'p>(method: &Method, path: &'p str, query: Option<&str>) -> Result<
     Ok(Route { operation, labels: Labels(labels.collect()) })
 }
 
-/// The hot path, before any table is asked.
-fn invoke<'p>(method: &Method, path: &'p str) -> Option<Route<'p>> {
+/// Whether a request is Invoke: the hot path, before any table is asked.
+pub(super) fn invoke<'p>(method: &Method, path: &'p str) -> Option<Route<'p>> {
     let name = path.strip_prefix("/2015-03-31/functions/")?.strip_suffix("/invocations")?;
     if method != Method::POST || name.is_empty() || name.contains('/') {
         return None;

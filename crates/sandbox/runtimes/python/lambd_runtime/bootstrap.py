@@ -6,7 +6,6 @@ environment at import, so that a process may be booted before its function is kn
 
 import os
 import sys
-import time
 
 from . import logs, payload, wire
 from .context import LambdaContext
@@ -40,12 +39,8 @@ class Fault(Exception):
         self.trace = trace
 
 
-def main(environ):
-    """Serves the function that `environ` describes. Returns never; a fault of init exits 1."""
-    if environ is not os.environ:
-        os.environ.clear()
-        os.environ.update(environ)
-        time.tzset()
+def main():
+    """Serves the function that `os.environ` describes. Returns never; a fault of init exits 1."""
     standard_path = _set_up_path(os.environ)
     sys.stdout = logs.Unbuffered(sys.stdout)
     sys.stderr = logs.Unbuffered(sys.stderr)

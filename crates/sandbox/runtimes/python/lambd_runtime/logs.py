@@ -10,9 +10,9 @@ import time
 
 _FRAME_JSON = 0xA55A0002
 _FRAME_TEXT = 0xA55A0003
-# Standard library modules which the official client has loaded before the function's folder is on
+# Standard library modules, all of them in every version, which the official client has loaded before the function's folder is on
 # the path, so that a function's file of the same name never shadows them.
-_STANDARD_FIRST = frozenset(
+STANDARD_FIRST = frozenset(
     "collections contextlib copyreg decimal enum functools importlib json keyword linecache logging "
     "math numbers operator re reprlib string textwrap threading token tokenize traceback types "
     "warnings weakref".split()
@@ -219,7 +219,7 @@ def _error_lines(error):
 
 
 class _StandardFinder(object):
-    """Finds what `_STANDARD_FIRST` names in the standard library, whatever the function ships."""
+    """Finds what `STANDARD_FIRST` names in the standard library, whatever the function ships."""
 
     def __init__(self, standard_path, on_logging):
         from _frozen_importlib_external import PathFinder
@@ -229,7 +229,7 @@ class _StandardFinder(object):
         self._on_logging = on_logging
 
     def find_spec(self, name, path=None, target=None):
-        if name not in _STANDARD_FIRST:
+        if name not in STANDARD_FIRST:
             return None
         spec = self._find(name, self._path)
         if name == "logging" and spec is not None and self._on_logging is not None:

@@ -49,11 +49,12 @@ fn read_only(path: &Path) -> Result<OwnedFd, Refused> {
 fn layers(folders: &[PathBuf], places: &[PathBuf], scratch: &Path) -> Result<OwnedFd, Refused> {
     make_folders(scratch).map_err(step("mkdir"))?;
     let flags = MountFlags::NOSUID | MountFlags::NODEV;
-    let tree = mount("tmpfs", scratch, "tmpfs", flags, Some(c"mode=755")).map_err(step("mount(tmpfs)")).and_then(|()| {
-        let tree = lay(folders, places, scratch);
-        unmount(scratch, UnmountFlags::DETACH).map_err(step("umount2(MNT_DETACH)"))?;
-        tree
-    });
+    let tree =
+        mount("tmpfs", scratch, "tmpfs", flags, Some(c"mode=755")).map_err(step("mount(tmpfs)")).and_then(|()| {
+            let tree = lay(folders, places, scratch);
+            unmount(scratch, UnmountFlags::DETACH).map_err(step("umount2(MNT_DETACH)"))?;
+            tree
+        });
     let _ = fs::remove_dir(scratch);
     let tree = tree?;
     sys::restrict(&tree, LOCKED, true).map_err(step("mount_setattr"))?;

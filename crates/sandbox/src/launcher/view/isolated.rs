@@ -43,8 +43,22 @@ const SHOWN_IN_ETC: [&str; 18] = [
 const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
 /// Folders in which something of the environment is mounted, or which programs expect.
 const FOLDERS: [&str; 16] = [
-    "proc", "dev", "etc", "tmp", "opt", "run", "home", "root", "mnt", "srv", "var/task", "var/runtime", "var/lib",
-    "var/lang", "var/local", "data",
+    "proc",
+    "dev",
+    "etc",
+    "tmp",
+    "opt",
+    "run",
+    "home",
+    "root",
+    "mnt",
+    "srv",
+    "var/task",
+    "var/runtime",
+    "var/lib",
+    "var/lang",
+    "var/local",
+    "data",
 ];
 /// The user and group that a function is (recorded: `test_runtime_introspection_*`: `sbx_user1051`, 993 and 990).
 const PASSWD: &str = "root:x:0:0:root:/root:/sbin/nologin\nsbx_user1051:x:993:990::/home/sbx_user1051:/sbin/nologin\n\
@@ -59,7 +73,8 @@ pub(super) fn build(mount_point: &Path) -> Result<(), Refused> {
     // All trees are taken before anything is mounted: the mount point lies in one of them.
     let programs: Vec<_> = SHOWN.iter().filter_map(|path| Part::of(Path::new(path))).collect();
     let etc: Vec<_> = SHOWN_IN_ETC.iter().filter_map(|name| Part::of(&Path::new("/etc").join(name))).collect();
-    let devices: Vec<_> = DEVICES.iter().filter_map(|name| Some((name, take_tree(&Path::new("/dev").join(name)).ok()?))).collect();
+    let devices: Vec<_> =
+        DEVICES.iter().filter_map(|name| Some((name, take_tree(&Path::new("/dev").join(name)).ok()?))).collect();
     let resolv = fs::read("/etc/resolv.conf").unwrap_or_default();
 
     mount("tmpfs", mount_point, "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, Some(c"mode=755,size=1m"))

@@ -61,7 +61,9 @@ async fn the_node_found_serves() {
     )
     .events(&["{\"name\":\"é\"}", "[]"]);
     for major in [20, 24] {
-        let outcome = run(&case, &ours(version, major, &folder)).await;
+        let ours = ours(version, major, &folder);
+        let outcome = run(&case, &ours).await;
+        assert_eq!(run(&case, &ours.as_stem()).await, outcome);
         assert_eq!(outcome.exit, None, "{outcome:?}");
         assert_eq!(outcome.posts[0].body, r#"{"name":"é","of":"fn"}"#);
         assert_eq!(
@@ -74,31 +76,6 @@ async fn the_node_found_serves() {
 }
 
 #[tokio::test]
-async fn nodejs_may_be_booted_before_its_function_is_known() {
-    let test = "nodejs_may_be_booted_before_its_function_is_known";
-    let Some(version) = node_version(test) else {
-        return;
-    };
-    let folder = tempfile::tempdir().unwrap();
-    let late = "const { main } = require(process.env.TEST_RUNTIME);\n\
-        const env = { ...process.env };\n\
-        for (const name of Object.keys(env)) delete process.env[name];\n\
-        process.env.LEFT_OVER = '1';\n\
-        main(env);\n";
-    let runtime = lay_out(clients::NODEJS, folder.path()).join("runtime.cjs");
-    let case = js("late", "exports.handler = async (e, c) => [c.functionName, process.env.LEFT_OVER === undefined];");
-    for major in [20, 24] {
-        let mut program = node(version, major, |arguments| {
-            arguments.extend(["-e".to_owned(), late.to_owned()]);
-        });
-        let runtime = runtime.to_str().unwrap().to_owned();
-        program.env.push(("TEST_RUNTIME", runtime));
-        let outcome = run(&case, &program).await;
-        assert_eq!(outcome.posts[0].body, r#"["fn",true]"#, "{outcome:?}");
-    }
-}
-
-#[tokio::test]
 async fn nodejs_answers_and_polls_in_one_write() {
     let Some(version) = node_version("nodejs_answers_and_polls_in_one_write") else {
         return;
@@ -106,7 +83,9 @@ async fn nodejs_answers_and_polls_in_one_write() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("app.js"), "exports.handler = async (event) => event * 7;\n").unwrap();
     for major in [20, 24] {
-        answers_and_polls_in_one_write(&ours(version, major, &folder), folder.path()).await;
+        let ours = ours(version, major, &folder);
+        answers_and_polls_in_one_write(&ours, folder.path()).await;
+        answers_and_polls_in_one_write(&ours.as_stem(), folder.path()).await;
     }
 }
 
@@ -137,6 +116,7 @@ fn node(version: (u32, u32), major: u32, more: impl FnOnce(&mut Vec<String>)) ->
         command: PathBuf::from("node"),
         arguments,
         env: vec![("AWS_EXECUTION_ENV", format!("AWS_Lambda_nodejs{major}.x"))],
+        is_stem: false,
     }
 }
 

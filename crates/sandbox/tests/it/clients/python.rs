@@ -27,6 +27,7 @@ async fn python_does_as_the_official_client() {
         command: python.clone(),
         arguments: vec!["-B".to_owned(), "-c".to_owned(), AS_AWS_STARTS_IT.to_owned()],
         env: Vec::new(),
+        is_stem: false,
     };
     compare(&cases(), &ours(python, &folder), &official).await;
 }
@@ -54,6 +55,8 @@ async fn every_python_found_serves() {
         )
         .events(&["{\"name\":\"é\"}", "[]"]);
         let outcome = run(&case, &client).await;
+        let of_stem = run(&case, &client.as_stem()).await;
+        assert_eq!(of_stem, outcome, "python3.{minor}");
         assert_eq!(outcome.exit, None, "python3.{minor}: {outcome:?}");
         assert_eq!(outcome.posts[0].body, r#"{"name": "\u00e9", "of": "fn", "raw": "x"}"#);
         let error = String::from_utf8(outcome.posts[1].body.to_vec()).unwrap();
@@ -75,39 +78,6 @@ async fn every_python_found_serves() {
 }
 
 #[tokio::test]
-async fn python_may_be_booted_before_its_function_is_known() {
-    let test = "python_may_be_booted_before_its_function_is_known";
-    let Some(python) = any_python(test) else {
-        return;
-    };
-    let folder = tempfile::tempdir().unwrap();
-    let late = "import os, json, logging, sys\n\
-        sys.path.insert(0, os.environ.pop('TEST_RUNTIME'))\n\
-        from lambd_runtime import bootstrap\n\
-        environment = dict(os.environ)\n\
-        os.environ.clear()\n\
-        os.environ['LEFT_OVER'] = '1'\n\
-        bootstrap.main(environment)\n";
-    let runtime = lay_out(clients::PYTHON, folder.path());
-    let program = Program {
-        command: python,
-        arguments: vec!["-B".to_owned(), "-c".to_owned(), late.to_owned()],
-        env: vec![("TEST_RUNTIME", runtime.to_str().unwrap().to_owned())],
-    };
-    let case = case(
-        "late",
-        "app.py",
-        "import logging, os\n\
-         def handler(event, context):\n    \
-             logging.error('seen')\n    \
-             return [context.function_name, os.environ.get('LEFT_OVER')]\n",
-    );
-    let outcome = run(&case, &program).await;
-    assert_eq!(outcome.posts[0].body, r#"["fn", null]"#, "{outcome:?}");
-    assert_eq!(outcome.stdout, "[ERROR]\tTIME\t00000000-0000-4000-8000-000000000001\tseen\n");
-}
-
-#[tokio::test]
 async fn python_answers_and_polls_in_one_write() {
     let test = "python_answers_and_polls_in_one_write";
     let Some(python) = any_python(test) else {
@@ -115,7 +85,9 @@ async fn python_answers_and_polls_in_one_write() {
     };
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("app.py"), "def handler(event, context):\n    return event * 7\n").unwrap();
-    answers_and_polls_in_one_write(&ours(python, &folder), folder.path()).await;
+    let ours = ours(python, &folder);
+    answers_and_polls_in_one_write(&ours, folder.path()).await;
+    answers_and_polls_in_one_write(&ours.as_stem(), folder.path()).await;
 }
 
 fn any_python(test: &str) -> Option<PathBuf> {
@@ -138,7 +110,12 @@ fn works(python: &PathBuf) -> bool {
 fn ours(python: PathBuf, folder: &tempfile::TempDir) -> Program {
     let runtime = lay_out(clients::PYTHON, folder.path());
     let entry = runtime.join(clients::PYTHON_ENTRY);
-    Program { command: python, arguments: vec!["-B".to_owned(), entry.to_str().unwrap().to_owned()], env: Vec::new() }
+    Program {
+        command: python,
+        arguments: vec!["-B".to_owned(), entry.to_str().unwrap().to_owned()],
+        env: Vec::new(),
+        is_stem: false,
+    }
 }
 
 fn python(name: &'static str, code: &str) -> Case {

@@ -7,10 +7,11 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use regex::{Captures, Regex};
+use sandbox::clients;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 use super::runtime_api::{Event, Post, RuntimeApi};
 
@@ -88,10 +89,51 @@ impl Case {
 }
 
 /// A client: the command that starts it.
+#[derive(Clone)]
 pub(super) struct Program {
     pub(super) command: PathBuf,
     pub(super) arguments: Vec<String>,
     pub(super) env: Vec<(&'static str, String)>,
+    /// It boots before it is told its function, by a line on its descriptor 3.
+    pub(super) is_stem: bool,
+}
+
+impl Program {
+    pub(super) fn as_stem(&self) -> Self {
+        Self { is_stem: true, ..self.clone() }
+    }
+
+    /// Starts it for the function that `variables` describe.
+    async fn start(&self, variables: &[(&str, String)], task_root: &Path) -> Child {
+        const OF_THE_STEM: [&str; 3] = ["PATH", "LANG", "TZ"];
+        let mut command = if self.is_stem {
+            // Which leaves the program with its own descriptor 3, and nothing of the shell.
+            let mut shell = Command::new("/bin/sh");
+            shell.args(["-c", r#"exec "$0" "$@" 3<&0 </dev/null"#]).arg(&self.command);
+            shell
+        } else {
+            Command::new(&self.command)
+        };
+        command.args(&self.arguments).env_clear();
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let variables = variables.iter().cloned().chain(self.env.iter().cloned());
+        if !self.is_stem {
+            return command.envs(variables).current_dir(task_root).stdin(Stdio::null()).spawn().unwrap();
+        }
+        let known = variables.clone().filter(|(name, _)| OF_THE_STEM.contains(name));
+        let mut child = command
+            .envs(known.chain(self.env.iter().cloned()))
+            .env(clients::STEM_VARIABLE, "1")
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let owned: Vec<_> = variables.map(|(name, value)| (name.to_owned(), value)).collect();
+        let told = clients::describe(&owned, task_root);
+        // A client that ends at once has closed it, which the case will tell.
+        let _ = child.stdin.take().unwrap().write_all(&told).await;
+        child
+    }
 }
 
 /// What a client did with a case. `exit` is none where it waits for more.
@@ -132,6 +174,10 @@ fn data_digest(bytes: &[u8]) -> u64 {
     std::hash::Hasher::finish(&hasher)
 }
 
+fn search_path() -> String {
+    std::env::var_os("PATH").unwrap_or_default().into_string().unwrap()
+}
+
 pub(super) async fn run(case: &Case, program: &Program) -> Outcome {
     let folder = tempfile::tempdir().unwrap();
     let task_root = folder.path().canonicalize().unwrap();
@@ -141,29 +187,21 @@ pub(super) async fn run(case: &Case, program: &Program) -> Outcome {
         std::fs::write(file, text).unwrap();
     }
     let api = RuntimeApi::start(case.events.clone(), case.statuses.clone()).await;
-    let mut child = Command::new(&program.command)
-        .args(&program.arguments)
-        .current_dir(&task_root)
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .env("AWS_LAMBDA_RUNTIME_API", api.address.to_string())
-        .env("_HANDLER", case.handler)
-        .env("LAMBDA_TASK_ROOT", &task_root)
-        .env("AWS_LAMBDA_FUNCTION_NAME", "fn")
-        .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
-        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
-        .env("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/fn")
-        .env("AWS_LAMBDA_LOG_STREAM_NAME", "2026/01/01/[$LATEST]0")
-        .env("LANG", "en_US.UTF-8")
-        .env("TZ", ":UTC")
-        .envs(program.env.iter().map(|(name, value)| (name, value)))
-        .envs(case.env.iter().map(|(name, value)| (name, value)))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
+    let given = [
+        ("PATH", search_path()),
+        ("AWS_LAMBDA_RUNTIME_API", api.address.to_string()),
+        ("_HANDLER", case.handler.to_owned()),
+        ("LAMBDA_TASK_ROOT", task_root.to_str().unwrap().to_owned()),
+        ("AWS_LAMBDA_FUNCTION_NAME", "fn".to_owned()),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128".to_owned()),
+        ("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/fn".to_owned()),
+        ("AWS_LAMBDA_LOG_STREAM_NAME", "2026/01/01/[$LATEST]0".to_owned()),
+        ("LANG", "en_US.UTF-8".to_owned()),
+        ("TZ", ":UTC".to_owned()),
+    ];
+    let variables: Vec<_> = given.into_iter().chain(case.env.iter().cloned()).collect();
+    let mut child = program.start(&variables, &task_root).await;
     let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
     let until_idle_or_ended = async {
         let exit = tokio::select! {
@@ -199,15 +237,18 @@ async fn read_all(mut from: impl tokio::io::AsyncRead + Unpin) -> Vec<u8> {
     bytes
 }
 
-/// Runs each case with both clients; panics with every difference.
+/// Runs each case with both clients, ours also as a stem; panics with every difference.
 pub(super) async fn compare(cases: &[Case], ours: &Program, official: &Program) {
     let mut differences = String::new();
     for case in cases {
         let expected = run(case, official).await;
-        let got = run(case, ours).await;
-        for (what, expected, got) in expected.sides_by_side(&got) {
-            if got != expected {
-                writeln!(differences, "\n{}, {what}:\n  official: {expected}\n  ours:     {got}\n", case.name).unwrap();
+        for (how, ours) in [("ours", ours.clone()), ("stem", ours.as_stem())] {
+            let got = run(case, &ours).await;
+            for (what, expected, got) in expected.sides_by_side(&got) {
+                if got != expected {
+                    writeln!(differences, "\n{}, {what}:\n  official: {expected}\n  {how}:     {got}\n", case.name)
+                        .unwrap();
+                }
             }
         }
     }
@@ -309,16 +350,15 @@ pub(super) async fn answers_and_polls_in_one_write(program: &Program, task_root:
         Lambda-Runtime-Invoked-Function-Arn: arn\r\nContent-Type: application/json\r\n";
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let mut child = Command::new(&program.command)
-        .args(&program.arguments)
-        .current_dir(task_root)
-        .env("AWS_LAMBDA_RUNTIME_API", &address)
-        .env("_HANDLER", "app.handler")
-        .env("LAMBDA_TASK_ROOT", task_root)
-        .envs(program.env.iter().map(|(name, value)| (name, value)))
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
+    let path = search_path();
+    let root = task_root.to_str().unwrap().to_owned();
+    let variables = [
+        ("PATH", path),
+        ("AWS_LAMBDA_RUNTIME_API", address.clone()),
+        ("_HANDLER", "app.handler".to_owned()),
+        ("LAMBDA_TASK_ROOT", root),
+    ];
+    let mut child = program.start(&variables, task_root).await;
     let (mut stream, _) = listener.accept().await.unwrap();
     let poll = format!("GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nhost: {address}\r\n\r\n");
     let answer = |body: &str| {

@@ -25,6 +25,7 @@ use engine::tasks;
 use http::Response;
 
 use super::body::Body;
+use super::plain;
 use super::request::{self, Parts, Rejected};
 use super::response;
 use super::stream;
@@ -216,8 +217,12 @@ impl Operations {
     }
 
     async fn invoke(&self, call: Call<'_>) -> Answer {
-        let asked = call.read::<op::Invoke>()?;
-        let trace = call.parts.headers.get("x-amzn-trace-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let asked = match plain::invoke(&call.parts) {
+            Some(asked) => asked,
+            None => call.read::<op::Invoke>()?,
+        };
+        let trace =
+            call.parts.headers.get(invocation::TRACE_ID).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let invocation_type = asked.invocation_type;
         let ask = invocation::ask(&self.home, asked, call.request_id, trace, call.body)?;
         match invocation_type {
@@ -227,7 +232,7 @@ impl Operations {
             }
             Some(types::InvocationType::Event) => {
                 let accepted = self.events.invoke(&call.caller, ask).await?;
-                Ok(invocation::accepted_answer(&accepted))
+                Ok(invocation::accepted_answer(accepted))
             }
             Some(types::InvocationType::RequestResponse) | None => {
                 let answered = self.invoker.invoke(&call.caller, ask).await?;
@@ -245,7 +250,8 @@ impl Operations {
 
     async fn invoke_with_response_stream(&self, call: Call<'_>) -> Result<Response<Body>, Told> {
         let asked = call.read::<op::InvokeWithResponseStream>()?;
-        let trace = call.parts.headers.get("x-amzn-trace-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let trace =
+            call.parts.headers.get(invocation::TRACE_ID).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let is_dry_run = asked.invocation_type == Some(types::ResponseStreamingInvocationType::DryRun);
         let ask = invocation::ask_for_stream(&self.home, asked, call.request_id, trace, call.body)?;
         if is_dry_run {
