@@ -133,12 +133,14 @@ impl Linux {
         let spawner = spawner.map_err(|error| OpenError::Spawner { source: error.into() })?;
         enough(&settings, &spawner.hello)?;
         let cgroups = find_cgroups(spawner.hello.level, &folders).await;
+        let is_root = rustix::process::geteuid().is_root();
         let runtimes = Runtimes::start(Search {
             named: settings.runtimes.clone(),
             path: settings.search_path.clone(),
             home: settings.home.clone(),
             cache: folders.interpreters(),
             python_client: folders.client(Family::Python),
+            for_strangers: spawner.hello.level == Isolation::Confined && is_root,
         });
         let may_prestart = settings.prestart && spawner.has_own_network();
         let spawner = Mutex::new(Arc::new(spawner));
@@ -276,8 +278,10 @@ fn enough(settings: &Settings, hello: &Hello) -> Result<(), OpenError> {
     let why = hello.refused.iter().filter(|(level, _)| *level >= asked).map(|(level, why)| format!("{level}: {why}"));
     let reason = why.collect::<Vec<_>>().join("; ");
     let accept = format!("start with --isolation {to_be_had} --isolation-min {to_be_had} to accept {to_be_had}");
+    let is_root = rustix::process::geteuid().is_root();
     let remedy = match asked {
-        Isolation::Sandbox => format!("start lambd as root, or {accept}"),
+        Isolation::Sandbox if !is_root => format!("start lambd as root, or {accept}"),
+        Isolation::Rootless if is_root => format!("start lambd as another user than root, or with --isolation sandbox, or {accept}"),
         _ => format!("{accept}{}", if to_be_had == Isolation::Process { ", which is no isolation" } else { "" }),
     };
     Err(OpenError::Isolation { flag, asked, to_be_had, reason, remedy })

@@ -397,7 +397,11 @@ async fn the_memory_of_extensions_is_the_functions() {
 
         let mut script = both();
         script["at start"] = json!([{"touch memory": TOUCHED_MB}]);
-        let function = host.with_extensions(&[("large", script.clone()), ("larger", script)]).await;
+        let mut spec = host.spec();
+        // They share it with the function.
+        spec.memory_mb = 512;
+        spec.layers = vec![host.layer(&[("large", script.clone()), ("larger", script)])];
+        let function = host.start(spec).await;
         assert_eq!(function.init().await, InitEnd::Ready);
         let with = function.environment.memory_used_bytes();
         assert!(with >= without + 2 * (TOUCHED_MB << 20), "{without} -> {with}");

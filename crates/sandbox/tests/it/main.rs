@@ -11,5 +11,6 @@ mod killed;
 mod machine;
 mod network;
 mod prestart;
+mod rootless;
 mod runtime_api;
 mod telemetry;
