@@ -297,7 +297,7 @@ impl Host {
     pub(crate) fn environments(&self) -> Vec<String> {
         let entries = fs::read_dir(self.folder.path().join("data/environments")).unwrap();
         let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        names.filter(|name| name != ".view").collect()
+        names.filter(|name| !name.starts_with('.')).collect()
     }
 
     /// Writes a bootstrap of another kind.

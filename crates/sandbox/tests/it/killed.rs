@@ -194,7 +194,7 @@ async fn a_killed_engine_leaves_no_process_and_the_next_one_no_folder() {
 
 fn has_environment(data: &Path) -> bool {
     let entries = fs::read_dir(data.join("environments")).unwrap();
-    entries.map(|entry| entry.unwrap().file_name()).any(|name| name != ".view")
+    entries.map(|entry| entry.unwrap().file_name()).any(|name| !name.to_string_lossy().starts_with('.'))
 }
 
 fn start_engine(data: &Path, code: &Path, kind: Kind, folder: &Path) -> Child {
