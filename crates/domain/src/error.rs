@@ -6,6 +6,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use crate::image::ImageProblem;
 use crate::names::{FunctionName, VersionNumber};
 
 /// Why an operation has no result.
@@ -216,6 +217,30 @@ pub enum Refusal {
     RuntimeAndHandlerMissing,
     /// No code was given.
     CodeMissing,
+    /// CreateFunction of an image with runtime, handler or layers.
+    ImageWithRuntime,
+    /// `PackageType` Image without an `ImageUri`, or with other code beside it.
+    ImageUriMissing,
+    /// An `ImageUri` for a function of `PackageType` Zip.
+    ImageForZip,
+    /// A zip for a function of `PackageType` Image.
+    ZipForImage,
+    /// `ImageConfig` for a function of `PackageType` Zip.
+    ImageConfigForZip,
+    /// Something is wrong with an image.
+    Image {
+        /// As given.
+        uri: String,
+        /// What kind of thing.
+        problem: ImageProblem,
+        /// For people, in a sentence without a full stop.
+        why: String,
+    },
+    /// Images cannot be run here.
+    ImagesNotHere {
+        /// Why, and what to do about it.
+        why: String,
+    },
     /// The package is for another processor than this machine's.
     OtherArchitecture {
         /// As asked.
@@ -336,6 +361,13 @@ pub enum Refusal {
     NoTags,
     /// Tags of a version or an alias.
     TagsOfQualifier,
+    /// A tag that asks something of the engine that it cannot read, or cannot do.
+    TagNotMet {
+        /// Its key.
+        tag: &'static str,
+        /// Why not.
+        why: String,
+    },
     /// A tag that sets faults on purpose and cannot be read.
     MalformedFaults {
         /// Which of its items is wrong, and what it takes.

@@ -8,10 +8,11 @@ use jiff::Timestamp;
 
 use crate::arn::FunctionArn;
 use crate::error::Refusal;
+use crate::image::{Image, ImageConfig, ImageProblem};
 use crate::names::{RevisionId, Version, VersionNumber};
 use crate::runtime::Runtime;
 use crate::variables::Variables;
-use crate::{fault, limits};
+use crate::limits;
 
 /// The SHA-256 of a package: its name in the store, and `CodeSha256` on the wire.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,13 +51,73 @@ pub struct Package {
     pub zip_bytes: u64,
 }
 
+/// What a function is made of: `PackageType` says which.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// A zip.
+    Package(Package),
+    /// A container image.
+    Image(Image),
+}
+
+impl Code {
+    /// Of the zip, or of the image's manifest.
+    pub fn digest(&self) -> Digest {
+        match self {
+            Self::Package(package) => package.digest,
+            Self::Image(image) => image.digest,
+        }
+    }
+
+    /// The zip, where it is one.
+    pub fn package(&self) -> Option<Package> {
+        match self {
+            Self::Package(package) => Some(*package),
+            Self::Image(_) => None,
+        }
+    }
+
+    /// The image, where it is one.
+    pub fn image(&self) -> Option<&Image> {
+        match self {
+            Self::Package(_) => None,
+            Self::Image(image) => Some(image),
+        }
+    }
+
+    /// `CodeSize`: an image has none (recorded: `test_lambda_image_crud`).
+    pub fn bytes(&self) -> u64 {
+        self.package().map_or(0, |package| package.zip_bytes)
+    }
+
+    /// `CodeSha256`: of an image in hexadecimal, as image digests are written (recorded: `test_lambda_image_crud`).
+    pub fn sha256(&self) -> String {
+        match self {
+            Self::Package(package) => package.digest.base64(),
+            Self::Image(image) => image.digest.hex(),
+        }
+    }
+}
+
+/// What runs the code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// A runtime of Lambda's, which calls a handler.
+    Runtime {
+        /// Which.
+        runtime: Runtime,
+        /// What it calls; its form is the runtime's business.
+        handler: String,
+    },
+    /// What the image itself says, with this in its place.
+    Image(ImageConfig),
+}
+
 /// What the user configures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Configuration {
-    /// Which runtime runs it.
-    pub runtime: Runtime,
-    /// What the runtime calls; its form is the runtime's business.
-    pub handler: String,
+    /// What runs the code; of the same kind as the code.
+    pub program: Program,
     /// The ARN of the execution role.
     pub role: String,
     /// Free text.
@@ -180,9 +241,13 @@ pub struct Network {
 impl Configuration {
     /// A configuration with AWS's defaults for everything else (API reference, CreateFunction).
     pub fn new(runtime: Runtime, handler: String, role: String) -> Self {
+        Self::of(Program::Runtime { runtime, handler }, role)
+    }
+
+    /// The same of whatever runs it.
+    pub fn of(program: Program, role: String) -> Self {
         Self {
-            runtime,
-            handler,
+            program,
             role,
             description: String::new(),
             timeout_seconds: limits::TIMEOUT_SECONDS_DEFAULT,
@@ -195,6 +260,30 @@ impl Configuration {
             layers: Vec::new(),
             network: None,
             file_systems: Vec::new(),
+        }
+    }
+
+    /// The runtime; an image has none.
+    pub fn runtime(&self) -> Option<Runtime> {
+        match self.program {
+            Program::Runtime { runtime, .. } => Some(runtime),
+            Program::Image(_) => None,
+        }
+    }
+
+    /// The handler; an image has none.
+    pub fn handler(&self) -> Option<&str> {
+        match &self.program {
+            Program::Runtime { handler, .. } => Some(handler),
+            Program::Image(_) => None,
+        }
+    }
+
+    /// What takes the place of an image's own settings; a zip has nothing of the kind.
+    pub fn image_config(&self) -> Option<&ImageConfig> {
+        match &self.program {
+            Program::Runtime { .. } => None,
+            Program::Image(config) => Some(config),
         }
     }
 
@@ -237,6 +326,8 @@ pub enum State {
     Pending,
     /// Ready.
     Active,
+    /// It could not be made ready, and will not be until it is updated.
+    Failed,
 }
 
 impl State {
@@ -245,6 +336,7 @@ impl State {
         match self {
             Self::Pending => "Pending",
             Self::Active => "Active",
+            Self::Failed => "Failed",
         }
     }
 }
@@ -256,6 +348,17 @@ pub enum LastUpdate {
     InProgress,
     /// Done.
     Successful,
+    /// Not done: what there was before is served.
+    Failed,
+}
+
+/// Why a function is `Failed`, or its last update.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failing {
+    /// What is wrong with its image.
+    pub problem: ImageProblem,
+    /// For people.
+    pub reason: String,
 }
 
 /// One version of a function: the mutable copy that `$LATEST` names, or a published one.
@@ -268,11 +371,13 @@ pub struct Function {
     /// What the user configured.
     pub configuration: Configuration,
     /// Its code.
-    pub package: Package,
+    pub code: Code,
     /// Where it is in its life.
     pub state: State,
     /// Where its last update is.
     pub last_update: Option<LastUpdate>,
+    /// Why it, or its last update, is `Failed`.
+    pub failing: Option<Failing>,
     /// Changes with everything else.
     pub revision: RevisionId,
     /// When code or configuration last changed.
@@ -298,18 +403,19 @@ impl NewFunction {
     /// be read.
     pub fn check(&self) -> Result<(), Refusal> {
         self.configuration.check()?;
-        if self.tags.len() > limits::TAGS { Err(Refusal::TooManyTags) } else { fault::check_tags(&self.tags) }
+        if self.tags.len() > limits::TAGS { Err(Refusal::TooManyTags) } else { Ok(()) }
     }
 
     /// The function, Pending until it is activated.
-    pub fn with(self, package: Package, revision: RevisionId, now: Timestamp) -> Function {
+    pub fn with(self, code: Code, revision: RevisionId, now: Timestamp) -> Function {
         Function {
             arn: self.arn,
             version: Version::Latest,
             configuration: self.configuration,
-            package,
+            code,
             state: State::Pending,
             last_update: None,
+            failing: None,
             revision,
             modified_at: now,
         }
@@ -325,7 +431,22 @@ impl Function {
     /// The function once that work is done, under a new revision (recorded: `TestLambdaRevisions`).
     #[must_use]
     pub fn settled(&self, revision: RevisionId) -> Self {
-        Self { state: State::Active, last_update: Some(LastUpdate::Successful), revision, ..self.clone() }
+        let last_update = Some(LastUpdate::Successful);
+        Self { state: State::Active, last_update, failing: None, revision, ..self.clone() }
+    }
+
+    /// The function when that work has come to nothing. Where something else was served before, that stays, with its
+    /// code: only the update is `Failed`. Else there is nothing to serve (AWS developer guide, functions-states).
+    #[must_use]
+    pub fn failed(&self, failing: Failing, before: Option<&Self>, revision: RevisionId) -> Self {
+        let (failing, last_update) = (Some(failing), Some(LastUpdate::Failed));
+        match before.filter(|before| before.state == State::Active) {
+            Some(before) => {
+                let (code, configuration) = (before.code.clone(), before.configuration.clone());
+                Self { code, configuration, state: State::Active, last_update, failing, revision, ..self.clone() }
+            }
+            None => Self { state: State::Failed, last_update, failing, revision, ..self.clone() },
+        }
     }
 
     /// Whether an invocation may be served: a Pending function is not (AWS developer guide,
@@ -336,7 +457,7 @@ impl Function {
     pub fn check_invocable(&self) -> Result<(), Refusal> {
         match self.state {
             State::Active => Ok(()),
-            State::Pending => Err(Refusal::WrongState { state: self.state.as_str() }),
+            State::Pending | State::Failed => Err(Refusal::WrongState { state: self.state.as_str() }),
         }
     }
 
@@ -361,9 +482,10 @@ impl Function {
     /// The function with an update under way.
     #[must_use]
     pub fn updated(&self, change: Change, revision: RevisionId, now: Timestamp) -> Self {
-        let mut next = Self { last_update: Some(LastUpdate::InProgress), revision, modified_at: now, ..self.clone() };
+        let last_update = Some(LastUpdate::InProgress);
+        let mut next = Self { last_update, failing: None, revision, modified_at: now, ..self.clone() };
         match change {
-            Change::Code(package) => next.package = package,
+            Change::Code(code) => next.code = code,
             Change::Configuration(configuration) => next.configuration = *configuration,
         }
         next
@@ -383,14 +505,27 @@ impl Function {
     /// `test_publish_version_on_create`).
     #[must_use]
     pub fn pending(self) -> Self {
-        Self { state: State::Pending, last_update: None, ..self }
+        Self { state: State::Pending, last_update: None, failing: None, ..self }
+    }
+
+    /// Checks that new code is of the kind that there is (recorded: `test_lambda_image_crud`,
+    /// `test_lambda_zip_file_to_image`).
+    ///
+    /// # Errors
+    /// A zip cannot become an image, nor an image a zip.
+    pub fn check_package_type(&self, is_image: bool) -> Result<(), Refusal> {
+        match (&self.code, is_image) {
+            (Code::Package(_), false) | (Code::Image(_), true) => Ok(()),
+            (Code::Package(_), true) => Err(Refusal::ImageForZip),
+            (Code::Image(_), false) => Err(Refusal::ZipForImage),
+        }
     }
 
     /// Whether code and configuration are those of `other`. The description is each version's own.
     pub fn is_same_as(&self, other: &Self) -> bool {
         let described =
             |function: &Self| Configuration { description: String::new(), ..function.configuration.clone() };
-        self.package == other.package && described(self) == described(other)
+        self.code == other.code && described(self) == described(other)
     }
 
     /// Checks that the code is the one that the caller has seen.
@@ -398,7 +533,7 @@ impl Function {
     /// # Errors
     /// It is another (recorded: `test_publish_with_wrong_sha256`).
     pub fn check_code(&self, expected: Option<&str>) -> Result<(), Refusal> {
-        let current = self.package.digest.base64();
+        let current = self.code.sha256();
         match expected {
             Some(given) if given != current => Err(Refusal::OtherCode { given: given.to_owned(), current }),
             Some(_) | None => Ok(()),
@@ -420,7 +555,7 @@ impl Function {
 #[derive(Clone, Debug)]
 pub enum Change {
     /// UpdateFunctionCode.
-    Code(Package),
+    Code(Code),
     /// UpdateFunctionConfiguration, already merged with what was not given.
     Configuration(Box<Configuration>),
 }
@@ -443,7 +578,11 @@ pub(crate) mod tests {
             ),
             tags: Vec::new(),
         }
-        .with(Package { digest: Digest([7; 32]), zip_bytes: 10 }, revision(1), Timestamp::UNIX_EPOCH)
+        .with(
+            Code::Package(Package { digest: Digest([7; 32]), zip_bytes: 10 }),
+            revision(1),
+            Timestamp::UNIX_EPOCH,
+        )
     }
 
     fn revision(n: u128) -> RevisionId {
@@ -467,11 +606,36 @@ pub(crate) mod tests {
         // Recorded: test_lambda_concurrent_code_updates, test_function_update_during_invoke.
         let ready = function().settled(revision(2));
         let package = Package { digest: Digest([8; 32]), zip_bytes: 11 };
-        let updating = ready.updated(Change::Code(package), revision(3), Timestamp::UNIX_EPOCH);
+        let updating = ready.updated(Change::Code(Code::Package(package)), revision(3), Timestamp::UNIX_EPOCH);
         assert_eq!(updating.state, State::Active);
         assert_eq!(updating.check_updatable(None), Err(Refusal::UpdateInProgress { arn: updating.arn.to_string() }));
         assert_eq!(updating.check_invocable(), Ok(()));
         assert_eq!(updating.settled(revision(4)).check_updatable(None), Ok(()));
+    }
+
+    #[test]
+    fn what_fails_leaves_what_was_served_or_nothing() {
+        let failing = || Failing { problem: ImageProblem::Broken, reason: "torn".into() };
+        let born = function();
+        let failed = born.failed(failing(), None, revision(2));
+        assert_eq!((failed.state, failed.last_update), (State::Failed, Some(LastUpdate::Failed)));
+        assert_eq!(failed.check_invocable(), Err(Refusal::WrongState { state: "Failed" }));
+        assert!(!failed.is_settling());
+        // It can be updated, and is well then.
+        let package = Package { digest: Digest([8; 32]), zip_bytes: 11 };
+        assert_eq!(failed.check_updatable(None), Ok(()));
+        let change = || Change::Code(Code::Package(package));
+        let updating = failed.updated(change(), revision(3), Timestamp::UNIX_EPOCH);
+        assert_eq!((updating.state, &updating.failing), (State::Failed, &None));
+        let well = updating.settled(revision(4));
+        assert_eq!((well.state, well.last_update), (State::Active, Some(LastUpdate::Successful)));
+        // An update that fails changes neither code nor configuration.
+        let again = well.updated(change(), revision(5), Timestamp::UNIX_EPOCH);
+        let kept = again.failed(failing(), Some(&born.settled(revision(1))), revision(6));
+        assert_eq!((kept.state, kept.last_update), (State::Active, Some(LastUpdate::Failed)));
+        assert_eq!((&kept.code, &kept.failing), (&born.code, &Some(failing())));
+        // What had failed before is nothing to go back to.
+        assert_eq!(again.failed(failing(), Some(&failed), revision(6)).state, State::Failed);
     }
 
     #[test]

@@ -85,6 +85,10 @@ const RETIRED: [&str; 20] = [
 ];
 
 impl Runtime {
+    /// What an environment of a container image is started as: like the program of an OS-only runtime, an image asks for
+    /// its events by itself.
+    pub const OS_ONLY: Self = Self { identifier: "provided.al2023", family: Family::Provided };
+
     /// Reads an identifier that a function may be created with.
     ///
     /// # Errors

@@ -18,11 +18,20 @@ pub enum Source {
     Object(ObjectName),
 }
 
+/// What the code of a function is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CodeSource {
+    /// A zip.
+    Package(Source),
+    /// A container image, by its `ImageUri`.
+    Image(String),
+}
+
 /// What a new function is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contents {
     /// Its own code.
-    pub code: Source,
+    pub code: CodeSource,
     /// The ARNs of its layer versions, in order.
     pub layers: Vec<String>,
 }
@@ -30,6 +39,18 @@ pub struct Contents {
 impl From<Bytes> for Source {
     fn from(zip: Bytes) -> Self {
         Self::Zip(zip)
+    }
+}
+
+impl From<Source> for CodeSource {
+    fn from(source: Source) -> Self {
+        Self::Package(source)
+    }
+}
+
+impl From<Bytes> for CodeSource {
+    fn from(zip: Bytes) -> Self {
+        Self::Package(zip.into())
     }
 }
 

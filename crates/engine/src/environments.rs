@@ -11,13 +11,14 @@ use domain::error::ThrottleReason;
 use domain::function::{Function, LogFormat, LogLevel};
 use domain::log::Initialization;
 use domain::names::EnvironmentId;
-use domain::{Error, Fault, Refusal, log};
+use domain::runtime::Runtime;
+use domain::{Error, Fault, Refusal, log, own_tags};
 
 use tokio::sync::oneshot::error::TryRecvError;
 
 use crate::catalog::{Catalog, Serving};
 use crate::pool::{Back, Member, Pool, Slot, Slots};
-use crate::ports::{Clock, Dice, EnvironmentSpec, LogSource, Metric, Packages, Sandbox, Telemetry};
+use crate::ports::{Clock, Dice, EnvironmentSpec, ImageUse, LogSource, Metric, Packages, Sandbox, Telemetry};
 use crate::tasks::{self, Task};
 use crate::telemetry::EnvironmentLog;
 
@@ -184,6 +185,13 @@ impl Environments {
     }
 
     async fn start_for(&self, room: Room, function: &Function, why: Initialization) -> Result<Member, Fault> {
+        // An engine may be started again at a lower level than the one at which the function was made.
+        let tags = self.catalog.get(&function.arn.name).map(|entry| entry.settings.clone());
+        if let Some(settings) = tags
+            && let Err(Refusal::TagNotMet { tag, why }) = own_tags::check(&settings.tags, self.sandbox.level())
+        {
+            return Err(Fault::bare(format!("the tag {tag} of {} cannot be met: {why}", function.arn.name)));
+        }
         let id = EnvironmentId(self.dice.uuid());
         let source = LogSource {
             function: function.arn.name.clone(),
@@ -194,8 +202,12 @@ impl Environments {
         let user = function.configuration.variables.clone().unwrap_or_default();
         let spec = EnvironmentSpec {
             id,
-            runtime: function.configuration.runtime,
-            code: self.packages.folder(function.package.digest),
+            runtime: function.configuration.runtime().unwrap_or(Runtime::OS_ONLY),
+            code: function.code.package().map(|package| self.packages.folder(package.digest)).unwrap_or_default(),
+            image: function.code.image().map(|image| ImageUse {
+                image: image.clone(),
+                config: function.configuration.image_config().cloned().unwrap_or_default(),
+            }),
             layers: {
                 let layers = function.configuration.layers.iter();
                 layers.map(|layer| self.packages.folder(layer.package.digest)).collect()
@@ -281,8 +293,11 @@ fn platform_variables(function: &Function, source: &LogSource, why: Initializati
         ("AWS_LAMBDA_LOG_GROUP_NAME", source.group.clone()),
         ("AWS_LAMBDA_LOG_STREAM_NAME", source.stream.clone()),
         ("AWS_LAMBDA_INITIALIZATION_TYPE", why.as_str().to_owned()),
-        ("_HANDLER", configuration.handler.clone()),
     ];
+    // What an image starts with, its own entry point sets (aws-lambda-base-images, lambda-entrypoint.sh).
+    if let Some(handler) = configuration.handler() {
+        variables.push(("_HANDLER", handler.to_owned()));
+    }
     // Runtimes write what they log in the format of the function's log (AWS developer guide,
     // monitoring-cloudwatchlogs-logformat).
     if configuration.logging.format == LogFormat::Json {
@@ -290,8 +305,9 @@ fn platform_variables(function: &Function, source: &LogSource, why: Initializati
         let level = configuration.logging.application_level.unwrap_or(LogLevel::Info);
         variables.push(("AWS_LAMBDA_LOG_LEVEL", level.as_str().to_owned()));
     }
-    if !configuration.runtime.is_provided() {
-        variables.push(("AWS_EXECUTION_ENV", format!("AWS_Lambda_{}", configuration.runtime)));
+    // Neither OS-only runtimes nor images have it (AWS developer guide, configuration-envvars).
+    if let Some(runtime) = configuration.runtime().filter(|runtime| !runtime.is_provided()) {
+        variables.push(("AWS_EXECUTION_ENV", format!("AWS_Lambda_{runtime}")));
     }
     if configuration.logging.format == LogFormat::Json {
         // Read by AWS's own runtime clients (awslambdaric, aws-lambda-nodejs-runtime-interface-client).

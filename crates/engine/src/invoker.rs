@@ -664,12 +664,12 @@ impl Run {
 
     fn write_init_start(&self, member: &Member) {
         let function = self.function();
-        let runtime = function.configuration.runtime;
+        let runtime = function.configuration.runtime();
         member.log.record(&Record::InitStart(InitStart {
             initialization: Initialization::OnDemand,
             phase: InitPhase::Init,
-            runtime_version: self.invoker.sandbox.runtime_version(runtime),
-            runtime_version_arn: runtime_version_arn(&self.invoker.home, runtime),
+            runtime_version: runtime.map(|runtime| self.invoker.sandbox.runtime_version(runtime)),
+            runtime_version_arn: runtime.map(|runtime| runtime_version_arn(&self.invoker.home, runtime)),
             function: function.arn.name.to_string(),
             version: function.version.to_string(),
             instance: member.log.source().stream.clone(),

@@ -19,6 +19,7 @@ use domain::destination::Parcel;
 use domain::environment::{Failure, InitEnd};
 use domain::error::ThrottleReason;
 use domain::function::{Digest, Function, LogFormat, Package};
+use domain::image::{Image, ImageConfig};
 use domain::layer::{Layer, LayerName, LayerVersion};
 use domain::mapping::Mapping;
 use domain::names::{AliasName, EnvironmentId, FunctionName, RequestId, RevisionId, VersionNumber};
@@ -164,10 +165,53 @@ impl std::fmt::Debug for Kept {
     }
 }
 
+/// Container images: found, fetched and unpacked; content-addressed.
+pub trait Images: Send + Sync {
+    /// Whether functions can be made of images here; the text says what that needs.
+    ///
+    /// # Errors
+    /// They cannot.
+    fn supported(&self) -> Result<(), String>;
+    /// Which image a reference means now, and whether this machine can run it. Its layers are not fetched yet.
+    ///
+    /// # Errors
+    /// The image is refused, or the disk failed.
+    fn resolve(&self, uri: String) -> Wait<'_, Result<HeldImage, Error>>;
+    /// Brings all of an image here, whole and on disk when it returns. What is here already costs nothing.
+    ///
+    /// # Errors
+    /// The image is refused, or the disk failed.
+    fn pull(&self, image: Image) -> Wait<'_, Result<(), Error>>;
+    /// Puts out of sight every image that is neither in `used` nor held.
+    fn retain_images(&self, used: Vec<Digest>) -> Wait<'_, Result<Removal, Fault>>;
+}
+
+/// An image that stays as long as this is held, also before the record of a function names it.
+pub struct HeldImage {
+    /// The image.
+    pub image: Image,
+    _hold: Box<dyn Send + Sync>,
+}
+
+impl HeldImage {
+    /// An image, and what keeps it from being removed until it is dropped.
+    pub fn new(image: Image, hold: impl Send + Sync + 'static) -> Self {
+        Self { image, _hold: Box::new(hold) }
+    }
+}
+
+impl std::fmt::Debug for HeldImage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.image.fmt(f)
+    }
+}
+
 /// What runs functions.
 pub trait Sandbox: Send + Sync {
     /// Whether this machine can run a runtime; the text says how to make it so.
     fn supports(&self, runtime: Runtime) -> Wait<'_, Result<(), String>>;
+    /// How well its environments are kept apart.
+    fn level(&self) -> domain::isolation::Isolation;
     /// What `INIT_START` says of a runtime: its version as `python:3.11.v7`.
     fn runtime_version(&self, runtime: Runtime) -> String;
     /// Prepares an environment; its runtime is started by [`Environment::init`].
@@ -176,15 +220,26 @@ pub trait Sandbox: Send + Sync {
     fn memory_available(&self) -> f64;
 }
 
+/// An image as a function uses it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageUse {
+    /// Which; pulled.
+    pub image: Image,
+    /// What takes the place of its own settings.
+    pub config: ImageConfig,
+}
+
 /// All that an environment needs to know.
 #[derive(Clone, Debug)]
 pub struct EnvironmentSpec {
     /// Its id; also the name of its folder.
     pub id: EnvironmentId,
-    /// Which runtime.
+    /// Which runtime; for an image, which brings its own, one that is OS-only.
     pub runtime: Runtime,
-    /// The unpacked code.
+    /// The unpacked code; empty where there is an image.
     pub code: PathBuf,
+    /// The image, where the function is one.
+    pub image: Option<ImageUse>,
     /// The unpacked layers, merged into `/opt`; a later one covers an earlier one.
     pub layers: Vec<PathBuf>,
     /// The account that the function belongs to.

@@ -23,7 +23,7 @@ use crate::cgroups::{Cgroup, Entrance, Limits};
 use crate::folders;
 use crate::freeze::Rest;
 use crate::launcher::client::{Init, LaunchError, Lifetime, Spawner};
-use crate::launcher::protocol::{Deed, Furniture, Mounting, Order, Preparation, Source, Told};
+use crate::launcher::protocol::{Deed, Furniture, Mounting, Order, Preparation, Refused, Source, Told};
 use crate::launcher::{Base, OVERLAY, view_keep};
 use crate::layers::Merged;
 use crate::memory::ProcessMemory;
@@ -36,11 +36,14 @@ use crate::sandbox::Shared;
 use crate::start::{self, Paths};
 use crate::stems::{self, Stem, StemKind, may_use_stem};
 use crate::stock::nursery::Waiting;
+use crate::storage::Disk;
 use crate::telemetry::{Overheard, Telemetry};
 
 /// Bytes of the paths of layers that can be laid over one another: mount(2) takes a page, in which each byte may need an
 /// escape.
 const OVERLAY_BYTES_MAX: usize = 3_500;
+/// Disks of each size that wait for an environment.
+const DISKS_READY: usize = 4;
 /// Where Lambda looks for external extensions (AWS developer guide, runtimes-extensions-api).
 const EXTENSIONS: &str = "/opt/extensions";
 /// The port of the Runtime API in an environment that has a network of its own, as on AWS.
@@ -88,6 +91,8 @@ pub(crate) enum EnvironmentError {
     Layers { source: Fault },
     #[error("{remedy}")]
     Interpreter { remedy: String },
+    #[error("an image has no root folder of its own at this isolation level")]
+    Image,
 }
 
 /// The init, and who listens to it.
@@ -116,6 +121,8 @@ struct Needs {
     client: PathBuf,
     /// Becomes `/tmp`.
     storage: PathBuf,
+    /// Becomes `/tmp` instead, where there is one.
+    disk: Option<Disk>,
     /// Become `/opt` together; a later one covers an earlier one.
     layers: Vec<PathBuf>,
     /// What the view would hide and the runtime needs.
@@ -153,12 +160,21 @@ async fn make_init(
     let ports = if spawner.has_own_network() { ports.to_vec() } else { Vec::new() };
     let mut init = spawner.prepare(Preparation { ports, root: Vec::new() }, group).await?;
     let furniture = if spawner.has_own_paths() { needs.furniture() } else { needs.real_folders() };
-    spawner.furnish(&mut init, furniture).await?;
+    spawner.furnish(&mut init, furniture, needs.disk.as_ref()).await?;
     Ok(init)
 }
 
 impl Needs {
     /// What a stem, which has its client already, lacks.
+    /// On a disk of its own where that can be had, else in the environment's folder.
+    fn tmp(&self) -> Mounting {
+        let source = match &self.disk {
+            Some(_) => Source::Given,
+            None => Source::Storage(self.storage.clone()),
+        };
+        Mounting { source, at: "/tmp".into() }
+    }
+
     fn furniture_of_stem(&self, empty: &Path) -> Furniture {
         let layers = if self.layers.is_empty() {
             Source::ReadOnly(empty.into())
@@ -167,7 +183,7 @@ impl Needs {
         };
         let mounts = vec![
             Mounting { source: Source::ReadOnly(self.code.clone()), at: "/var/task".into() },
-            Mounting { source: Source::Storage(self.storage.clone()), at: "/tmp".into() },
+            self.tmp(),
             Mounting { source: layers, at: "/opt".into() },
         ];
         Furniture { mounts, extensions_in: vec![EXTENSIONS.into()] }
@@ -181,7 +197,7 @@ impl Needs {
         let mut mounts = vec![
             read_only(&self.code, Path::new("/var/task")),
             read_only(&self.client, Path::new("/var/runtime")),
-            Mounting { source: Source::Storage(self.storage.clone()), at: "/tmp".into() },
+            self.tmp(),
         ];
         if !matches!(&layers, Source::Layers { folders, places } if folders.is_empty() && places.is_empty()) {
             mounts.push(Mounting { source: layers, at: opt.into() });
@@ -319,11 +335,15 @@ impl Environment {
     }
 
     async fn make_place(&self, interpreter: Option<&Interpreter>) -> Result<Place, EnvironmentError> {
+        if self.spec.image.is_some() {
+            return Err(EnvironmentError::Image);
+        }
         let mut spawner = self.shared.spawner().await?;
         let mut needs = self.needs(interpreter, &spawner)?;
         let mut merged = self.lay_out_layers(&mut needs, spawner.has_own_paths()).await?;
         let api = self.shared.inside.get().filter(|(port, _)| *port != RUNTIME_API_PORT);
         let ports = ports(&self.shared);
+        needs.disk = self.take_disk(&spawner).await;
         let (mut waiting, group, stem) = match self.take_waiting(&needs, &spawner).await {
             Some(Waiting { init, group, stem, .. }) => (Some(init), group, stem),
             None => (None, self.make_group().await?, None),
@@ -334,6 +354,10 @@ impl Environment {
                 Some(init) => Ok(init),
                 None => make_init(&spawner, &needs, &ports, group.as_deref()).await,
             };
+            if made.is_err() {
+                // What was mounted is gone with its environment.
+                needs.disk = self.take_disk(&spawner).await;
+            }
             match made {
                 // It, or the init, was killed meanwhile.
                 Err(LaunchError::Socket { .. } | LaunchError::Ended { .. }) if is_first => {
@@ -395,6 +419,32 @@ impl Environment {
         })
     }
 
+    /// A disk for `/tmp`; `None` where `/tmp` is a folder.
+    async fn take_disk(&self, spawner: &Spawner) -> Option<Disk> {
+        if !spawner.has_own_network() {
+            return None;
+        }
+        let storage = self.shared.storage().await?;
+        let megabytes = self.spec.storage_mb;
+        let taken = match storage.take_ready(megabytes) {
+            Some(ready) => Ok(ready),
+            None => {
+                let storage = storage.clone();
+                let made = tasks::off_thread("making a disk", move || storage.take(megabytes)).await;
+                made.unwrap_or_else(|fault| Err(Refused { step: fault.chain(), errno: 0 }))
+            }
+        };
+        let refill = tasks::off_thread("making disks ahead of use", move || storage.refill(megabytes, DISKS_READY));
+        tasks::spawn("making disks ahead of use", refill).detach();
+        match taken {
+            Ok(disk) => Some(disk),
+            Err(refused) => {
+                tracing::warn!("a function's /tmp has no size of its own: {refused}");
+                None
+            }
+        }
+    }
+
     /// An environment that has waited for a function, furnished for this one. Whatever is in the way, an ordinary start
     /// does without, and tells of it if it lasts.
     async fn take_waiting(&self, needs: &Needs, spawner: &Arc<Spawner>) -> Option<Waiting> {
@@ -414,7 +464,7 @@ impl Environment {
         }
         let empty = &self.shared.folders.empty;
         let furniture = if waiting.stem.is_some() { needs.furniture_of_stem(empty) } else { needs.furniture() };
-        match spawner.furnish(&mut waiting.init, furniture).await {
+        match spawner.furnish(&mut waiting.init, furniture, needs.disk.as_ref()).await {
             Ok(()) => Some(waiting),
             Err(error) => {
                 tracing::debug!(%error, "an environment that waited could not be furnished");
@@ -435,6 +485,7 @@ impl Environment {
             code,
             client: self.shared.folders.client(self.spec.runtime.family()),
             storage: self.storage(),
+            disk: None,
             layers: Vec::new(),
             kept: interpreter.map(|interpreter| kept(interpreter, spawner.base())).unwrap_or_default(),
         })

@@ -89,6 +89,11 @@ impl Folders {
         Ok(Self { data, environments, view, clients, placeholder, empty, _lock: lock })
     }
 
+    /// Where disks for `/tmp` are made.
+    pub(crate) fn disks(&self) -> PathBuf {
+        self.data.join("disks")
+    }
+
     /// Tells the engine on this data folder from others on the machine, in the names of what it makes outside of it.
     pub(crate) fn name(&self) -> String {
         let mut hasher = DefaultHasher::new();

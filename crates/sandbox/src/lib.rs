@@ -11,6 +11,7 @@ pub mod clients;
 mod environment;
 mod folders;
 mod freeze;
+mod images;
 pub mod launcher;
 mod layers;
 mod memory;
@@ -22,9 +23,9 @@ mod runtimes;
 mod sandbox;
 mod settings;
 mod start;
-mod storage;
 mod stems;
 mod stock;
+mod storage;
 mod telemetry;
 
 pub use allocator::give_memory_back;

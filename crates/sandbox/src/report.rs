@@ -102,7 +102,7 @@ pub struct FoundRuntime {
 }
 
 /// What a level gives.
-pub(crate) fn of(hello: &Hello, limited: Option<&Features>) -> Report {
+pub(crate) fn of(hello: &Hello, limited: Option<&Features>, has_disks: bool) -> Report {
     let level = hello.level;
     let view = match &hello.no_paths {
         None => View::OwnPaths,
@@ -120,6 +120,7 @@ pub(crate) fn of(hello: &Hello, limited: Option<&Features>) -> Report {
             (Isolation::Confined, "uid") if is_root => Strength::Hard,
             (Isolation::Confined, "uid") => Strength::None,
             (Isolation::Confined, "net") => Strength::None,
+            (Isolation::Sandbox | Isolation::Rootless, "tmp") if has_disks => Strength::Hard,
             (Isolation::Sandbox | Isolation::Rootless | Isolation::Confined, name) => limit(name, limited),
             _ => Strength::None,
         };

@@ -2,19 +2,23 @@
 //!
 //! Never here: the life of one environment.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, MutexGuard, OnceLock, PoisonError, Weak};
 
-use domain::Fault;
+use domain::function::Digest;
+use domain::image::Image;
 use domain::runtime::{Family, Runtime};
-use engine::ports::{self, Clock, EnvironmentSpec, Output, Wait};
+use domain::{Error, Fault};
+use engine::ports::{self, Clock, EnvironmentSpec, HeldImage, Output, Removal, Wait};
 use engine::tasks::{self, Task};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 
 use crate::cgroups::{Cgroups, Features};
 use crate::environment::{Environment, STOP_LIMIT};
 use crate::folders::{self, Folders, FoldersError};
 use crate::freeze::Freezer;
+use crate::images::Images;
 use crate::launcher::client::{LaunchError, Spawner};
 use crate::launcher::protocol::{Configuration, Hello, Refused};
 use crate::layers::Merging;
@@ -22,6 +26,7 @@ use crate::memory::MachineMemory;
 use crate::report::{self, FoundRuntime, Report};
 use crate::runtimes::{Runtimes, Search, Version};
 use crate::settings::{Isolation, Settings};
+use crate::storage::Storage;
 use crate::stems::StemKind;
 use crate::stock::nursery::Nursery;
 use crate::stock::{Stock, StockCounts};
@@ -90,6 +95,9 @@ pub(crate) struct Shared {
     pub settings: Settings,
     pub clock: Arc<dyn Clock>,
     pub folders: Folders,
+    pub images: Images,
+    /// The level that functions run at.
+    pub level: Isolation,
     pub runtimes: Runtimes,
     pub merging: Merging,
     /// Whether the kernel has refused to lay folders over one another.
@@ -99,6 +107,8 @@ pub(crate) struct Shared {
     pub inside: OnceLock<(u16, Visitors)>,
     /// Where limits are to be had; `None` when the sandbox is stopped, too.
     cgroups: std::sync::Mutex<Option<Arc<Cgroups>>>,
+    /// Disks for `/tmp`, once they have been looked for; `None` where there are none.
+    storage: OnceCell<Option<Arc<Storage>>>,
     /// How many groups were made.
     pub groups: AtomicU64,
     /// What can be limited.
@@ -118,6 +128,15 @@ impl Linux {
             return Err(OpenError::BelowMinimum { asked, least: settings.isolation_min });
         }
         let folders = Folders::open(&settings.data_dir)?;
+        let images = Images::open(&settings.data_dir, clock.clone());
+        let images = images.map_err(|source| FoldersError::Step { path: settings.data_dir.join("images"), source })?;
+        let swept = images.sweep();
+        tasks::spawn("removing what was left of images", async move {
+            if let Err(fault) = swept.await {
+                tracing::warn!("what an earlier engine left of images stays: {}", fault.chain());
+            }
+        })
+        .detach();
         let left = folders.left();
         if !left.is_empty() {
             let removed = tasks::off_thread("removing what an earlier engine left", move || {
@@ -134,6 +153,11 @@ impl Linux {
         enough(&settings, &spawner.hello)?;
         let cgroups = find_cgroups(spawner.hello.level, &folders).await;
         let is_root = rustix::process::geteuid().is_root();
+        let thaw_at_end = cgroups.as_ref().and_then(Cgroups::thaw_before_death).map(Path::to_owned);
+        if let Some(base) = &thaw_at_end {
+            let told = spawner.thaw_at_end(base.clone()).await;
+            told.map_err(|error| OpenError::Spawner { source: error.into() })?;
+        }
         let runtimes = Runtimes::start(Search {
             named: settings.runtimes.clone(),
             path: settings.search_path.clone(),
@@ -142,6 +166,7 @@ impl Linux {
             python_client: folders.client(Family::Python),
             for_strangers: spawner.hello.level == Isolation::Confined && is_root,
         });
+        let level = spawner.hello.level;
         let may_prestart = settings.prestart && spawner.has_own_network();
         let spawner = Mutex::new(Arc::new(spawner));
         let memory = MachineMemory::new();
@@ -151,10 +176,13 @@ impl Linux {
                 settings,
                 clock,
                 folders,
+                images,
+                level,
                 runtimes,
                 merging: Merging::default(),
                 overlay_refused: AtomicBool::new(false),
                 inside: OnceLock::new(),
+                storage: OnceCell::new(),
                 groups: AtomicU64::new(0),
                 limited: cgroups.as_ref().map(|cgroups| cgroups.features().clone()),
                 cgroups: std::sync::Mutex::new(cgroups.map(Arc::new)),
@@ -176,7 +204,8 @@ impl Linux {
     /// What can be said at once.
     pub async fn report(&self) -> Report {
         let spawner = self.shared.spawner.lock().await.clone();
-        report::of(&spawner.hello, self.shared.limited.as_ref())
+        let has_disks = spawner.hello.level >= Isolation::Rootless && self.shared.storage().await.is_some();
+        report::of(&spawner.hello, self.shared.limited.as_ref(), has_disks)
     }
 
     /// The runtimes that have an interpreter; waits for the search.
@@ -298,6 +327,28 @@ async fn start_spawner(settings: &Settings, folders: &Folders) -> Result<Spawner
 }
 
 impl Shared {
+    /// Disks for `/tmp`: looked for at the first call.
+    pub(crate) async fn storage(&self) -> Option<Arc<Storage>> {
+        let find = async || {
+            let folder = self.folders.disks();
+            let path = std::env::join_paths(&self.settings.search_path).unwrap_or_default();
+            let found = tasks::off_thread("looking for disks", move || Storage::find(&folder, Some(&path))).await;
+            match found.unwrap_or_else(|fault| Err(Refused { step: fault.chain(), errno: 0 })) {
+                Ok(storage) => {
+                    if let Some(refused) = storage.refused() {
+                        tracing::warn!("/tmp of functions is in memory, and counts as theirs: {refused}");
+                    }
+                    Some(Arc::new(storage))
+                }
+                Err(refused) => {
+                    tracing::warn!("/tmp of functions has no size: {refused}");
+                    None
+                }
+            }
+        };
+        self.storage.get_or_init(find).await.clone()
+    }
+
     pub(crate) fn cgroups(&self) -> Option<Arc<Cgroups>> {
         self.cgroups.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -347,10 +398,50 @@ impl Shared {
         }
         if spawner.lifetime().is_over() || !spawner.is_there() {
             tracing::error!("the process that starts functions has died; starting another");
-            *spawner = Arc::new(start_spawner(&self.settings, &self.folders).await?);
+            let new = start_spawner(&self.settings, &self.folders).await?;
+            if new.hello.level < self.level {
+                // What has been promised holds, or nothing is started.
+                return Err(LaunchError::Level { promised: self.level, to_be_had: new.hello.level });
+            }
+            let base = self.cgroups().and_then(|cgroups| cgroups.thaw_before_death().map(Path::to_owned));
+            if let Some(base) = base {
+                new.thaw_at_end(base).await?;
+            }
+            *spawner = Arc::new(new);
         }
         Ok(spawner.clone())
     }
+}
+
+impl ports::Images for Linux {
+    fn supported(&self) -> Result<(), String> {
+        images_run_at(self.shared.level)
+    }
+
+    fn resolve(&self, uri: String) -> Wait<'_, Result<HeldImage, Error>> {
+        Box::pin(async move { self.shared.images.resolve(&uri).await })
+    }
+
+    fn pull(&self, image: Image) -> Wait<'_, Result<(), Error>> {
+        Box::pin(async move { self.shared.images.pull(&image).await })
+    }
+
+    fn retain_images(&self, used: Vec<Digest>) -> Wait<'_, Result<Removal, Fault>> {
+        Box::pin(self.shared.images.retain(used))
+    }
+}
+
+/// Whether functions of images run at a level: an image is a root folder of its own, which takes a view of the machine of
+/// one's own. The one place that says so.
+fn images_run_at(level: Isolation) -> Result<(), String> {
+    if level < Isolation::Rootless {
+        return Err(format!(
+            "isolation level {level} shows functions the folders of this machine; an image needs level rootless or sandbox"
+        ));
+    }
+    Err(format!(
+        "isolation level {level} could show them a root folder of their own, but this version of lambd does not yet"
+    ))
 }
 
 impl ports::Sandbox for Linux {
@@ -367,6 +458,10 @@ impl ports::Sandbox for Linux {
             }
             Ok(())
         })
+    }
+
+    fn level(&self) -> Isolation {
+        self.shared.level
     }
 
     fn runtime_version(&self, runtime: Runtime) -> String {

@@ -13,9 +13,10 @@ use domain::Fault;
 use domain::arn::Home;
 use domain::error::Refusal;
 use domain::function::{
-    Configuration, Digest, FileSystem, Function, LastUpdate, LayerUse, LogFormat, LogLevel, Logging, Network, Package,
-    State, Tracing,
+    Code, Configuration, Digest, Failing, FileSystem, Function, LastUpdate, LayerUse, LogFormat, LogLevel, Logging,
+    Network, Package, Program, State, Tracing,
 };
+use domain::image::{Image, ImageConfig, ImageProblem};
 use domain::names::{FunctionName, RevisionId, Version, VersionNumber};
 use domain::runtime::Runtime;
 use domain::settings::Settings;
@@ -29,15 +30,23 @@ use self::steps::{FunctionChange, Row, SettingsColumns, VersionWrite};
 use crate::{Store, blocking, schema, settings};
 
 /// The form of [`FunctionRow`]. A change of the type needs the next number here, and a reading of the one before.
-/// Format 2 added what has a default here, so that both are read as one.
-const FORMAT: u32 = 2;
+/// Formats 2 and 3 added what has a default here, so that all are read as one; 3 has container images.
+const FORMAT: u32 = 3;
 
 /// A function as the column `document` has it; name, revision and package have columns of their own.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FunctionRow {
-    runtime: String,
-    handler: String,
+    /// With the handler, of a zip.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    runtime: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    handler: Option<String>,
+    /// Instead of both; then the column `package` has the digest of its manifest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    image: Option<ImageRow>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    failing: Option<FailingRow>,
     role: String,
     description: String,
     timeout_seconds: u32,
@@ -67,6 +76,23 @@ struct FunctionRow {
     state: StateRow,
     last_update: Option<LastUpdateRow>,
     modified_at: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ImageRow {
+    uri: String,
+    resolved: String,
+    entry_point: Vec<String>,
+    command: Vec<String>,
+    working_directory: Option<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FailingRow {
+    problem: ImageProblemRow,
+    reason: String,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -112,8 +138,9 @@ macro_rules! row_enum {
     };
 }
 
-row_enum!(StateRow, State { Pending, Active });
-row_enum!(LastUpdateRow, LastUpdate { InProgress, Successful });
+row_enum!(StateRow, State { Pending, Active, Failed });
+row_enum!(LastUpdateRow, LastUpdate { InProgress, Successful, Failed });
+row_enum!(ImageProblemRow, ImageProblem { Malformed, NotFound, AccessDenied, Unsupported, OtherArchitecture, Broken });
 row_enum!(LogFormatRow, LogFormat { Text, Json });
 row_enum!(LogLevelRow, LogLevel { Trace, Debug, Info, Warn, Error, Fatal });
 row_enum!(TracingRow, Tracing { PassThrough, Active });
@@ -213,7 +240,7 @@ impl Store {
         Ok(Row {
             name: function.arn.name.to_string(),
             revision: function.revision.to_string(),
-            package: function.package.digest,
+            package: function.code.digest(),
             format: FORMAT,
             document,
         })
@@ -300,12 +327,23 @@ fn read(home: &Home, number: i64, columns: &Columns) -> Result<(Function, Vec<(S
             Ok(LayerUse { arn, package: Package { digest, zip_bytes } })
         })
         .collect();
+    let (program, code) = match (row.image, row.runtime, row.handler) {
+        (Some(ImageRow { uri, resolved, entry_point, command, working_directory }), None, None) => (
+            Program::Image(ImageConfig { entry_point, command, working_directory }),
+            Code::Image(Image { uri, resolved, digest }),
+        ),
+        (None, Some(runtime), Some(handler)) => {
+            let runtime = Runtime::parse(&runtime).map_err(|refusal| RowError::Refused("runtime", refusal))?;
+            let package = Package { digest, zip_bytes: row.zip_bytes };
+            (Program::Runtime { runtime, handler }, Code::Package(package))
+        }
+        (_, runtime, _) => return Err(field("runtime", &runtime.unwrap_or_default())),
+    };
     let function = Function {
         arn: home.function_arn(&name),
         version: VersionNumber::new(version).map_or(Version::Latest, Version::Published),
         configuration: Configuration {
-            runtime: Runtime::parse(&row.runtime).map_err(|refusal| RowError::Refused("runtime", refusal))?,
-            handler: row.handler,
+            program,
             role: row.role,
             description: row.description,
             timeout_seconds: row.timeout_seconds,
@@ -332,9 +370,10 @@ fn read(home: &Home, number: i64, columns: &Columns) -> Result<(Function, Vec<(S
                 ipv6,
             }),
         },
-        package: Package { digest, zip_bytes: row.zip_bytes },
+        code,
         state: row.state.into(),
         last_update: row.last_update.map(Into::into),
+        failing: row.failing.map(|FailingRow { problem, reason }| Failing { problem: problem.into(), reason }),
         revision: RevisionId(revision),
         modified_at,
     };
@@ -344,11 +383,10 @@ fn read(home: &Home, number: i64, columns: &Columns) -> Result<(Function, Vec<(S
 impl FunctionRow {
     fn of(function: &Function) -> Self {
         // Taken apart in full, so that a new field cannot be forgotten here.
-        let Function { arn: _, version: _, configuration, package, state, last_update, revision: _, modified_at } =
+        let Function { arn: _, version: _, configuration, code, state, last_update, failing, revision: _, modified_at } =
             function;
         let Configuration {
-            runtime,
-            handler,
+            program,
             role,
             description,
             timeout_seconds,
@@ -362,9 +400,22 @@ impl FunctionRow {
             network,
             file_systems,
         } = configuration;
+        let (runtime, handler) = match program {
+            Program::Runtime { runtime, handler } => (Some(runtime.identifier().to_owned()), Some(handler.clone())),
+            Program::Image(_) => (None, None),
+        };
+        let image = code.image().map(|Image { uri, resolved, digest: _ }| {
+            let ImageConfig { entry_point, command, working_directory } =
+                configuration.image_config().cloned().unwrap_or_default();
+            ImageRow { uri: uri.clone(), resolved: resolved.clone(), entry_point, command, working_directory }
+        });
+        let failing = failing.as_ref();
         Self {
-            runtime: runtime.identifier().to_owned(),
-            handler: handler.clone(),
+            runtime,
+            handler,
+            image,
+            failing: failing
+                .map(|Failing { problem, reason }| FailingRow { problem: (*problem).into(), reason: reason.clone() }),
             role: role.clone(),
             description: description.clone(),
             timeout_seconds: *timeout_seconds,
@@ -397,7 +448,7 @@ impl FunctionRow {
                 security_groups: security_groups.clone(),
                 ipv6: *ipv6,
             }),
-            zip_bytes: package.zip_bytes,
+            zip_bytes: code.bytes(),
             tags: Vec::new(),
             state: (*state).into(),
             last_update: last_update.map(Into::into),
@@ -435,7 +486,7 @@ mod tests {
         let function = check(&digest, 1, FIRST).unwrap();
         assert_eq!(function.arn.to_string(), "arn:aws:lambda:us-east-1:000000000000:function:fn");
         assert_eq!(function.modified_at.to_string(), "2026-11-22T12:34:56.789Z");
-        assert_eq!(function.package, Package { digest: Digest([7; 32]), zip_bytes: 10 });
+        assert_eq!(function.code, Code::Package(Package { digest: Digest([7; 32]), zip_bytes: 10 }));
         // All that format 1 had is written as it was; what came later has its default.
         let written = serde_json::to_value(FunctionRow::of(&function)).unwrap();
         let first: serde_json::Map<String, serde_json::Value> = serde_json::from_str(FIRST).unwrap();
@@ -449,10 +500,15 @@ mod tests {
     fn a_row_that_cannot_be_read_says_what_of_it() {
         let digest = "07".repeat(32);
         let refused = |format, document: &str| check(&digest, format, document).unwrap_err();
-        assert_eq!(refused(3, FIRST), "reading function fn: its format is 3; this version reads 1 to 2");
+        assert_eq!(refused(4, FIRST), "reading function fn: its format is 4; this version reads 1 to 3");
         assert!(refused(1, "{").starts_with("reading function fn: its document is not of format 1: EOF"));
         assert!(refused(1, &FIRST.replace("\"tags\"", "\"labels\"")).contains("unknown field `labels`"));
         assert!(refused(1, &FIRST.replace("python3.12", "python2.7")).contains("its runtime is not accepted"));
+        let with_image = r#""image":{"uri":"u","resolved":"r","entry_point":[],"command":[],"working_directory":null}"#;
+        let both = refused(3, &FIRST.replacen('{', &format!("{{{with_image},"), 1));
+        assert_eq!(both, "reading function fn: its runtime is \"python3.12\"");
+        let neither = refused(3, &FIRST.replace(r#""runtime":"python3.12","handler":"app.handler","#, ""));
+        assert_eq!(neither, "reading function fn: its runtime is \"\"");
         assert!(refused(1, &FIRST.replace("2026-11-22", "yesterday")).contains("its modified_at is \"yesterday"));
         assert_eq!(check("zz", 1, FIRST).unwrap_err(), "reading function fn: its package is \"zz\"");
     }

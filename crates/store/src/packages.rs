@@ -136,7 +136,7 @@ impl Store {
         let mut needed = HashMap::new();
         for function in functions {
             let layers = function.configuration.layers.iter().map(|layer| layer.package.digest);
-            for digest in std::iter::once(function.package.digest).chain(layers) {
+            for digest in function.code.package().map(|package| package.digest).into_iter().chain(layers) {
                 needed.entry(digest).or_insert_with(|| function.arn.name.to_string());
             }
         }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::event::{Event, Progress};
-use domain::function::Digest;
+use domain::function::{Code, Digest};
 use domain::names::RequestId;
 use engine::ports::{EventRecords as _, Packages as _, Records as _, Settled};
 use jiff::Timestamp;
@@ -324,7 +324,7 @@ fn write(data: &Path, synchronous: &str) -> ! {
             let text = format!("f{me}-{turn}");
             let Ok(kept) = store.keep(package(&text, FILES[turn % FILES.len()])).await else { break };
             let mut made = function(&text, 1);
-            made.package = kept.package;
+            made.code = Code::Package(kept.package);
             let Ok(true) = store.insert(record(made), Vec::new()).await else { break };
             say(&format!("function {} {}", name(&text), kept.package.digest.hex()));
         }

@@ -12,9 +12,10 @@ use domain::alias::{Alias, Routing};
 use domain::arn::Home;
 use domain::error::Refusal;
 use domain::function::{
-    Change, Configuration, Digest, FileSystem, Function, LayerUse, LogFormat, LogLevel, Logging, Network, NewFunction,
-    Package, Tracing,
+    Change, Code, Configuration, Digest, Failing, FileSystem, Function, LayerUse, LogFormat, LogLevel, Logging,
+    Network, NewFunction, Package, Program, Tracing,
 };
+use domain::image::{Image, ImageConfig, ImageProblem};
 use domain::layer::{Layer, LayerName, LayerPolicy, LayerStatement, LayerVersion};
 use domain::limits;
 use domain::names::{AliasName, FunctionName, Qualifier, RevisionId, Version, VersionNumber};
@@ -54,8 +55,10 @@ pub fn function(text: &str, at: u128) -> Function {
     NewFunction {
         arn: home().function_arn(&name(text)),
         configuration: Configuration {
-            runtime: Runtime::parse("python3.12").expect("known"),
-            handler: "app.handler".into(),
+            program: Program::Runtime {
+                runtime: Runtime::parse("python3.12").expect("known"),
+                handler: "app.handler".into(),
+            },
             role: "arn:aws:iam::000000000000:role/r".into(),
             description: "what it does, \u{fc}ber\nlines".into(),
             timeout_seconds: 7,
@@ -79,7 +82,25 @@ pub fn function(text: &str, at: u128) -> Function {
         },
         tags: Vec::new(),
     }
-    .with(package(9), revision(at), moment())
+    .with(Code::Package(package(9)), revision(at), moment())
+}
+
+/// A function of an image in which every field of its own has a value, and whose last update failed.
+pub fn image_function(text: &str, at: u128) -> Function {
+    let image = Image {
+        uri: "localhost:5000/a:v1".into(),
+        resolved: "localhost:5000/a@sha256:b".into(),
+        digest: Digest([12; 32]),
+    };
+    let config = ImageConfig {
+        entry_point: vec!["/entry".into(), "-v".into()],
+        command: vec!["app.handler".into()],
+        working_directory: Some("/app".into()),
+    };
+    let configuration = Configuration::of(Program::Image(config), "arn:aws:iam::000000000000:role/r".into());
+    let new = NewFunction { arn: home().function_arn(&name(text)), configuration, tags: Vec::new() };
+    let failing = Failing { problem: ImageProblem::AccessDenied, reason: "nobody answers".into() };
+    new.with(Code::Image(image), revision(at), moment()).failed(failing, None, revision(at))
 }
 
 fn moment() -> Timestamp {
@@ -133,7 +154,7 @@ pub fn version(text: &str, number: u64) -> Arc<Function> {
     let latest = function(text, 1);
     let digest = package(u8::try_from(100 + number).expect("small"));
     let number = VersionNumber::new(number).expect("not 0");
-    Arc::new(Function { package: digest, ..latest.published(number, None, revision(50)) })
+    Arc::new(Function { code: Code::Package(digest), ..latest.published(number, None, revision(50)) })
 }
 
 async fn loaded(records: &dyn Records) -> BTreeMap<FunctionName, (Record, Vec<Function>)> {
@@ -168,14 +189,24 @@ pub async fn records_contract(records: &dyn Records) {
     let bare = plain(bare);
     assert!(records.insert(bare.clone(), Vec::new()).await.expect("inserts"));
     assert!(records.insert(record(empty.clone()), Vec::new()).await.expect("inserts"));
+    let image = record(image_function("five", 1));
+    assert!(records.insert(image.clone(), Vec::new()).await.expect("inserts"));
     let all = loaded(records).await;
+    assert_eq!(all[&name("five")].0, image);
     assert_eq!((&all[&name("two")].0, &all[&name("three")].0), (&bare, &record(empty)));
 
     // Every state is kept, under the revision that is expected next.
     let mut now = first;
     for (at, next) in [
         (2, now.settled(revision(2))),
-        (3, now.settled(revision(2)).updated(Change::Code(package(8)), revision(3), Timestamp::UNIX_EPOCH)),
+        (
+            3,
+            now.settled(revision(2)).updated(
+                Change::Code(Code::Package(package(8))),
+                revision(3),
+                Timestamp::UNIX_EPOCH,
+            ),
+        ),
         (4, now.settled(revision(4))),
     ] {
         let stale = revision(77);
@@ -271,8 +302,9 @@ pub async fn packages_contract(records: &dyn Records, packages: &dyn Packages) {
     assert_eq!(packages.zip(kept.digest).await.expect("reads"), Some(zip.clone()));
 
     // Nor while a function is made of it, or somebody says that it is used.
-    let made = |text: &str, at, package| record(Function { package, ..function(text, at) });
-    let published = |package| vec![Arc::new(Function { package, ..Function::clone(&version("two", 1)) })];
+    let made = |text: &str, at, package| record(Function { code: Code::Package(package), ..function(text, at) });
+    let published =
+        |package| vec![Arc::new(Function { code: Code::Package(package), ..Function::clone(&version("two", 1)) })];
     assert!(records.insert(made("one", 1, kept), Vec::new()).await.expect("inserts"));
     assert!(records.insert(made("two", 1, other), published(kept)).await.expect("inserts"));
     assert!(records.replace(revision(1), made("one", 2, other), Vec::new()).await.expect("replaces"));

@@ -29,6 +29,7 @@ use crate::courier::FakeCourier;
 use crate::dice::LoadedDice;
 use crate::events::MemoryEvents;
 use crate::faulty::Faulty;
+use crate::images::FakeImages;
 use crate::layers::MemoryLayers;
 use crate::objects::MemoryObjects;
 use crate::queues::MemoryQueues;
@@ -85,6 +86,8 @@ pub struct House {
     pub clock: Arc<HandClock>,
     /// What runs functions, or pretends to.
     pub sandbox: Arc<FakeSandbox>,
+    /// What images there are.
+    pub images: Arc<FakeImages>,
     /// What was logged and counted.
     pub telemetry: Arc<Remembered>,
     /// Where code may come from.
@@ -150,10 +153,12 @@ impl House {
         let objects = Arc::new(MemoryObjects::default());
         let layers =
             Layers::new(home.clone(), (layers, packages.clone(), objects.clone()), (time.clone(), chance.clone()));
+        let images = Arc::new(FakeImages::default());
         let functions = Functions::new(
             home.clone(),
             catalog.clone(),
-            (records, packages, box_.clone()),
+            (records, packages),
+            (box_.clone(), images.clone()),
             layers.clone(),
             (time.clone(), chance.clone()),
         );
@@ -178,6 +183,7 @@ impl House {
         Self {
             clock,
             sandbox,
+            images,
             telemetry,
             objects,
             layers,

@@ -9,6 +9,7 @@ pub mod dice;
 pub mod events;
 pub mod faulty;
 pub mod house;
+pub mod images;
 pub mod layers;
 pub mod mappings;
 pub mod moto;

@@ -47,7 +47,7 @@ impl MemoryRecords {
         self.inner().functions.values().any(|(record, versions)| {
             std::iter::once(&record.latest).chain(versions.values()).any(|version| {
                 let mut layers = version.configuration.layers.iter();
-                version.package.digest == package || layers.any(|layer| layer.package.digest == package)
+                version.code.digest() == package || layers.any(|layer| layer.package.digest == package)
             })
         })
     }

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use domain::Fault;
 use domain::environment::{Failure, InitEnd};
 use domain::names::RequestId;
+use domain::isolation::Isolation;
 use domain::runtime::Runtime;
 use engine::ports::{Answer, Clock, Environment, EnvironmentSpec, Event, Output, Sandbox, Stream, Wait};
 use jiff::Timestamp;
@@ -81,6 +82,7 @@ pub struct FakeSandbox {
     running_most: Arc<AtomicUsize>,
     memory_full: AtomicBool,
     unsupported: Mutex<Vec<Runtime>>,
+    level: Mutex<Isolation>,
 }
 
 impl FakeSandbox {
@@ -97,6 +99,7 @@ impl FakeSandbox {
             running_most: Arc::default(),
             memory_full: AtomicBool::new(false),
             unsupported: Mutex::default(),
+            level: Mutex::new(Isolation::Process),
         })
     }
 
@@ -130,6 +133,11 @@ impl FakeSandbox {
         self.memory_full.store(full, Ordering::Release);
     }
 
+    /// From now on that level is in force.
+    pub fn set_level(&self, level: Isolation) {
+        *lock(&self.level) = level;
+    }
+
     /// From now on that runtime is missing.
     pub fn remove_runtime(&self, runtime: Runtime) {
         lock(&self.unsupported).push(runtime);
@@ -146,12 +154,19 @@ impl Sandbox for FakeSandbox {
         Box::pin(async move { if missing { Err(format!("{runtime} was not found")) } else { Ok(()) } })
     }
 
+    fn level(&self) -> Isolation {
+        *lock(&self.level)
+    }
+
     fn runtime_version(&self, runtime: Runtime) -> String {
         format!("fake:{runtime}")
     }
 
     fn start(&self, spec: EnvironmentSpec, output: Arc<dyn Output>) -> Wait<'_, Result<Arc<dyn Environment>, Fault>> {
-        let code = spec.code.clone();
+        let code = match &spec.image {
+            None => spec.code.clone(),
+            Some(used) => used.image.resolved.clone().into(),
+        };
         lock(&self.started).push(spec);
         self.alive.fetch_add(1, Ordering::AcqRel);
         let environment = FakeEnvironment {

@@ -31,7 +31,7 @@ const BUILT: &[(Operation, Support)] = &[
     (
         Operation::UpdateFunctionConfiguration,
         Support::Partly(
-            "SnapStart, KMSKeyArn, ImageConfig, CapacityProviderConfig, DurableConfig, RuntimeConfig, AcceleratorConfig",
+            "SnapStart, KMSKeyArn, CapacityProviderConfig, DurableConfig, RuntimeConfig, AcceleratorConfig",
         ),
     ),
     (Operation::Invoke, Support::Partly("TenantId, DurableExecutionName")),

@@ -3,6 +3,7 @@
 mod mapping;
 
 use bytes::Bytes;
+use domain::image::ImageProblem;
 use domain::{Error, Refusal};
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
@@ -164,6 +165,21 @@ impl From<Refusal> for Told {
                 "Runtime and Handler are mandatory parameters for functions created with deployment packages."
                     .to_owned(),
             ),
+            Refusal::ImageWithRuntime => invalid(
+                "Please don't provide Handler or Runtime or Layer when the intended function PackageType is Image."
+                    .to_owned(),
+            ),
+            Refusal::ImageUriMissing | Refusal::ZipForImage => {
+                invalid("Please provide ImageUri when updating a function with packageType Image.".to_owned())
+            }
+            Refusal::ImageForZip => {
+                invalid("Please don't provide ImageUri when updating a function with packageType Zip.".to_owned())
+            }
+            Refusal::ImageConfigForZip => {
+                invalid("Please don't provide ImageConfig for a function with packageType Zip.".to_owned())
+            }
+            Refusal::ImagesNotHere { why } => invalid(format!("Container images cannot run here: {why}")),
+            Refusal::Image { uri, problem, why } => invalid(image(&uri, problem, &why)),
             Refusal::CodeMissing => invalid("Please provide a source for function code.".to_owned()),
             Refusal::OtherArchitecture { asked, here } => invalid(format!(
                 "This machine runs {here} functions only; the package is for {asked}. Leave Architectures out or ask for {here}."
@@ -250,6 +266,7 @@ impl From<Refusal> for Told {
             )),
             Refusal::TooManyTags => invalid("Number of tags exceeds resource tag limit.".to_owned()),
             Refusal::NoTags => invalid("An error occurred and the request cannot be processed.".to_owned()),
+            Refusal::TagNotMet { tag, why } => invalid(format!("The tag {tag} cannot be met: {why}")),
             Refusal::MalformedFaults { why } => invalid(format!("The tag {} cannot be read: {why}", domain::fault::TAG)),
             Refusal::TagsOfQualifier => invalid(
                 "Tags on function aliases and versions are not supported. Please specify a function ARN.".to_owned(),
@@ -378,6 +395,23 @@ impl From<Refusal> for Told {
                 ),
             ),
         }
+    }
+}
+
+/// AWS's words for what is wrong with an image (seen in many reports, for instance terraform-provider-aws issues), and ours
+/// for why, which AWS leaves to be guessed.
+fn image(uri: &str, problem: ImageProblem, why: &str) -> String {
+    match problem {
+        ImageProblem::Malformed | ImageProblem::Broken | ImageProblem::AccessDenied => {
+            format!("Source image {uri} is not valid. Provide a valid source image. {why}.")
+        }
+        ImageProblem::NotFound => {
+            format!("Source image {uri} does not exist. Provide a valid source image. {why}.")
+        }
+        ImageProblem::Unsupported => format!(
+            "The image manifest, config or layer media type for the source image {uri} is not supported. {why}."
+        ),
+        ImageProblem::OtherArchitecture => format!("Source image {uri} is not for this machine. {why}."),
     }
 }
 

@@ -297,7 +297,8 @@ impl Up {
     fn tell(&self, folder: &Folder, deployed: &Deployed, begun: Duration) {
         let is_presented = self.places().get(&folder.path).is_some_and(|place| place.is_presented);
         let (Deployed::Created(function) | Deployed::Updated(function) | Deployed::Unchanged(function)) = deployed;
-        let shown = format!("{} ({})", folder.name, function.configuration.runtime);
+        let runtime = function.configuration.runtime();
+        let shown = format!("{} ({})", folder.name, runtime.map_or("an image", Runtime::identifier));
         if !is_presented {
             say(&format!("{shown} is ready, from {}", folder.path.display()));
             return self.print_commands(folder);
@@ -361,7 +362,7 @@ impl Up {
             .await
             .map_err(told)?;
         let mut deployed = Deployed::Unchanged(current.clone());
-        if tried.package != current.package {
+        if tried.code != current.code {
             let how = CodeUpdate::default();
             let updated =
                 self.functions.update_function_code(&Caller::Anyone, &target, None, how, zip).await.map_err(told)?;

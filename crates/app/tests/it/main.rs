@@ -19,6 +19,7 @@ mod functions;
 mod fuzzed_requests;
 mod gate;
 mod hostile_runtime;
+mod images;
 mod invoke_cli;
 mod layers;
 mod ledger;

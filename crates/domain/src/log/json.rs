@@ -21,8 +21,8 @@ impl Record {
                 InitStartJson {
                     initialization_type: start.initialization,
                     phase: start.phase,
-                    runtime_version: &start.runtime_version,
-                    runtime_version_arn: &start.runtime_version_arn,
+                    runtime_version: start.runtime_version.as_deref(),
+                    runtime_version_arn: start.runtime_version_arn.as_deref(),
                     function_name: &start.function,
                     function_version: &start.version,
                     instance_id: &start.instance,
@@ -131,8 +131,10 @@ struct Envelope<R> {
 struct InitStartJson<'a> {
     initialization_type: Initialization,
     phase: InitPhase,
-    runtime_version: &'a str,
-    runtime_version_arn: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    runtime_version: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    runtime_version_arn: Option<&'a str>,
     function_name: &'a str,
     function_version: &'a str,
     instance_id: &'a str,

@@ -103,9 +103,9 @@ pub struct InitStart {
     /// When it runs.
     pub phase: InitPhase,
     /// `python:3.12.v38`.
-    pub runtime_version: String,
+    pub runtime_version: Option<String>,
     /// The ARN of that version.
-    pub runtime_version_arn: String,
+    pub runtime_version_arn: Option<String>,
     /// The function's bare name.
     pub function: String,
     /// `$LATEST` or a number.
@@ -343,7 +343,9 @@ impl Record {
     pub fn text(&self) -> Option<String> {
         Some(match self {
             Self::InitStart(InitStart { runtime_version, runtime_version_arn, .. }) => {
-                format!("INIT_START Runtime Version: {runtime_version}\tRuntime Version ARN: {runtime_version_arn}\n")
+                // The line tells of nothing else, and an image has no runtime of Lambda's.
+                let (version, arn) = (runtime_version.as_ref()?, runtime_version_arn.as_ref()?);
+                format!("INIT_START Runtime Version: {version}\tRuntime Version ARN: {arn}\n")
             }
             // Text has none of the first two, and the third only when it failed or timed out, if it was on demand
             // (AWS developer guide, lambda-runtime-environment).
@@ -434,8 +436,8 @@ pub(super) mod tests {
         Record::InitStart(InitStart {
             initialization: Initialization::OnDemand,
             phase: InitPhase::Init,
-            runtime_version: "python:3.12.v38".into(),
-            runtime_version_arn: "arn:aws:lambda:eu-west-3::runtime:b475".into(),
+            runtime_version: Some("python:3.12.v38".into()),
+            runtime_version_arn: Some("arn:aws:lambda:eu-west-3::runtime:b475".into()),
             function: "fn".into(),
             version: "$LATEST".into(),
             instance: "2024/05/20/[$LATEST]aa01".into(),

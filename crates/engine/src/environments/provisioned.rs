@@ -105,8 +105,10 @@ impl Environments {
         member.log.record(&Record::InitStart(InitStart {
             initialization,
             phase,
-            runtime_version: self.sandbox.runtime_version(configuration.runtime),
-            runtime_version_arn: runtime_version_arn(&function.arn.home(), configuration.runtime),
+            runtime_version: configuration.runtime().map(|runtime| self.sandbox.runtime_version(runtime)),
+            runtime_version_arn: configuration
+                .runtime()
+                .map(|runtime| runtime_version_arn(&function.arn.home(), runtime)),
             function: function.arn.name.to_string(),
             version: function.version.to_string(),
             instance: member.log.source().stream.clone(),

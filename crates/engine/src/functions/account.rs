@@ -34,7 +34,7 @@ impl Functions {
         access::check_account(caller, Action::GetAccountSettings)?;
         let entries = self.catalog.all();
         let code = |entry: &Arc<crate::catalog::Entry>| {
-            entry.all_versions().map(|version| version.function.package.zip_bytes).sum::<u64>()
+            entry.all_versions().map(|version| version.function.code.bytes()).sum::<u64>()
         };
         Ok(Usage {
             functions: entries.len(),

@@ -10,6 +10,7 @@ mod policies;
 mod tags;
 mod versions;
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -17,16 +18,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::arn::{Home, Target};
-use domain::function::{Change, Configuration, Digest, Function, NewFunction};
+use domain::function::{Change, Code, Configuration, Digest, Failing, Function, NewFunction, Program};
+use domain::image::Image;
 use domain::names::{FunctionName, Qualifier, RevisionId, Version};
 use domain::settings::Settings;
-use domain::{Error, Fault, Refusal};
+use domain::{Error, Fault, Refusal, own_tags};
 
 use crate::access::{self, Action, Caller};
 use crate::catalog::{self, Catalog, Deployed, Entry, Serving};
-use crate::contents::{Contents, Source};
+use crate::contents::{CodeSource, Contents};
 use crate::layers::Layers;
-use crate::ports::{Clock, Dice, Packages, Record, Records, Sandbox};
+use crate::ports::{Clock, Dice, HeldImage, Images, Kept, Packages, Record, Records, Sandbox};
 use crate::{resolve, tasks};
 
 pub use self::account::Usage;
@@ -47,6 +49,7 @@ pub struct Functions {
     packages: Arc<dyn Packages>,
     layers: Arc<Layers>,
     sandbox: Arc<dyn Sandbox>,
+    images: Arc<dyn Images>,
     clock: Arc<dyn Clock>,
     dice: Arc<dyn Dice>,
     /// States of functions that are no longer shown but may still be running: their code must stay.
@@ -115,12 +118,13 @@ impl Functions {
     pub fn new(
         home: Home,
         catalog: Arc<Catalog>,
-        (records, packages, sandbox): (Arc<dyn Records>, Arc<dyn Packages>, Arc<dyn Sandbox>),
+        (records, packages): (Arc<dyn Records>, Arc<dyn Packages>),
+        (sandbox, images): (Arc<dyn Sandbox>, Arc<dyn Images>),
         layers: Arc<Layers>,
         (clock, dice): (Arc<dyn Clock>, Arc<dyn Dice>),
     ) -> Arc<Self> {
         let retired = Mutex::default();
-        Arc::new(Self { home, catalog, records, packages, layers, sandbox, clock, dice, retired })
+        Arc::new(Self { home, catalog, records, packages, layers, sandbox, images, clock, dice, retired })
     }
 
     /// Shows what is on disk, and goes on with whatever was under way when the engine stopped.
@@ -164,16 +168,19 @@ impl Functions {
             return Err(Refusal::FunctionNameTooLong { value: name.to_string() }.into());
         }
         new.check()?;
+        own_tags::check(&new.tags, self.sandbox.level())?;
         let held = self.layers.resolve(caller, &layers).await?;
         new.configuration.layers.clone_from(&held.uses);
-        self.check_runtime(&new.configuration).await?;
+        self.check_program(&new.configuration).await?;
         if self.catalog.get(&name).is_some() {
             return Err(Refusal::FunctionExists { name }.into());
         }
-        let kept = self.packages.keep(self.layers.zip(code).await?).await?;
-        self.layers.check_size(kept.package, &held.uses).await?;
+        let kept = self.keep(code).await?;
+        if let Some(package) = kept.code().package() {
+            self.layers.check_size(package, &held.uses).await?;
+        }
         let settings = Settings { tags: new.tags.clone(), ..Settings::default() };
-        let latest = Arc::new(new.with(kept.package, self.new_revision(), self.clock.now()));
+        let latest = Arc::new(new.with(kept.code(), self.new_revision(), self.clock.now()));
         let record = Record { latest: latest.clone(), aliases: Arc::default(), settings: Arc::new(settings) };
         let mut entry = Entry::new(record, []);
         let created = if publish { versions::publish(&mut entry, None, self.new_revision()) } else { latest };
@@ -216,7 +223,10 @@ impl Functions {
         access::check(&self.home, caller, Action::GetFunction, &target.arn)?;
         let (entry, _) = resolve::function(&self.catalog, target)?;
         let gone = || Error::from(Refusal::FunctionNotFound { arn: target.as_invoked() });
-        if !entry.all_versions().any(|version| version.function.package.digest == digest) {
+        if !entry
+            .all_versions()
+            .any(|version| version.function.code.package().is_some_and(|package| package.digest == digest))
+        {
             return Err(gone());
         }
         self.packages.zip(digest).await?.ok_or_else(gone)
@@ -256,17 +266,28 @@ impl Functions {
         target: &Target,
         expected: Option<&str>,
         how: CodeUpdate,
-        code: impl Into<Source> + Send,
+        code: impl Into<CodeSource> + Send,
     ) -> Result<Arc<Function>, Error> {
         access::check(&self.home, caller, Action::UpdateFunctionCode, &target.arn)?;
         let code = code.into();
         target.check_whole()?;
         let (_, current) = resolve::function(&self.catalog, target)?;
         current.function.check_updatable(expected)?;
-        let kept = self.packages.keep(self.layers.zip(code).await?).await?;
-        let package = kept.package;
-        self.layers.check_size(package, &current.function.configuration.layers).await?;
-        self.update(target, expected, how, Some(kept), move |_| Ok(Change::Code(package))).await
+        current.function.check_package_type(matches!(code, CodeSource::Image(_)))?;
+        if matches!(code, CodeSource::Image(_)) {
+            self.check_program(&current.function.configuration).await?;
+        }
+        let kept = self.keep(code).await?;
+        let code = kept.code();
+        if let Some(package) = code.package() {
+            self.layers.check_size(package, &current.function.configuration.layers).await?;
+        }
+        let change = move |function: &Function| {
+            // Another function may have come by that name.
+            function.check_package_type(code.image().is_some())?;
+            Ok(Change::Code(code))
+        };
+        self.update(target, expected, how, Some(kept), change).await
     }
 
     /// UpdateFunctionConfiguration.
@@ -288,13 +309,18 @@ impl Functions {
         next.check()?;
         let mut held = None;
         if let Some(layers) = edit.layers {
+            if current.code.image().is_some() && !layers.is_empty() {
+                return Err(Refusal::ImageWithRuntime.into());
+            }
             let found = self.layers.resolve(caller, &layers).await?;
             next.layers.clone_from(&found.uses);
-            self.layers.check_size(current.package, &next.layers).await?;
+            if let Some(package) = current.code.package() {
+                self.layers.check_size(package, &next.layers).await?;
+            }
             held = Some(found);
         }
-        if next.runtime != current.configuration.runtime {
-            self.check_runtime(&next).await?;
+        if next.runtime() != current.configuration.runtime() {
+            self.check_program(&next).await?;
         }
         let based_on = current.revision.to_string();
         // The edit was made on `current`; whoever came in between makes it stale.
@@ -358,9 +384,32 @@ impl Functions {
         let removal = {
             // Held, so that no function appears with code that is about to go; no longer than that.
             let _change = self.catalog.change().await;
-            self.packages.retain(self.used_packages()).await?
+            let of_packages = self.packages.retain(self.used_packages()).await?;
+            (of_packages, self.images.retain_images(self.used_images()).await?)
         };
-        removal.await
+        removal.0.await?;
+        removal.1.await
+    }
+
+    fn used_images(&self) -> Vec<Digest> {
+        let image = |function: &Function| function.code.image().map(|image| image.digest);
+        let entries = self.catalog.all();
+        let versions = entries.values().flat_map(|entry| entry.all_versions());
+        let mut used: Vec<Digest> = versions
+            .flat_map(|version| [image(&version.function), image(&version.serving.function)])
+            .flatten()
+            .collect();
+        let retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
+        used.extend(retired.iter().filter_map(Weak::upgrade).filter_map(|serving| image(&serving.function)));
+        used
+    }
+
+    /// Keeps code: a zip whole, of an image what it takes to know it.
+    async fn keep(&self, code: CodeSource) -> Result<KeptCode, Error> {
+        Ok(match code {
+            CodeSource::Package(source) => KeptCode::Package(self.packages.keep(self.layers.zip(source).await?).await?),
+            CodeSource::Image(uri) => KeptCode::Image(self.images.resolve(uri).await?),
+        })
     }
 
     fn used_packages(&self) -> Vec<Digest> {
@@ -379,10 +428,14 @@ impl Functions {
         used
     }
 
-    async fn check_runtime(&self, configuration: &Configuration) -> Result<(), Refusal> {
-        let runtime = configuration.runtime;
-        let missing = |remedy| Refusal::MissingRuntime { value: runtime.to_string(), remedy };
-        self.sandbox.supports(runtime).await.map_err(missing)
+    async fn check_program(&self, configuration: &Configuration) -> Result<(), Refusal> {
+        match configuration.program {
+            Program::Runtime { runtime, .. } => {
+                let missing = |remedy| Refusal::MissingRuntime { value: runtime.to_string(), remedy };
+                self.sandbox.supports(runtime).await.map_err(missing)
+            }
+            Program::Image(_) => self.images.supported().map_err(|why| Refusal::ImagesNotHere { why }),
+        }
     }
 
     async fn update(
@@ -455,19 +508,58 @@ impl Functions {
     }
 
     async fn settle(&self, name: &FunctionName) -> Result<(), Fault> {
-        let change = self.catalog.change().await;
-        let Some(entry) = self.catalog.get(name) else { return Ok(()) };
-        if !entry.all_versions().any(|version| version.function.is_settling()) {
-            return Ok(());
+        let mut pulled: HashMap<Digest, Result<(), Failing>> = HashMap::new();
+        loop {
+            let change = self.catalog.change().await;
+            let Some(entry) = self.catalog.get(name) else { return Ok(()) };
+            if !entry.all_versions().any(|version| version.function.is_settling()) {
+                return Ok(());
+            }
+            if let Some(image) = first_unpulled(&entry, &pulled) {
+                // It may take minutes, in which other functions change; this one is looked at again.
+                drop(change);
+                pulled.insert(image.digest, self.pull(&image).await?);
+                continue;
+            }
+            let mut next = Entry::clone(&entry);
+            if next.latest.function.is_settling() {
+                next.latest = self.settled(&next.latest, &pulled, true);
+            }
+            for version in next.versions.values_mut().filter(|version| version.function.is_settling()) {
+                *version = self.settled(version, &pulled, false);
+            }
+            return self.write(&change, &entry, next).await;
         }
-        let mut next = Entry::clone(&entry);
-        if next.latest.function.is_settling() {
-            next.latest = Deployed::new(Arc::new(next.latest.function.settled(self.new_revision())));
+    }
+
+    /// A version whose work is done. `is_latest`: what was updated is served by new environments.
+    fn settled(&self, version: &Deployed, pulled: &HashMap<Digest, Result<(), Failing>>, is_latest: bool) -> Deployed {
+        let Deployed { function, serving } = version;
+        let failing = pulled.get(&function.code.digest()).and_then(|pulled| pulled.as_ref().err());
+        let Some(failing) = failing else {
+            let settled = Arc::new(function.settled(self.new_revision()));
+            return if is_latest { Deployed::new(settled) } else { version.shown_as(settled) };
+        };
+        // After a restart what is served is what was to be.
+        let before = Some(&*serving.function).filter(|before| before.code != function.code);
+        let failed = Arc::new(function.failed(failing.clone(), before, self.new_revision()));
+        match before {
+            Some(_) => version.shown_as(failed),
+            None => Deployed::new(failed),
         }
-        for version in next.versions.values_mut().filter(|version| version.function.is_settling()) {
-            *version = version.shown_as(Arc::new(version.function.settled(self.new_revision())));
+    }
+
+    /// Brings an image here. That it cannot be had is the function's failure; that our disk fails is not.
+    async fn pull(&self, image: &Image) -> Result<Result<(), Failing>, Fault> {
+        match self.images.pull(image.clone()).await {
+            Ok(()) => Ok(Ok(())),
+            Err(Error::Refused(Refusal::Image { problem, why, .. })) => {
+                tracing::warn!(image = %image.uri, "the image is refused: {why}");
+                Ok(Err(Failing { problem, reason: why }))
+            }
+            Err(Error::Refused(other)) => Err(Fault::bare(format!("pulling the image {}: {other:?}", image.uri))),
+            Err(Error::Fault(fault)) => Err(fault),
         }
-        self.write(&change, &entry, next).await
     }
 
     /// Writes the next state of a function, then shows it.
@@ -500,10 +592,32 @@ fn with_settings(entry: &Entry, settings: Settings) -> Entry {
     Entry { settings: Arc::new(settings), ..entry.clone() }
 }
 
-/// What a function is made of: its code and its layers.
+/// An image that a version waits for and that nobody has tried to pull.
+fn first_unpulled(entry: &Entry, pulled: &HashMap<Digest, Result<(), Failing>>) -> Option<Image> {
+    let settling = entry.all_versions().filter(|version| version.function.is_settling());
+    let mut images = settling.filter_map(|version| version.function.code.image());
+    images.find(|image| !pulled.contains_key(&image.digest)).cloned()
+}
+
+/// The zips that a function is made of: its code and its layers.
 fn packages_of(function: &Function) -> impl Iterator<Item = Digest> {
     let layers = function.configuration.layers.iter().map(|layer| layer.package.digest);
-    std::iter::once(function.package.digest).chain(layers)
+    function.code.package().map(|package| package.digest).into_iter().chain(layers)
+}
+
+/// Code that stays until the record that names it is written.
+enum KeptCode {
+    Package(Kept),
+    Image(HeldImage),
+}
+
+impl KeptCode {
+    fn code(&self) -> Code {
+        match self {
+            Self::Package(kept) => Code::Package(kept.package),
+            Self::Image(held) => Code::Image(held.image.clone()),
+        }
+    }
 }
 
 /// Makes a change as a task of its own, which ends as a whole whether or not the caller stays: what is on disk is then

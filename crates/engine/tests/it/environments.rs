@@ -77,7 +77,7 @@ async fn an_update_replaces_environments_and_fails_no_running_call() {
     assert_eq!(started(&house), 2, "the new code got an environment of its own");
     let codes: Vec<_> = house.sandbox.started.lock().unwrap().iter().map(|spec| spec.code.clone()).collect();
     assert_ne!(codes[0], codes[1]);
-    assert!(codes[1].to_string_lossy().contains(&updated.package.digest.hex()));
+    assert!(codes[1].to_string_lossy().contains(&updated.code.digest().hex()));
     house.clock.advance(Duration::from_secs(3));
     call.result().await.unwrap().unwrap();
     house.breathe().await;

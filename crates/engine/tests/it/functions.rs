@@ -130,7 +130,7 @@ fn a_restart_finds_everything_and_ends_what_was_under_way() {
         let house = House::over(records.clone(), packages.clone(), Bounds::default());
         let ready = house.create("ready").await;
         // The engine died before this one was activated.
-        let pending = house.new_function("pending").with(ready.package, ready.revision, ready.modified_at);
+        let pending = house.new_function("pending").with(ready.code.clone(), ready.revision, ready.modified_at);
         assert!(records.insert(plain(pending), Vec::new()).await.unwrap());
     });
     runtime().block_on(async {
@@ -150,7 +150,7 @@ async fn code_stays_while_a_function_has_it_and_goes_afterwards() {
     let function = house.create("fn").await;
     let target = house.target("fn");
     house.functions.sweep_packages().await.unwrap();
-    let digest = function.package.digest;
+    let digest = function.code.digest();
     assert!(house.functions.code(&Caller::Anyone, &target, digest).await.is_ok());
     house.functions.delete_function(&Caller::Anyone, &target).await.unwrap();
     house.create("other").await;
@@ -187,12 +187,12 @@ async fn a_client_that_leaves_takes_nothing_back_and_hides_nothing() {
     house.breathe().await;
     assert_eq!(shown().state, State::Active);
 
-    let first = shown().package.digest;
+    let first = shown().code.digest();
     records.set_slow(true);
     leave(&house, functions.update_function_code(&caller, &target, None, CodeUpdate::default(), zip(b"two"))).await;
     records.set_slow(false);
     house.breathe().await;
-    assert_ne!(shown().package.digest, first);
+    assert_ne!(shown().code.digest(), first);
 
     let edit = |current: &Configuration| Ok(Configuration { timeout_seconds: 7, ..current.clone() });
     records.set_slow(true);
@@ -217,7 +217,7 @@ async fn an_activation_that_failed_is_tried_again() {
     let packages = Arc::new(MemoryPackages::beside(records.clone()));
     let house = House::over(records.clone(), packages, Bounds::default());
     let ready = house.create("before").await;
-    let pending = house.new_function("fn").with(ready.package, ready.revision, ready.modified_at);
+    let pending = house.new_function("fn").with(ready.code.clone(), ready.revision, ready.modified_at);
     records.insert(plain(pending), Vec::new()).await.unwrap();
     house.functions.load().await.unwrap();
     // Down before the activation has its turn.

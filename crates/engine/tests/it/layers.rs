@@ -61,7 +61,7 @@ impl Shop {
 
     async fn create(&self, name: &str, layers: &[&str]) -> Result<Arc<Function>, Error> {
         let code = Source::Zip(zip_of(&[("app.py", 0o644, b"code")]));
-        let contents = Contents { code, layers: layers.iter().map(|&arn| arn.to_owned()).collect() };
+        let contents = Contents { code: code.into(), layers: layers.iter().map(|&arn| arn.to_owned()).collect() };
         self.house.functions.create_function(&Caller::Anyone, self.house.new_function(name), contents, false).await
     }
 
@@ -266,7 +266,7 @@ async fn code_comes_from_an_object_store() {
         Source::Object(ObjectName { bucket: bucket.to_owned(), key: key.to_owned(), version: None })
     };
     let create = async |source: Source| {
-        let contents = Contents { code: source, layers: Vec::new() };
+        let contents = Contents { code: source.into(), layers: Vec::new() };
         shop.house.functions.create_function(&Caller::Anyone, shop.house.new_function("fn"), contents, false).await
     };
     for (bucket, key, expected) in [("none", "key.zip", "NoSuchBucket"), ("bucket", "none", "NoSuchKey")] {
@@ -274,10 +274,10 @@ async fn code_comes_from_an_object_store() {
         assert!(matches!(&refused, Refusal::ObjectRefused { code, .. } if code == expected), "{refused:?}");
     }
     let made = create(object("bucket", "key.zip")).await.unwrap();
-    assert_eq!(made.package.zip_bytes, zip.len() as u64);
+    assert_eq!(made.code.bytes(), zip.len() as u64);
     let version =
         shop.house.layers.publish_layer_version(&Caller::Anyone, new_version("l"), object("bucket", "key.zip"));
-    assert_eq!(version.await.unwrap().package, made.package);
+    assert_eq!(Some(version.await.unwrap().package), made.code.package());
     shop.house.settled("fn").await;
     let target = shop.house.target("fn");
     let functions = &shop.house.functions;
@@ -286,7 +286,7 @@ async fn code_comes_from_an_object_store() {
         .await;
     assert!(matches!(refusal(updated), Refusal::ObjectRefused { .. }));
     let (shown, _) = functions.get_function(&Caller::Anyone, Action::GetFunction, &target).unwrap();
-    assert_eq!(shown.package, made.package);
+    assert_eq!(shown.code, made.code);
     // Only what comes with the request is bounded by its own size.
     let bytes = usize::try_from(limits::ZIPPED_BYTES).unwrap() + 1;
     let refused = refusal(create(Source::Zip(vec![0; bytes].into())).await);

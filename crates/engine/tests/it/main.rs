@@ -6,6 +6,7 @@ mod environments;
 mod event_source_mappings;
 mod events;
 mod functions;
+mod images;
 mod invoker;
 mod layers;
 mod log;

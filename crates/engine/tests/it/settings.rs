@@ -207,7 +207,7 @@ async fn each_version_counts_with_its_code() {
     // Recorded: test_account_settings_total_code_size_config_update.
     let house = house().await;
     let (latest, _) = house.functions.get_function(CALLER, Action::GetFunction, &house.target("fn")).unwrap();
-    let bytes = latest.package.zip_bytes;
+    let bytes = latest.code.bytes();
     assert!(bytes > 0);
     let expected = Usage { functions: 1, code_bytes: bytes * 2, reserved: 0 };
     assert_eq!(house.functions.account_usage(CALLER).unwrap(), expected);

@@ -94,7 +94,7 @@ async fn what_the_caller_has_not_seen_is_not_published() {
     let target = house.target("fn");
     let publish = |asked| house.functions.publish_version(CALLER, &target, asked);
     let wrong = Publication { code: Some("no".to_owned()), ..Publication::default() };
-    let current = latest.package.digest.base64();
+    let current = latest.code.sha256();
     assert_eq!(refused(publish(wrong).await), Refusal::OtherCode { given: "no".to_owned(), current: current.clone() });
     let wrong = Publication { revision: Some("no".to_owned()), ..Publication::default() };
     assert_eq!(refused(publish(wrong).await), Refusal::RevisionMismatch);
@@ -119,8 +119,8 @@ async fn a_version_keeps_its_code_and_configuration_and_its_environments() {
     };
     assert_eq!(shown("2").state, State::Active);
     assert_eq!((shown("1").configuration.memory_mb, shown("2").configuration.memory_mb), (128, 256));
-    assert_eq!(shown("1").package, first.package);
-    assert_ne!(shown("2").package, first.package);
+    assert_eq!(shown("1").code, first.code);
+    assert_ne!(shown("2").code, first.code);
 
     // Each version has environments of its own, which say which version they are.
     for (qualifier, environments) in [("1", 1), ("2", 2), ("$LATEST", 3), ("1", 3), ("2", 3), ("$LATEST", 3)] {

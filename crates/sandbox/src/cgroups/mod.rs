@@ -116,11 +116,8 @@ impl Cgroups {
         let mut first_refused = None;
         let mut place = |controller: Controller| {
             let found: Result<(Version, PathBuf), Refused> = match hierarchies.v1(controller) {
-                // What v2 has frozen dies when it is killed, what v1 has frozen waits until it is thawed.
-                Some(own) if controller != Controller::Freezer || ground.is_err() => {
-                    make_base(own.group.join(&name)).map(|base| (Version::V1, base))
-                }
-                _ => ground.clone().and_then(|ground| {
+                Some(own) => make_base(own.group.join(&name)).map(|base| (Version::V1, base)),
+                None => ground.clone().and_then(|ground| {
                     if controller != Controller::Freezer && !ground.controllers.contains(&controller) {
                         return Err(Refused {
                             step: format!("find {} in cgroup.controllers", controller.name()),
@@ -155,6 +152,14 @@ impl Cgroups {
         let broom = Broom::start(distinct(bases.iter().map(|(.., base)| base.clone())))
             .map_err(|error| refused("clone", &error))?;
         Ok(Self { hierarchies, name, bases, features, broom })
+    }
+
+    /// Where what is frozen does not even die before it is thawed, the folder of all that may be frozen.
+    pub(crate) fn thaw_before_death(&self) -> Option<&Path> {
+        let freezer = |(controller, version, _): &&(Controller, Version, PathBuf)| {
+            (*controller, *version) == (Controller::Freezer, Version::V1)
+        };
+        self.bases.iter().find(freezer).map(|(.., base)| base.as_path())
     }
 
     /// What can be had.
@@ -295,6 +300,15 @@ fn distinct(paths: impl Iterator<Item = PathBuf>) -> Vec<PathBuf> {
         }
     });
     all
+}
+
+/// Lets all go on that an engine has frozen in groups below `base`: for when it is gone.
+pub(crate) fn thaw_all(base: &Path) {
+    for group in fs::read_dir(base).into_iter().flatten().flatten() {
+        if group.path().is_dir() {
+            let _ = v1::thaw(&group.path());
+        }
+    }
 }
 
 /// The folder of a group in the hierarchy of one controller.

@@ -27,6 +27,7 @@ use super::sys;
 use super::view::Base;
 use crate::cgroups::{Cgroup, Entrance};
 use crate::settings::Isolation;
+use crate::storage::Disk;
 
 /// A step of talking to the spawner or an init that failed.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +39,14 @@ pub(crate) enum LaunchError {
         program: OsString,
         /// Why not.
         source: std::io::Error,
+    },
+    /// It isolates less than one before it.
+    #[error("isolation was {promised}, and a new spawner offers {to_be_had}")]
+    Level {
+        /// What holds since the start of the engine.
+        promised: Isolation,
+        /// What there is now.
+        to_be_had: Isolation,
     },
     /// A socket or its messages failed.
     #[error("{doing}")]
@@ -165,6 +174,11 @@ impl Spawner {
         }
     }
 
+    /// Has it thaw the groups in a folder when we are gone.
+    pub(crate) async fn thaw_at_end(&self, base: PathBuf) -> Result<(), LaunchError> {
+        self.socket.send(&Request::ThawAtEnd(base), &[]).await.map_err(failed("ask the spawner"))
+    }
+
     /// Whether environments have `/var/task`, `/opt` and `/tmp` of their own, and end with their inits.
     pub(crate) fn has_own_paths(&self) -> bool {
         self.hello.no_paths.is_none()
@@ -230,10 +244,16 @@ impl Spawner {
     }
 
     /// Gives an environment its folders; to be called before anybody else listens to its init.
-    pub(crate) async fn furnish(&self, init: &mut Init, furniture: Furniture) -> Result<(), LaunchError> {
+    pub(crate) async fn furnish(
+        &self,
+        init: &mut Init,
+        furniture: Furniture,
+        given: Option<&Disk>,
+    ) -> Result<(), LaunchError> {
         self.unless_gone(async {
-            let engine_end = [init.socket.socket.get_ref().as_fd()];
-            let sent = self.socket.send(&Request::Furnish(furniture), &engine_end).await;
+            let beside: Vec<_> =
+                std::iter::once(init.socket.socket.get_ref().as_fd()).chain(given.map(Disk::as_fd)).collect();
+            let sent = self.socket.send(&Request::Furnish(furniture), &beside).await;
             sent.map_err(failed("ask the spawner"))?;
             loop {
                 match init.socket.hear().await? {

@@ -12,7 +12,7 @@ use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Resource, Rlimit, Signal, WaitOptions, wait};
 
@@ -37,6 +37,11 @@ const STACK_BYTES: u64 = 8_388_608;
 
 /// Of these more than are allowed are told of, so that the excess is seen; a folder of thousands is not told whole.
 const EXTENSIONS_LISTED_MAX: usize = 16;
+
+/// How often, and how long after one another, it is looked whether all stand still. Who waits for a disk may not do so for
+/// long, and starts nobody meanwhile.
+const STANDSTILL_LOOKS_MAX: u32 = 50;
+const STANDSTILL_AGAIN_AFTER: Timespec = Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
 
 /// Where the init keeps its socket: the first number after the standard descriptors.
 const CONTROL: i32 = 3;
@@ -274,7 +279,10 @@ impl<'a> Init<'a> {
     fn perform(&self, deed: Deed) {
         let runtime = self.runtime.map(|(_, pid)| pid);
         match deed {
-            Deed::Freeze => self.signal_everything(Signal::STOP),
+            Deed::Freeze => {
+                self.signal_everything(Signal::STOP);
+                await_standstill();
+            }
             Deed::Thaw => self.signal_everything(Signal::CONT),
             Deed::TerminateRuntime => runtime.into_iter().for_each(|pid| signal(pid, Signal::TERM)),
             Deed::KillRuntime => runtime.into_iter().for_each(kill),
@@ -522,6 +530,24 @@ pub(super) fn kill(pid: i32) {
 fn signal(pid: i32, sent: Signal) {
     if let Some(pid) = Pid::from_raw(pid) {
         let _ = rustix::process::kill_process(pid, sent);
+    }
+}
+
+/// Waits until every process of the environment stands still, or has had its time.
+///
+/// Whoever is just being forked when SIGSTOP comes is born with it, and a SIGCONT that comes before the birth does not
+/// take it back: the kernel drops a signal that its receiver ignores before it looks at forks under way
+/// (`send_signal_locked` in `kernel/signal.c`). Its parent would wait for it for good. An order to go on is followed
+/// after this one.
+fn await_standstill() {
+    for _ in 0..STANDSTILL_LOOKS_MAX {
+        let all_stand = descendants_of_this_process()
+            .into_iter()
+            .all(|pid| parent_and_state(pid).is_none_or(|(_, state)| matches!(state, b'T' | b't' | b'Z' | b'X')));
+        if all_stand {
+            return;
+        }
+        let _ = poll(&mut [], Some(&STANDSTILL_AGAIN_AFTER));
     }
 }
 

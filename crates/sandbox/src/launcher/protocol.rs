@@ -24,8 +24,10 @@ pub(crate) enum Request {
     /// Start an init for a new environment; beside it the init's end of its control socket.
     Prepare(Preparation),
     /// Give an environment its folders; beside it the engine's end of the init's control socket, so that the spawner
-    /// can order in the engine's name.
+    /// can order in the engine's name, and the mounts that are given.
     Furnish(Furniture),
+    /// When the engine is gone, thaw the groups in this folder: what v1 has frozen does not die.
+    ThawAtEnd(PathBuf),
 }
 
 /// What the spawner must know at its start.
@@ -107,6 +109,8 @@ pub(crate) enum Source {
     ReadOnly(PathBuf),
     /// A folder of the host that the function may fill.
     Storage(PathBuf),
+    /// The mount beside the message.
+    Given,
     /// Folders over one another, to be read; a later one covers an earlier one.
     Layers {
         /// The folders.
@@ -364,6 +368,10 @@ impl Message for Request {
                 out.list(mounts, |out, mounting| mounting.write(out));
                 out.list(extensions_in, |out, path| out.path(path));
             }
+            Self::ThawAtEnd(base) => {
+                out.tag(3);
+                out.path(base);
+            }
         }
     }
 
@@ -382,6 +390,7 @@ impl Message for Request {
             2 => {
                 Self::Furnish(Furniture { mounts: from.list(Mounting::read)?, extensions_in: from.list(Reader::path)? })
             }
+            3 => Self::ThawAtEnd(from.path()?),
             _ => return None,
         })
     }
@@ -399,6 +408,7 @@ impl Message for Mounting {
                 out.tag(1);
                 out.path(path);
             }
+            Source::Given => out.tag(3),
             Source::Layers { folders, places } => {
                 out.tag(2);
                 out.list(folders, |out, path| out.path(path));
@@ -412,6 +422,7 @@ impl Message for Mounting {
         let source = match from.tag()? {
             0 => Source::ReadOnly(from.path()?),
             1 => Source::Storage(from.path()?),
+            3 => Source::Given,
             2 => Source::Layers { folders: from.list(Reader::path)?, places: from.list(Reader::path)? },
             _ => return None,
         };
@@ -694,10 +705,12 @@ mod tests {
         let sources = [
             Source::ReadOnly(path.clone()),
             Source::Storage("/s".into()),
+            Source::Given,
             Source::Layers { folders: vec!["/l/2".into(), "/l/1".into()], places: vec!["python".into()] },
         ];
         let mounts = sources.map(|source| Mounting { source, at: path.clone() }).into();
         check(&Request::Furnish(Furniture { mounts, extensions_in: vec!["/opt/extensions".into()] }));
+        check(&Request::ThawAtEnd(path.clone()));
         let refused = || Refused { step: "unshare".into(), errno: 1 };
         let hello = |no_paths, unusable| Hello {
             level: Isolation::Rootless,

@@ -22,7 +22,7 @@ use super::sys::{self, Cloned};
 use super::trial;
 use super::users::{self, Users};
 use super::view::{self, step};
-use crate::cgroups::Entrance;
+use crate::cgroups::{self, Entrance};
 
 /// How long to wait before orphans that still live are looked at again.
 const ORPHANS_AGAIN_AFTER: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
@@ -47,6 +47,7 @@ pub(crate) fn run(control: OwnedFd) -> io::Result<()> {
 
     let mut nursery = Nursery::new(kind, &configuration.mount_point, configuration.first_user);
     let mut has_orphans = false;
+    let mut thaw_at_end: Option<PathBuf> = None;
     loop {
         let mut ready = [PollFd::new(&control, PollFlags::IN), PollFd::new(&signals, PollFlags::IN)];
         // An orphan that the kernel holds cannot be killed now; one that comes when its parent is gone is nobody's news.
@@ -60,6 +61,9 @@ pub(crate) fn run(control: OwnedFd) -> io::Result<()> {
         if asked {
             match next(&control, &mut buffer)? {
                 None => {
+                    if let Some(base) = &thaw_at_end {
+                        cgroups::thaw_all(base);
+                    }
                     // Nobody else ends the orphans. Those that the kernel holds are killed and go when it lets them.
                     for _ in 0..LAST_LOOKS {
                         if !nursery.reap() {
@@ -76,8 +80,12 @@ pub(crate) fn run(control: OwnedFd) -> io::Result<()> {
                     nursery.prepare(&preparation, &init_end, Entrance::new(descriptors));
                 }
                 Some((Request::Furnish(furniture), descriptors)) => {
-                    descriptors.iter().take(1).for_each(|engine_end| nursery.furnish(&furniture, engine_end));
+                    let mut given = descriptors.into_iter();
+                    if let Some(engine_end) = given.next() {
+                        nursery.furnish(&furniture, given, &engine_end);
+                    }
                 }
+                Some((Request::ThawAtEnd(base), _)) => thaw_at_end = Some(base),
                 // Nothing that this engine sends.
                 Some(_) => {}
             }
@@ -181,9 +189,14 @@ impl Nursery {
     }
 
     /// Sends an init its folders, in the engine's name.
-    pub(super) fn furnish(&self, furniture: &Furniture, engine_end: &OwnedFd) {
+    pub(super) fn furnish(
+        &self,
+        furniture: &Furniture,
+        given: impl Iterator<Item = OwnedFd>,
+        engine_end: &OwnedFd,
+    ) {
         let (order, trees) = match self.kind {
-            Kind::Isolated(_) | Kind::OwnPaths => self.mount(furniture),
+            Kind::Isolated(_) | Kind::OwnPaths => self.mount(furniture, given),
             Kind::Confined => (confine(furniture), Vec::new()),
             Kind::RealFolders => {
                 (Order::Furnish { at: Vec::new(), extensions_in: furniture.extensions_in.clone() }, Vec::new())
@@ -197,10 +210,10 @@ impl Nursery {
         }
     }
 
-    fn mount(&self, furniture: &Furniture) -> (Order, Vec<OwnedFd>) {
+    fn mount(&self, furniture: &Furniture, mut given: impl Iterator<Item = OwnedFd>) -> (Order, Vec<OwnedFd>) {
         let scratch = self.mount_point.with_file_name(".scratch");
         let trees: Result<Vec<OwnedFd>, Refused> =
-            furniture.mounts.iter().map(|mounting| view::tree(&mounting.source, &scratch)).collect();
+            furniture.mounts.iter().map(|mounting| view::tree(&mounting.source, &mut given, &scratch)).collect();
         match trees {
             Ok(trees) => {
                 let at = furniture.mounts.iter().map(|mounting| mounting.at.clone()).collect();
@@ -243,6 +256,8 @@ fn confine(furniture: &Furniture) -> Order {
         match &mounting.source {
             Source::ReadOnly(path) => read.push(path.clone()),
             Source::Storage(path) => write.push(path.clone()),
+            // A disk, which can only be mounted; nobody makes one where nothing can be.
+            Source::Given => {}
             Source::Layers { folders, .. } => read.extend(folders.iter().cloned()),
         }
     }

@@ -190,7 +190,7 @@ impl Trial {
     }
 
     fn furnish(&self, furniture: Furniture) -> Result<(), Refused> {
-        self.nursery.furnish(&furniture, &self.control);
+        self.nursery.furnish(&furniture, std::iter::empty(), &self.control);
         match self.hear()? {
             Told::Prepared { .. } => Ok(()),
             Told::Unprepared(refused) => Err(refused),

@@ -80,7 +80,7 @@ async fn start_stem(
         read_only(&shared.folders.client(kind.runtime.family()), Path::new("/var/runtime")),
     ];
     mounts.extend(environment::kept(&interpreter, spawner.base()).iter().map(|path| read_only(path, path)));
-    spawner.furnish(init, Furniture { mounts, extensions_in: Vec::new() }).await?;
+    spawner.furnish(init, Furniture { mounts, extensions_in: Vec::new() }, None).await?;
     let (output, written_to) = OutputPipe::ends().map_err(failed)?;
     let (told, tell) = OutputPipe::ends().map_err(failed)?;
     let start = stems::start(kind, &interpreter, &Paths::own());

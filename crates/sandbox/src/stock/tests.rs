@@ -1,3 +1,5 @@
+//! The stock with numbers in place of environments, and a clock that stands.
+
 use std::sync::atomic::AtomicBool;
 
 use domain::runtime::Runtime;

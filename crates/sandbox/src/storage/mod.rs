@@ -5,7 +5,7 @@
 //! takes that back when the memory is needed; a tmpfs it could not, so a function of 128 MB would die of its files.
 //! The image has no name, the device is cleared with its last mount and the mount ends with its last descriptor or
 //! mount namespace: an engine that is killed leaves nothing to be swept. Never here: where it is mounted.
-#![allow(dead_code, reason = "the environments, which come next, call it")]
+#![allow(dead_code, reason = "not all of it is called yet")]
 
 mod image;
 mod loop_device;
@@ -97,10 +97,14 @@ impl Storage {
         self.refused.as_ref()
     }
 
+    /// An empty one, if one is ready.
+    pub(crate) fn take_ready(&self, megabytes: u32) -> Option<Disk> {
+        self.sizes().get_mut(&megabytes).and_then(|size| size.ready.pop())
+    }
+
     /// An empty one: one that is ready, or else a new one, which takes milliseconds.
     pub(crate) fn take(&self, megabytes: u32) -> Result<Disk, Refused> {
-        let ready = self.sizes().get_mut(&megabytes).and_then(|size| size.ready.pop());
-        ready.map_or_else(|| self.make(megabytes), Ok)
+        self.take_ready(megabytes).map_or_else(|| self.make(megabytes), Ok)
     }
 
     /// Makes disks until `count` of this size are ready. Blocks: for a thread beside the engine's.

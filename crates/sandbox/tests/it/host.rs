@@ -243,9 +243,10 @@ impl Host {
             id: EnvironmentId(Uuid::from_u128(1)),
             runtime: Runtime::parse("provided.al2023").unwrap(),
             code: self.code(),
+            image: None,
             layers: Vec::new(),
             account: "000000000000".to_owned(),
-            memory_mb: 128,
+            memory_mb: 512,
             storage_mb: 512,
             variables: Variables::default(),
             platform_variables: [

@@ -248,6 +248,7 @@ async fn is_an_engine_where_it_was_started_as_one() {
         id: domain::names::EnvironmentId(uuid::Uuid::from_u128(1)),
         runtime: domain::runtime::Runtime::parse("provided.al2023").unwrap(),
         code: told["code"].as_str().unwrap().into(),
+        image: None,
         layers: Vec::new(),
         account: "000000000000".to_owned(),
         memory_mb: 128,

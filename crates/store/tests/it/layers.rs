@@ -45,7 +45,7 @@ fn the_contents_of_layers_are_unpacked_again_where_they_went_missing() {
     let version = LayerVersion { package: published, ..layer_version("l", 1) };
     assert!(run(store.insert_layer_version(Arc::new(version))).unwrap());
     let mut made = function("fn", 1);
-    made.package = used;
+    made.code = domain::function::Code::Package(used);
     made.configuration.layers = vec![LayerUse { arn: "arn:gone".into(), package: used }];
     assert!(run(store.insert(record(made), Vec::new())).unwrap());
     drop(store);

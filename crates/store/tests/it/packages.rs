@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::Arc;
 
-use domain::function::{Function, Package};
+use domain::function::{Code, Function, Package};
 use engine::ports::{Packages, Records};
 use store::Store;
 use testkit::contracts::{function, layer_packages_contract, packages_contract, record};
@@ -28,7 +28,9 @@ async fn tidy(store: &Store) {
 }
 
 fn insert(store: &Store, text: &str, package: Package) {
-    assert!(run(store.insert(record(Function { package, ..function(text, 1) }), Vec::new())).unwrap());
+    assert!(
+        run(store.insert(record(Function { code: Code::Package(package), ..function(text, 1) }), Vec::new())).unwrap()
+    );
 }
 
 #[test]
@@ -130,7 +132,7 @@ fn tidying_never_takes_what_is_being_kept() {
                 let kept = store.keep(zip_of(&[("f", 0o644, content.as_bytes())])).await.unwrap();
                 let package = kept.package;
                 tokio::task::yield_now().await;
-                let made = Function { package, ..function(&format!("f{at}"), 1) };
+                let made = Function { code: Code::Package(package), ..function(&format!("f{at}"), 1) };
                 let (name, revision) = (made.arn.name.clone(), made.revision);
                 assert!(store.insert(record(made), Vec::new()).await.unwrap());
                 let read = std::fs::read_to_string(store.folder(package.digest).join("f"));

@@ -4,12 +4,14 @@ use bytes::Bytes;
 use domain::Refusal;
 use domain::arn::Home;
 use domain::function::{
-    Configuration, FileSystem, Function, LastUpdate, LogFormat, LogLevel, Logging, Network, NewFunction, State, Tracing,
+    Configuration, FileSystem, Function, LastUpdate, LogFormat, LogLevel, Logging, Network, NewFunction, Program,
+    State, Tracing,
 };
+use domain::image::{ImageConfig, ImageProblem};
 use domain::names::Qualifier;
 use domain::runtime::Runtime;
 use domain::variables::Variables;
-use engine::contents::{Contents, Source};
+use engine::contents::{CodeSource, Contents, Source};
 use engine::functions::Edit;
 use engine::invoker::runtime_version_arn;
 use engine::ports::ObjectName;
@@ -68,6 +70,7 @@ macro_rules! settings {
             ephemeral_storage: $asked.ephemeral_storage,
             snap_start: $asked.snap_start,
             logging_config: $asked.logging_config,
+            image_config: $asked.image_config,
         }
     };
 }
@@ -95,11 +98,9 @@ pub(crate) fn new_function(
         source_kms_key_arn,
     } = asked.code;
     NotBuilt("CreateFunction").check(&[
-        (asked.package_type == Some(types::PackageType::Image) || image_uri.is_some(), "PackageType Image"),
         (is_reference(s3_object_storage_mode.as_ref()), "S3ObjectStorageMode REFERENCE"),
         (is_given(source_kms_key_arn.as_deref()), "SourceKMSKeyArn"),
         (asked.publish_to.is_some(), "PublishTo"),
-        (asked.image_config.is_some(), "ImageConfig"),
         (is_given(asked.kms_key_arn.as_deref()), "KMSKeyArn"),
         (asked.code_signing_config_arn.is_some(), "CodeSigningConfigArn"),
         (asked.tenancy_config.is_some(), "TenancyConfig"),
@@ -108,25 +109,49 @@ pub(crate) fn new_function(
         (asked.runtime_config.is_some(), "RuntimeConfig"),
         (asked.accelerator_config.is_some(), "AcceleratorConfig"),
     ])?;
+    let is_image = asked.package_type == Some(types::PackageType::Image);
     let (role, layers) = (Some(asked.role), asked.layers.unwrap_or_default());
     let settings = settings!(role, asked);
     settings.check_built("CreateFunction")?;
     check_architectures(asked.architectures.as_deref())?;
-    let (Some(runtime), Some(handler)) = (&settings.runtime, &settings.handler) else {
-        return Err(Refusal::RuntimeAndHandlerMissing);
+    let blank = match (&settings.runtime, &settings.handler) {
+        (None, None) if is_image && layers.is_empty() => {
+            Configuration::of(Program::Image(ImageConfig::default()), String::new())
+        }
+        _ if is_image => return Err(Refusal::ImageWithRuntime),
+        (Some(runtime), Some(handler)) => Configuration::new(Runtime::parse(runtime)?, handler.clone(), String::new()),
+        _ => return Err(Refusal::RuntimeAndHandlerMissing),
     };
-    let blank = Configuration::new(Runtime::parse(runtime)?, handler.clone(), String::new());
     let configuration = settings.over(&blank)?;
-    let code = code(zip_file.map(|zip| zip.0), (s3_bucket, s3_key, s3_object_version))?;
+    let object = (s3_bucket, s3_key, s3_object_version);
+    let code = match code(zip_file.map(|zip| zip.0), object, image_uri)? {
+        CodeSource::Package(_) if is_image => return Err(Refusal::ImageUriMissing),
+        CodeSource::Image(_) if !is_image => return Err(Refusal::ImageForZip),
+        code => code,
+    };
     let tags = asked.tags.unwrap_or_default().into_iter().collect();
     Ok((NewFunction { arn: target.arn, configuration, tags }, Contents { code, layers }))
 }
 
-/// Where code comes from: the request, or bucket, key and version of an object.
+/// Where code comes from: the request, an object, or an image.
+fn code(
+    zip: Option<Bytes>,
+    object: (Option<String>, Option<String>, Option<String>),
+    image: Option<String>,
+) -> Result<CodeSource, Refusal> {
+    match image {
+        None => package(zip, object).map(CodeSource::Package),
+        Some(image) if zip.is_none() && object == (None, None, None) => Ok(CodeSource::Image(image)),
+        // AWS says something of its own here that nobody has recorded; that there is too much is plain.
+        Some(_) => Err(Refusal::CodeTwice),
+    }
+}
+
+/// Where a package comes from: the request, or bucket, key and version of an object.
 ///
 /// # Errors
 /// From nowhere, or from two places at once.
-pub(super) fn code(
+pub(super) fn package(
     zip: Option<Bytes>,
     (bucket, key, version): (Option<String>, Option<String>, Option<String>),
 ) -> Result<Source, Refusal> {
@@ -142,16 +167,15 @@ pub(super) fn code(
 ///
 /// # Errors
 /// From nowhere, or it is to come from somewhere that is not built yet.
-pub(crate) fn new_code(asked: &types::UpdateFunctionCodeRequest) -> Result<Source, Refusal> {
+pub(crate) fn new_code(asked: &types::UpdateFunctionCodeRequest) -> Result<CodeSource, Refusal> {
     NotBuilt("UpdateFunctionCode").check(&[
-        (asked.image_uri.is_some(), "ImageUri"),
         (is_reference(asked.s3_object_storage_mode.as_ref()), "S3ObjectStorageMode REFERENCE"),
         (is_given(asked.source_kms_key_arn.as_deref()), "SourceKMSKeyArn"),
         (asked.publish_to.is_some(), "PublishTo"),
     ])?;
     check_architectures(asked.architectures.as_deref())?;
     let object = (asked.s3_bucket.clone(), asked.s3_key.clone(), asked.s3_object_version.clone());
-    code(asked.zip_file.clone().map(|zip| zip.0), object)
+    code(asked.zip_file.clone().map(|zip| zip.0), object, asked.image_uri.clone())
 }
 
 /// Reads UpdateFunctionConfiguration: what it does to a configuration.
@@ -160,7 +184,6 @@ pub(crate) fn new_code(asked: &types::UpdateFunctionCodeRequest) -> Result<Sourc
 /// It names something that is not built yet.
 pub(crate) fn edit(asked: types::UpdateFunctionConfigurationRequest) -> Result<Edit, Refusal> {
     NotBuilt("UpdateFunctionConfiguration").check(&[
-        (asked.image_config.is_some(), "ImageConfig"),
         (is_given(asked.kms_key_arn.as_deref()), "KMSKeyArn"),
         (asked.capacity_provider_config.is_some(), "CapacityProviderConfig"),
         (asked.durable_config.is_some(), "DurableConfig"),
@@ -189,6 +212,7 @@ struct Settings {
     ephemeral_storage: Option<types::EphemeralStorage>,
     snap_start: Option<types::SnapStart>,
     logging_config: Option<types::LoggingConfig>,
+    image_config: Option<types::ImageConfig>,
 }
 
 impl Settings {
@@ -205,8 +229,31 @@ impl Settings {
     /// A configuration with these settings in place of its own.
     fn over(self, current: &Configuration) -> Result<Configuration, Refusal> {
         let mut next = current.clone();
-        if let Some(runtime) = self.runtime {
-            next.runtime = Runtime::parse(&runtime)?;
+        match &mut next.program {
+            Program::Runtime { runtime, handler } => {
+                if self.image_config.is_some() {
+                    return Err(Refusal::ImageConfigForZip);
+                }
+                if let Some(given) = self.runtime {
+                    *runtime = Runtime::parse(&given)?;
+                }
+                if let Some(given) = self.handler {
+                    *handler = given;
+                }
+            }
+            Program::Image(config) => {
+                if self.runtime.is_some() || self.handler.is_some() {
+                    return Err(Refusal::ImageWithRuntime);
+                }
+                // The whole of it is replaced (recorded: test_lambda_image_and_image_config_crud).
+                if let Some(given) = self.image_config {
+                    *config = ImageConfig {
+                        entry_point: given.entry_point.unwrap_or_default(),
+                        command: given.command.unwrap_or_default(),
+                        working_directory: given.working_directory.filter(|directory| !directory.is_empty()),
+                    };
+                }
+            }
         }
         if let Some(environment) = self.environment {
             next.variables = Some(Variables::new(environment.variables.unwrap_or_default().into_iter().collect())?);
@@ -241,7 +288,6 @@ impl Settings {
             next.storage_mb = asked.size.try_into().unwrap_or(next.storage_mb);
         }
         next.role = self.role.unwrap_or(next.role);
-        next.handler = self.handler.unwrap_or(next.handler);
         next.description = self.description.unwrap_or(next.description);
         next.timeout_seconds = self.timeout.and_then(|seconds| seconds.try_into().ok()).unwrap_or(next.timeout_seconds);
         next.memory_mb = self.memory_size.and_then(|mb| mb.try_into().ok()).unwrap_or(next.memory_mb);
@@ -324,6 +370,29 @@ fn listed<T, U>(items: &[T], show: impl FnMut(&T) -> U) -> Option<Vec<U>> {
     (!items.is_empty()).then(|| items.iter().map(show).collect())
 }
 
+fn show_image_config(config: &ImageConfig) -> types::ImageConfigResponse {
+    let given = |words: &Vec<String>| (!words.is_empty()).then(|| words.clone());
+    types::ImageConfigResponse {
+        image_config: Some(types::ImageConfig {
+            entry_point: given(&config.entry_point),
+            command: given(&config.command),
+            working_directory: config.working_directory.clone(),
+        }),
+        error: None,
+    }
+}
+
+fn reason_code(problem: ImageProblem) -> types::StateReasonCode {
+    match problem {
+        ImageProblem::NotFound => types::StateReasonCode::ImageDeleted,
+        ImageProblem::AccessDenied => types::StateReasonCode::ImageAccessDenied,
+        ImageProblem::Malformed
+        | ImageProblem::Unsupported
+        | ImageProblem::OtherArchitecture
+        | ImageProblem::Broken => types::StateReasonCode::InvalidImage,
+    }
+}
+
 /// How much of a function an answer shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Detail {
@@ -343,6 +412,7 @@ pub(crate) fn configuration(
     let configuration = &function.configuration;
     let pending = function.state == State::Pending && detail == Detail::Whole;
     let updating = function.last_update == Some(LastUpdate::InProgress) && detail == Detail::Whole;
+    let failing = function.failing.as_ref().filter(|_| detail == Detail::Whole);
     let text = |text: &str| Some(text.to_owned());
     types::FunctionConfiguration {
         function_name: text(function.arn.name.as_str()),
@@ -350,15 +420,15 @@ pub(crate) fn configuration(
             None => function.arn.to_string(),
             Some(qualifier) => function.arn.qualified(qualifier),
         }),
-        runtime: text(configuration.runtime.identifier()),
+        runtime: configuration.runtime().map(|runtime| runtime.identifier().to_owned()),
         role: text(&configuration.role),
-        handler: text(&configuration.handler),
-        code_size: function.package.zip_bytes.try_into().ok(),
+        handler: configuration.handler().map(str::to_owned),
+        code_size: function.code.bytes().try_into().ok(),
         description: text(&configuration.description),
         timeout: configuration.timeout_seconds.try_into().ok(),
         memory_size: configuration.memory_mb.try_into().ok(),
         last_modified: Some(function.modified_at.strftime("%Y-%m-%dT%H:%M:%S%.3f+0000").to_string()),
-        code_sha256: Some(function.package.digest.base64()),
+        code_sha256: Some(function.code.sha256()),
         version: Some(function.version.to_string()),
         vpc_config: configuration.network.as_ref().map(|network| types::VpcConfigResponse {
             subnet_ids: Some(network.subnets.clone()),
@@ -380,25 +450,44 @@ pub(crate) fn configuration(
         state: (detail == Detail::Whole).then_some(match function.state {
             State::Pending => types::State::Pending,
             State::Active => types::State::Active,
+            State::Failed => types::State::Failed,
         }),
-        state_reason: pending.then(|| "The function is being created.".to_owned()),
-        state_reason_code: pending.then_some(types::StateReasonCode::Creating),
+        state_reason: match failing.filter(|_| function.state == State::Failed) {
+            Some(failing) => Some(failing.reason.clone()),
+            None => pending.then(|| "The function is being created.".to_owned()),
+        },
+        state_reason_code: match failing.filter(|_| function.state == State::Failed) {
+            Some(failing) => Some(reason_code(failing.problem)),
+            None => pending.then_some(types::StateReasonCode::Creating),
+        },
         last_update_status: function.last_update.filter(|_| detail == Detail::Whole).map(|update| match update {
             LastUpdate::InProgress => types::LastUpdateStatus::InProgress,
             LastUpdate::Successful => types::LastUpdateStatus::Successful,
+            LastUpdate::Failed => types::LastUpdateStatus::Failed,
         }),
         // Yes: AWS writes the same words on updates (recorded: test_function_state, test_lambda_concurrent_code_updates).
-        last_update_status_reason: updating.then(|| "The function is being created.".to_owned()),
-        last_update_status_reason_code: updating.then(|| "Creating".to_owned()),
-        package_type: Some(types::PackageType::Zip),
+        last_update_status_reason: match failing {
+            Some(failing) => Some(failing.reason.clone()),
+            None => updating.then(|| "The function is being created.".to_owned()),
+        },
+        last_update_status_reason_code: match failing {
+            Some(failing) => Some(failing.problem.reason_code().to_owned()),
+            None => updating.then(|| "Creating".to_owned()),
+        },
+        package_type: Some(match configuration.program {
+            Program::Runtime { .. } => types::PackageType::Zip,
+            Program::Image(_) => types::PackageType::Image,
+        }),
+        image_config_response: configuration.image_config().filter(|config| !config.is_empty()).map(show_image_config),
         architectures: Some(vec![ARCHITECTURE]),
         ephemeral_storage: configuration.storage_mb.try_into().ok().map(|size| types::EphemeralStorage { size }),
         snap_start: Some(types::SnapStartResponse {
             apply_on: Some(types::SnapStartApplyOn::None),
             optimization_status: Some(types::SnapStartOptimizationStatus::Off),
         }),
-        runtime_version_config: Some(types::RuntimeVersionConfig {
-            runtime_version_arn: Some(runtime_version_arn(home, configuration.runtime)),
+        // An image has no version of a runtime (recorded: test_lambda_image_crud).
+        runtime_version_config: configuration.runtime().map(|runtime| types::RuntimeVersionConfig {
+            runtime_version_arn: Some(runtime_version_arn(home, runtime)),
             error: None,
         }),
         logging_config: Some(show_logging(function)),
@@ -422,6 +511,9 @@ pub(crate) fn configuration(
 
 #[cfg(test)]
 mod tests {
+    use domain::function::{Code, Digest, Failing};
+    use domain::image::Image;
+    use domain::names::FunctionName;
     use serde_json::{Value, json};
 
     use super::*;
@@ -493,15 +585,100 @@ mod tests {
         };
         let object = |version: Option<&str>| {
             let (bucket, key) = ("b".to_owned(), "k".to_owned());
-            Ok(Source::Object(ObjectName { bucket, key, version: version.map(str::to_owned) }))
+            Ok(Source::Object(ObjectName { bucket, key, version: version.map(str::to_owned) }).into())
         };
-        assert_eq!(source(json!({ "ZipFile": "UEs=" })), Ok(Source::Zip("PK".into())));
+        assert_eq!(source(json!({ "ZipFile": "UEs=" })), Ok(Source::Zip("PK".into()).into()));
         assert_eq!(source(json!({ "S3Bucket": "b", "S3Key": "k" })), object(None));
         assert_eq!(source(json!({ "S3Bucket": "b", "S3Key": "k", "S3ObjectVersion": "v" })), object(Some("v")));
         assert_eq!(source(json!({ "ZipFile": "UEs=", "S3Key": "k" })), Err(Refusal::CodeTwice));
         for half in [json!({}), json!({ "S3Bucket": "b" }), json!({ "S3Key": "k", "S3ObjectVersion": "v" })] {
             assert_eq!(source(half), Err(Refusal::CodeMissing));
         }
+    }
+
+    #[test]
+    fn an_image_takes_the_place_of_runtime_handler_and_layers() {
+        let uri = "localhost:5000/a:v1";
+        let image = json!({
+            "FunctionName": "fn", "Role": "arn:aws:iam::000000000000:role/r", "PackageType": "Image",
+            "Code": { "ImageUri": uri }, "ImageConfig": { "Command": ["app.handler"], "WorkingDirectory": "" },
+        });
+        let home = Home { partition: "aws".into(), region: "us-east-1".into(), account: "000000000000".into() };
+        let (new, contents) = new_function(&home, serde_json::from_value(image.clone()).unwrap()).unwrap();
+        assert_eq!(contents.code, CodeSource::Image(uri.to_owned()));
+        let config = ImageConfig { command: vec!["app.handler".to_owned()], ..ImageConfig::default() };
+        assert_eq!(new.configuration.program, Program::Image(config));
+
+        for (member, value) in [
+            ("Runtime", json!("python3.12")),
+            ("Handler", json!("app.handler")),
+            ("Layers", json!(["arn:aws:lambda:us-east-1:000000000000:layer:l:1"])),
+        ] {
+            assert_eq!(create(with(&image, member, value)), Err(Refusal::ImageWithRuntime), "{member}");
+        }
+        let both = json!({ "ImageUri": uri, "ZipFile": "UEs=" });
+        assert_eq!(create(with(&image, "Code", both)), Err(Refusal::CodeTwice));
+        assert_eq!(create(with(&image, "Code", json!({ "ZipFile": "UEs=" }))), Err(Refusal::ImageUriMissing));
+        assert_eq!(create(with(&creation(), "Code", json!({ "ImageUri": uri }))), Err(Refusal::ImageForZip));
+        assert_eq!(create(with(&creation(), "ImageConfig", json!({}))), Err(Refusal::ImageConfigForZip));
+        assert_eq!(create(with(&creation(), "PackageType", "Zip".into())), Ok(()));
+
+        // What UpdateFunctionConfiguration says replaces all of it (recorded: test_lambda_image_and_image_config_crud).
+        let current = new.configuration;
+        let updated =
+            |update: Value| (edit(serde_json::from_value(update).unwrap()).map_err(|_| ()).unwrap().settings)(&current);
+        let next = updated(json!({ "FunctionName": "fn", "ImageConfig": { "EntryPoint": ["sh"] } })).unwrap();
+        let config = ImageConfig { entry_point: vec!["sh".to_owned()], ..ImageConfig::default() };
+        assert_eq!(next.program, Program::Image(config));
+        let next = updated(json!({ "FunctionName": "fn", "ImageConfig": {} })).unwrap();
+        assert_eq!(next.program, Program::Image(ImageConfig::default()));
+        assert_eq!(updated(json!({ "FunctionName": "fn", "MemorySize": 256 })).unwrap().program, current.program);
+        let refused = updated(json!({ "FunctionName": "fn", "Handler": "h" }));
+        assert_eq!(refused, Err(Refusal::ImageWithRuntime));
+    }
+
+    #[test]
+    fn a_function_of_an_image_is_shown_as_recorded() {
+        // Recorded: test_lambda_image_crud, test_lambda_image_and_image_config_crud.
+        let home = Home { partition: "aws".into(), region: "us-east-1".into(), account: "000000000000".into() };
+        let created = image_function(&home, ImageConfig::default());
+        let show =
+            |function: &Function, detail| serde_json::to_value(configuration(&home, function, None, detail)).unwrap();
+        let shown = show(&created, Detail::Whole);
+        assert_eq!(shown["PackageType"], "Image");
+        assert_eq!((&shown["CodeSize"], &shown["CodeSha256"]), (&json!(0), &json!("0c".repeat(32))));
+        assert_eq!((&shown["State"], &shown["StateReasonCode"]), (&json!("Pending"), &json!("Creating")));
+        for absent in ["Runtime", "Handler", "RuntimeVersionConfig", "ImageConfigResponse", "Layers"] {
+            assert_eq!(shown.get(absent).filter(|value| !value.is_null()), None, "{absent}");
+        }
+        let config = ImageConfig { command: vec!["c".to_owned()], ..ImageConfig::default() };
+        let shown = show(&image_function(&home, config), Detail::Whole);
+        assert_eq!(shown["ImageConfigResponse"], json!({ "ImageConfig": { "Command": ["c"] } }));
+
+        let failing = Failing { problem: ImageProblem::AccessDenied, reason: "nobody answers".to_owned() };
+        let failed = created.failed(failing.clone(), None, created.revision);
+        let shown = show(&failed, Detail::Whole);
+        assert_eq!(
+            [&shown["State"], &shown["StateReasonCode"], &shown["StateReason"], &shown["LastUpdateStatus"]],
+            ["Failed", "ImageAccessDenied", "nobody answers", "Failed"]
+        );
+        let active = created.settled(created.revision);
+        let shown = show(&active.failed(failing, Some(&active), active.revision), Detail::Whole);
+        assert_eq!([&shown["State"], &shown["LastUpdateStatusReasonCode"]], ["Active", "ImageAccessDenied"]);
+        assert!(shown.get("StateReason").is_none_or(Value::is_null));
+    }
+
+    fn image_function(home: &Home, config: ImageConfig) -> Function {
+        let digest = Digest([12; 32]);
+        let image = Image { uri: "a.b/c".to_owned(), resolved: "a.b/c@sha256:0c".to_owned(), digest };
+        let configuration = Configuration::of(Program::Image(config), "r".to_owned());
+        let arn = home.function_arn(&FunctionName::parse("fn").unwrap());
+        let revision = domain::names::RevisionId(uuid::Uuid::nil());
+        NewFunction { arn, configuration, tags: Vec::new() }.with(
+            Code::Image(image),
+            revision,
+            jiff::Timestamp::UNIX_EPOCH,
+        )
     }
 
     #[test]

@@ -8,7 +8,7 @@ use domain::layer::{LayerArn, LayerStatement, LayerVersion};
 use engine::contents::Source;
 use engine::layers::{Filter, NewVersion};
 
-use super::function::{NotBuilt, code, is_reference};
+use super::function::{NotBuilt, is_reference, package};
 use crate::generated::types;
 
 /// Where the zip of a layer version is fetched, as GetLayerVersion tells it: behind an authority.
@@ -27,7 +27,7 @@ pub(crate) fn new_version(
         asked.content;
     NotBuilt("PublishLayerVersion")
         .check(&[(is_reference(s3_object_storage_mode.as_ref()), "S3ObjectStorageMode REFERENCE")])?;
-    let source = code(zip_file.map(|zip| zip.0), (s3_bucket, s3_key, s3_object_version))?;
+    let source = package(zip_file.map(|zip| zip.0), (s3_bucket, s3_key, s3_object_version))?;
     let new = NewVersion {
         layer,
         description: asked.description.unwrap_or_default(),

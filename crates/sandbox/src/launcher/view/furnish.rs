@@ -25,8 +25,13 @@ pub(crate) const OVERLAY: &str = "mount(overlay)";
 const LOCKED: u64 = READ_ONLY | NO_SETUID | NO_DEVICES;
 
 /// Makes a detached mount; `scratch` is the name of a folder to make and to work in, and is gone afterwards.
-pub(crate) fn tree(source: &Source, scratch: &Path) -> Result<OwnedFd, Refused> {
+pub(crate) fn tree(
+    source: &Source,
+    given: &mut impl Iterator<Item = OwnedFd>,
+    scratch: &Path,
+) -> Result<OwnedFd, Refused> {
     match source {
+        Source::Given => given.next().ok_or_else(|| Refused { step: "take(mount)".to_owned(), errno: libc::EBADF }),
         Source::ReadOnly(path) => read_only(path),
         Source::Storage(path) => {
             let tree = take_tree(path).map_err(step(&format!("open_tree({})", path.display())))?;

@@ -1,7 +1,7 @@
 //! Functions as a whole: create, read, list, update, delete.
 
 use domain::Refusal;
-use domain::function::Function;
+use domain::function::{Code, Function};
 use domain::names::{FunctionName, Version};
 use engine::access::{Action, Caller};
 use engine::functions::{CodeUpdate, Listed};
@@ -26,24 +26,33 @@ impl Operations {
         let asked = call.read::<op::GetFunction>()?;
         let target = self.home.read(&asked.function_name, asked.qualifier.as_deref())?;
         let (found, settings) = self.functions.get_function(&call.caller, Action::GetFunction, &target)?;
-        let location = format!(
-            "http://{}{}{}/{}",
-            call.authority,
-            crate::server::CODE_PATH,
-            found.arn.name,
-            found.package.digest.hex()
-        );
+        let code = match &found.code {
+            Code::Package(package) => types::FunctionCodeLocation {
+                repository_type: Some("S3".to_owned()),
+                location: Some(format!(
+                    "http://{}{}{}/{}",
+                    call.authority,
+                    crate::server::CODE_PATH,
+                    found.arn.name,
+                    package.digest.hex()
+                )),
+                ..types::FunctionCodeLocation::default()
+            },
+            // Wherever it is from (recorded: test_lambda_image_crud).
+            Code::Image(image) => types::FunctionCodeLocation {
+                repository_type: Some("ECR".to_owned()),
+                image_uri: Some(image.uri.clone()),
+                resolved_image_uri: Some(image.resolved.clone()),
+                ..types::FunctionCodeLocation::default()
+            },
+        };
         let tags = (!settings.tags.is_empty()).then(|| settings.tags.iter().cloned().collect());
         let concurrency = settings
             .reserved
             .map(|reserved| types::Concurrency { reserved_concurrent_executions: i32::try_from(reserved).ok() });
         write::<op::GetFunction>(&types::GetFunctionResponse {
             configuration: Some(function::configuration(&self.home, &found, target.qualifier.as_ref(), Detail::Whole)),
-            code: Some(types::FunctionCodeLocation {
-                repository_type: Some("S3".to_owned()),
-                location: Some(location),
-                ..types::FunctionCodeLocation::default()
-            }),
+            code: Some(code),
             tags,
             concurrency,
             ..types::GetFunctionResponse::default()
