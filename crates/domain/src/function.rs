@@ -9,10 +9,10 @@ use jiff::Timestamp;
 use crate::arn::FunctionArn;
 use crate::error::Refusal;
 use crate::image::{Image, ImageConfig, ImageProblem};
+use crate::limits;
 use crate::names::{RevisionId, Version, VersionNumber};
 use crate::runtime::Runtime;
 use crate::variables::Variables;
-use crate::limits;
 
 /// The SHA-256 of a package: its name in the store, and `CodeSha256` on the wire.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

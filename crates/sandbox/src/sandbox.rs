@@ -26,10 +26,10 @@ use crate::memory::MachineMemory;
 use crate::report::{self, FoundRuntime, Report};
 use crate::runtimes::{Runtimes, Search, Version};
 use crate::settings::{Isolation, Settings};
-use crate::storage::Storage;
 use crate::stems::StemKind;
 use crate::stock::nursery::Nursery;
 use crate::stock::{Stock, StockCounts};
+use crate::storage::Storage;
 
 /// Why the sandbox cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -310,7 +310,9 @@ fn enough(settings: &Settings, hello: &Hello) -> Result<(), OpenError> {
     let is_root = rustix::process::geteuid().is_root();
     let remedy = match asked {
         Isolation::Sandbox if !is_root => format!("start lambd as root, or {accept}"),
-        Isolation::Rootless if is_root => format!("start lambd as another user than root, or with --isolation sandbox, or {accept}"),
+        Isolation::Rootless if is_root => {
+            format!("start lambd as another user than root, or with --isolation sandbox, or {accept}")
+        }
         _ => format!("{accept}{}", if to_be_had == Isolation::Process { ", which is no isolation" } else { "" }),
     };
     Err(OpenError::Isolation { flag, asked, to_be_had, reason, remedy })

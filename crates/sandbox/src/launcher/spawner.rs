@@ -10,13 +10,11 @@ use std::path::{Path, PathBuf};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{WaitOptions, wait};
 
+use super::confined::Stranger;
 use super::init::{self, Birth};
 use super::kind::{Kind, Walls};
 use super::packets;
-use super::protocol::{
-    Furniture, MESSAGE_BYTES_MAX, Message as _, Order, Preparation, Refused, Request, Source, Told,
-};
-use super::confined::Stranger;
+use super::protocol::{Furniture, MESSAGE_BYTES_MAX, Message as _, Order, Preparation, Refused, Request, Source, Told};
 use super::seccomp::Filter;
 use super::sys::{self, Cloned};
 use super::trial;
@@ -189,12 +187,7 @@ impl Nursery {
     }
 
     /// Sends an init its folders, in the engine's name.
-    pub(super) fn furnish(
-        &self,
-        furniture: &Furniture,
-        given: impl Iterator<Item = OwnedFd>,
-        engine_end: &OwnedFd,
-    ) {
+    pub(super) fn furnish(&self, furniture: &Furniture, given: impl Iterator<Item = OwnedFd>, engine_end: &OwnedFd) {
         let (order, trees) = match self.kind {
             Kind::Isolated(_) | Kind::OwnPaths => self.mount(furniture, given),
             Kind::Confined => (confine(furniture), Vec::new()),

@@ -50,17 +50,15 @@ pub(super) fn choose(configuration: &Configuration) -> (Kind, Hello) {
         match confined(configuration) {
             Ok(()) => {
                 let no_paths = Some(Refused { step: "level confined mounts nothing".to_owned(), errno: 0 });
-                return (
-                    Kind::Confined,
-                    Hello { level: Isolation::Confined, refused, no_paths, unusable: None },
-                );
+                return (Kind::Confined, Hello { level: Isolation::Confined, refused, no_paths, unusable: None });
             }
             Err(reason) => refused.push((Isolation::Confined, reason)),
         }
     }
     let no_paths = own_paths(configuration);
     let kind = if no_paths.is_none() { Kind::OwnPaths } else { Kind::RealFolders };
-    let unusable = if kind == Kind::RealFolders { apart("clone", || real_folders(kind, configuration)).err() } else { None };
+    let unusable =
+        if kind == Kind::RealFolders { apart("clone", || real_folders(kind, configuration)).err() } else { None };
     (kind, Hello { level: Isolation::Process, refused, no_paths, unusable })
 }
 
@@ -96,7 +94,8 @@ fn own_paths(configuration: &Configuration) -> Option<Refused> {
 
 /// Puts a process behind walls that tries to get out, and has an init start another.
 fn confined(configuration: &Configuration) -> Result<(), Refused> {
-    let (data, folder) = (configuration.mount_point.ancestors().nth(2), configuration.mount_point.with_file_name(".trial"));
+    let (data, folder) =
+        (configuration.mount_point.ancestors().nth(2), configuration.mount_point.with_file_name(".trial"));
     let data = data.unwrap_or(&configuration.mount_point);
     let group = configuration.first_user;
     let stranger = rustix::process::geteuid().is_root().then_some(Stranger { user: group, group });

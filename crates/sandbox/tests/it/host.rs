@@ -42,8 +42,7 @@ pub(crate) enum Kind {
     RealFolders,
 }
 
-pub(crate) const KINDS: [Kind; 5] =
-    [Kind::Sandbox, Kind::Rootless, Kind::Confined, Kind::OwnPaths, Kind::RealFolders];
+pub(crate) const KINDS: [Kind; 5] = [Kind::Sandbox, Kind::Rootless, Kind::Confined, Kind::OwnPaths, Kind::RealFolders];
 
 impl Kind {
     pub(crate) fn level(self) -> Isolation {
@@ -159,10 +158,7 @@ pub(crate) fn settings(data_dir: &Path, kind: Kind) -> Settings {
         home: None,
         own_paths: kind == Kind::OwnPaths,
         prestart: false,
-        spawner: SpawnerCommand {
-            program: test_process(),
-            arguments: vec!["spawner".into()],
-        },
+        spawner: SpawnerCommand { program: test_process(), arguments: vec!["spawner".into()] },
     }
 }
 
