@@ -232,10 +232,14 @@ impl Needs {
         Furniture { mounts, extensions_in: vec![EXTENSIONS.into()] }
     }
 
-    /// Where nothing is mounted, extensions are in the layers themselves.
+    /// Where nothing is mounted, everything is where it is, and extensions are in the layers themselves.
     fn real_folders(&self) -> Furniture {
+        let read = [&self.code, &self.client].into_iter().chain(&self.layers).chain(&self.kept);
+        let read = read.map(|path| (path, Source::ReadOnly(path.clone())));
+        let all = read.chain([(&self.storage, Source::Storage(self.storage.clone()))]);
+        let mounts = all.map(|(path, source)| Mounting { source, at: path.clone() }).collect();
         let extensions_in = self.layers.iter().map(|layer| layer.join("extensions")).collect();
-        Furniture { mounts: Vec::new(), extensions_in }
+        Furniture { mounts, extensions_in }
     }
 }
 

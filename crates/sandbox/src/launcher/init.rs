@@ -16,7 +16,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Resource, Rlimit, Signal, WaitOptions, wait};
 
+use super::confined::{self, Confinement, Stranger};
 use super::kind::{Kind, Walls};
+use super::landlock;
 use super::packets;
 use super::privileges;
 use super::probe::Probe;
@@ -60,6 +62,8 @@ pub(super) struct Birth<'a> {
     pub mapped: Option<OwnedFd>,
     /// The way into its control group.
     pub entrance: Entrance,
+    /// Whom it starts, where that is not itself.
+    pub stranger: Option<Stranger>,
 }
 
 /// Runs as init; never returns to the spawner's code.
@@ -77,6 +81,9 @@ pub(super) fn run(birth: Birth<'_>) -> ! {
 
 struct Init<'a> {
     walls: Walls<'a>,
+    data: &'a Path,
+    stranger: Option<Stranger>,
+    confinement: Option<Confinement>,
     control: OwnedFd,
     signals: OwnedFd,
     /// Serial and pid of the runtime, while it lives.
@@ -93,7 +100,9 @@ struct Extension {
 
 impl<'a> Init<'a> {
     fn new(birth: Birth<'a>) -> io::Result<Self> {
-        let Birth { walls, mount_point, preparation, control, image, mapped, entrance } = birth;
+        let Birth { walls, mount_point, preparation, control, image, mapped, entrance, stranger } = birth;
+        // The base view is mounted in the folder of environments.
+        let data = mount_point.ancestors().nth(2).unwrap_or(mount_point);
         let kind = walls.kind;
         if let Some(mapped) = mapped {
             let mut byte = [0];
@@ -152,7 +161,22 @@ impl<'a> Init<'a> {
                 return Err(io::ErrorKind::Other.into());
             }
         }
-        Ok(Self { walls, control, signals, runtime: None, extensions: Vec::new() })
+        let (runtime, extensions) = (None, Vec::new());
+        Ok(Self { walls, data, stranger, confinement: None, control, signals, runtime, extensions })
+    }
+
+    fn walls(&self) -> Walls<'_> {
+        Walls { confinement: self.confinement.as_ref(), ..self.walls }
+    }
+
+    /// Lets whom it will start get to these, and remembers that it may get to nothing else.
+    fn confine(&mut self, read: Vec<PathBuf>, write: Vec<PathBuf>) -> Result<(), Refused> {
+        let walls = landlock::Walls { read, write };
+        if let Some(stranger) = self.stranger {
+            confined::open_ways(stranger, self.data, &walls)?;
+        }
+        self.confinement = Some(Confinement { stranger: self.stranger, walls });
+        Ok(())
     }
 
     /// Follows orders until there is nobody left to give them.
@@ -182,6 +206,13 @@ impl<'a> Init<'a> {
                         };
                         self.tell(&told, &[])?;
                     }
+                    Order::Confine { read, write, extensions_in } => {
+                        let told = match self.confine(read, write) {
+                            Ok(()) => Told::Prepared { extensions: files_in(&extensions_in) },
+                            Err(refused) => Told::Unprepared(refused),
+                        };
+                        self.tell(&told, &[])?;
+                    }
                     Order::Unfurnished(refused) => self.tell(&Told::Unprepared(refused), &[])?,
                     Order::Socket => match new_socket() {
                         Ok(socket) => self.tell(&Told::Socket, &[socket.as_fd()])?,
@@ -196,7 +227,7 @@ impl<'a> Init<'a> {
                     }
                     Order::Probe(probe) => {
                         let nothing = first(&mut descriptors)?;
-                        let refused = try_out(self.walls, &probe, &nothing).err();
+                        let refused = try_out(self.walls(), &probe, &nothing).err();
                         self.tell(&Told::Probed(refused), &[])?;
                     }
                     Order::Reset => {
@@ -241,7 +272,7 @@ impl<'a> Init<'a> {
         let Some(program) = start.programs.iter().find(|program| program.is_file()) else {
             return self.tell(&Told::NoProgram, &[]);
         };
-        match execute_apart(self.walls, program, start, ways) {
+        match execute_apart(self.walls(), program, start, ways) {
             Ok(pid) => {
                 self.runtime = Some((start.serial, pid));
                 self.tell_of_start(&Told::Started, pid)
@@ -255,7 +286,7 @@ impl<'a> Init<'a> {
 
     fn start_extension(&mut self, number: u32, start: &Start, ways: Ways) -> io::Result<()> {
         let Some(program) = start.programs.first() else { return self.tell(&Told::NoProgram, &[]) };
-        match execute_apart(self.walls, program, start, ways) {
+        match execute_apart(self.walls(), program, start, ways) {
             Ok(pid) => {
                 self.extensions.push(Extension { serial: start.serial, number, pid });
                 self.tell_of_start(&Told::ExtensionStarted, pid)
@@ -284,7 +315,7 @@ impl<'a> Init<'a> {
     fn signal_everything(&self, sent: Signal) {
         match self.walls.kind {
             Kind::Isolated(_) | Kind::OwnPaths => sys::signal_all(sent),
-            Kind::RealFolders => {
+            Kind::Confined | Kind::RealFolders => {
                 let mut known = BTreeSet::new();
                 loop {
                     let new: Vec<i32> =
@@ -336,7 +367,7 @@ impl<'a> Init<'a> {
         loop {
             match self.walls.kind {
                 Kind::Isolated(_) | Kind::OwnPaths => sys::signal_all(Signal::KILL),
-                Kind::RealFolders => children_of_this_process().into_iter().for_each(kill),
+                Kind::Confined | Kind::RealFolders => children_of_this_process().into_iter().for_each(kill),
             }
             // Reaping one may make its children ours, so look again after each.
             if rustix::io::retry_on_intr(|| wait(WaitOptions::empty())).is_err() {
@@ -510,12 +541,23 @@ fn become_runtime(walls: Walls<'_>, folder: &Path, output: &OwnedFd, told_at: Op
         std::mem::forget(place);
         placed?;
     }
-    if let Kind::Isolated(right) = walls.kind {
-        privileges::give_up(right)?;
+    match walls.kind {
+        Kind::Isolated(right) => privileges::give_up(right)?,
+        Kind::Confined => return confine(walls),
+        Kind::OwnPaths | Kind::RealFolders => {}
     }
     // After every change of the user, which takes it back.
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     walls.filter.map_or(Ok(()), Filter::install)
+}
+
+fn confine(walls: Walls<'_>) -> io::Result<()> {
+    // Nothing is started before it is known what it may reach.
+    let (Some(confinement), Some(filter)) = (walls.confinement, walls.filter) else {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    };
+    let confined = confined::confine(confinement.stranger, &confinement.walls, filter);
+    confined.map(|_| ()).map_err(|Refused { errno, .. }| io::Error::from_raw_os_error(errno))
 }
 
 fn limit(resource: Resource, most: u64) -> io::Result<()> {
