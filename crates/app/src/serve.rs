@@ -25,6 +25,7 @@ use engine::ports::{
 };
 use engine::queues::{Queues, RoutedSource};
 use engine::tasks;
+use sandbox::network::doors::Door;
 use tokio::net::TcpListener;
 use tokio::signal::unix;
 use tokio::sync::watch;
@@ -33,6 +34,7 @@ use crate::admin::{self, Admin};
 use crate::chance::{SystemClock, SystemDice};
 use crate::config::{LogFormat, Settings};
 use crate::fault_report::FaultReport;
+use crate::isolation;
 use crate::stderr::Stderr;
 use crate::telemetry::Meters;
 use crate::up::Up;
@@ -92,11 +94,11 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
         Arc::new(courier::ObjectStore::new(settings.endpoints.get("s3").cloned(), settings.region.clone()));
     let logs = Arc::new(store::Logs::open(&settings.data_dir, log_bounds(&settings)?)?);
     let linux = Arc::new(sandbox::Linux::start(sandbox_settings(&settings)?, clock.clone()).await?);
-    let isolation = linux.report().await;
-    report_isolation(&isolation);
+    let report = linux.report().await;
+    isolation::log(&report);
     let sandbox: Arc<dyn Sandbox> = linux.clone();
     let meters =
-        Arc::new(Meters::new(isolation.level, settings.function_logs.then(|| stderr.clone())).keeping(logs.clone()));
+        Arc::new(Meters::new(report.level, settings.function_logs.then(|| stderr.clone())).keeping(logs.clone()));
     let telemetry: Arc<dyn Telemetry> = meters.clone();
 
     let admission = Arc::new(Admission::new(Limits { account: settings.account_concurrency }));
@@ -176,6 +178,7 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
         events: events.clone(),
         clock: clock.clone(),
         test_clock: settings.test_clock.then_some(system_clock),
+        isolation: serde_json::Value::from(isolation::as_json(&report)).to_string().into(),
         stock: Box::new(move || stocked.stock().unwrap_or_default()),
     };
     let admin = tasks::spawn("the admin listener", admin::serve(admin_listener, admin, stopped(&stopping)));
@@ -321,20 +324,6 @@ async fn write_logs(stderr: Stderr, clock: Arc<dyn Clock>) {
     }
 }
 
-/// Says plainly how well functions are isolated.
-fn report_isolation(report: &sandbox::Report) {
-    if report.level == sandbox::Isolation::Sandbox {
-        tracing::info!("{report}");
-    } else {
-        tracing::warn!("{report}");
-    }
-    if report.level == sandbox::Isolation::Process {
-        tracing::warn!(
-            "functions are not isolated: they can do whatever the engine's user can; run only code that you trust"
-        );
-    }
-}
-
 fn sandbox_settings(settings: &Settings) -> Result<sandbox::Settings> {
     let level = |flag: &str, text: &str| -> Result<sandbox::Isolation> {
         text.parse().map_err(|mistake: String| anyhow::anyhow!("--{flag}: {mistake}"))
@@ -354,6 +343,7 @@ fn sandbox_settings(settings: &Settings) -> Result<sandbox::Settings> {
         search_path: std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default(),
         home: std::env::var_os("HOME").map(PathBuf::from),
         own_paths: true,
+        network: network_settings(settings),
         prestart: settings.prestart,
         spawner: sandbox::SpawnerCommand {
             // Not by its name: an upgrade may have put another program there, which speaks otherwise.
@@ -361,6 +351,16 @@ fn sandbox_settings(settings: &Settings) -> Result<sandbox::Settings> {
             arguments: vec![SPAWNER.into()],
         },
     })
+}
+
+fn network_settings(settings: &Settings) -> sandbox::NetworkSettings {
+    let endpoints = settings.endpoints.values().filter_map(|url| Door::for_url(&url.parse().ok()?));
+    let ports = settings.host_ports.iter().map(|port| Door::to_port(*port));
+    sandbox::NetworkSettings {
+        nat: true,
+        doors: endpoints.chain(ports).collect(),
+        resolv_conf: PathBuf::from("/etc/resolv.conf"),
+    }
 }
 
 fn say(line: &str) -> Result<()> {
@@ -433,12 +433,7 @@ impl Diagnosis {
         let mut text = String::new();
         let mut line = |line: std::fmt::Arguments<'_>| writeln!(text, "{line}").expect("a String takes everything");
         if let Some(report) = &self.report {
-            line(format_args!("isolation: {}", report.level));
-            for (name, strength) in &report.features {
-                line(format_args!("  {name} {strength}"));
-            }
-            line(format_args!("paths: functions see {}", report.view));
-            line(format_args!("cgroup: {}", report.cgroup.unwrap_or("none")));
+            isolation::as_lines(report).iter().for_each(|told| line(format_args!("{told}")));
             line(format_args!("environments at most: {}", self.environments_max));
             line(format_args!("runtimes:"));
             for found in &self.runtimes {
@@ -454,9 +449,6 @@ impl Diagnosis {
     }
 
     pub(crate) fn json(&self) -> String {
-        let features = |report: &sandbox::Report| -> serde_json::Map<String, serde_json::Value> {
-            report.features.iter().map(|(name, strength)| ((*name).to_owned(), strength.to_string().into())).collect()
-        };
         let mut runtimes: serde_json::Map<String, serde_json::Value> = self
             .runtimes
             .iter()
@@ -468,15 +460,11 @@ impl Diagnosis {
         for provided in ["provided.al2", "provided.al2023"] {
             runtimes.insert(provided.to_owned(), serde_json::json!({"command": "bootstrap"}));
         }
-        let json = serde_json::json!({
-            "isolation": self.report.as_ref().map(|report| report.level.to_string()),
-            "features": self.report.as_ref().map(features),
-            "paths": self.report.as_ref().map(|report| report.view.to_string()),
-            "cgroup": self.report.as_ref().map(|report| report.cgroup.unwrap_or("none")),
-            "environments_max": self.environments_max,
-            "runtimes": runtimes,
-            "refusal": self.refusal,
-        });
+        let mut told = self.report.as_ref().map(isolation::as_json).unwrap_or_default();
+        told.insert("environments_max".to_owned(), self.environments_max.into());
+        told.insert("runtimes".to_owned(), runtimes.into());
+        told.insert("refusal".to_owned(), self.refusal.clone().into());
+        let json = serde_json::Value::from(told);
         format!("{json:#}\n")
     }
 }

@@ -12,7 +12,7 @@ use domain::function::{Function, LogFormat, LogLevel};
 use domain::log::Initialization;
 use domain::names::EnvironmentId;
 use domain::runtime::Runtime;
-use domain::{Error, Fault, Refusal, log};
+use domain::{Error, Fault, Refusal, log, own_tags};
 
 use tokio::sync::oneshot::error::TryRecvError;
 
@@ -185,6 +185,13 @@ impl Environments {
     }
 
     async fn start_for(&self, room: Room, function: &Function, why: Initialization) -> Result<Member, Fault> {
+        // An engine may be started again at a lower level than the one at which the function was made.
+        let tags = self.catalog.get(&function.arn.name).map(|entry| entry.settings.clone());
+        if let Some(settings) = tags
+            && let Err(Refusal::TagNotMet { tag, why }) = own_tags::check(&settings.tags, self.sandbox.level())
+        {
+            return Err(Fault::bare(format!("the tag {tag} of {} cannot be met: {why}", function.arn.name)));
+        }
         let id = EnvironmentId(self.dice.uuid());
         let source = LogSource {
             function: function.arn.name.clone(),

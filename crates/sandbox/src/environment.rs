@@ -28,6 +28,8 @@ use crate::launcher::protocol::{Deed, Furniture, Mounting, Order, Preparation, R
 use crate::launcher::{Base, OVERLAY, view_keep};
 use crate::layers::Merged;
 use crate::memory::ProcessMemory;
+use crate::network::Nat;
+use crate::networking::Attendants;
 use crate::output::OutputPipe;
 use crate::runtime_api::extension_routes::ExtensionApi;
 use crate::runtime_api::extensions::{Extensions, Facts, Reason};
@@ -95,7 +97,9 @@ pub(crate) enum EnvironmentError {
     Interpreter { remedy: String },
     #[error(transparent)]
     Image(#[from] ImageError),
-    #[error("at level {0} a function sees the folders of this machine; one of an image needs level rootless or sandbox")]
+    #[error(
+        "at level {0} a function sees the folders of this machine; one of an image needs level rootless or sandbox"
+    )]
     NoRoot(Isolation),
 }
 
@@ -108,6 +112,8 @@ struct Place {
     listener: Task<()>,
     /// Who answers at its copy of the engine's port.
     visitors: Option<Task<()>>,
+    /// Who answers at its doors and its name service.
+    _attendants: Attendants,
     group: Option<Arc<Cgroup>>,
     paths: Paths,
     has_namespace: bool,
@@ -152,23 +158,29 @@ pub(crate) async fn make_group(
     made.map(|group| Some(Arc::new(group))).map_err(failed)
 }
 
-/// Where somebody listens inside: the Runtime API, and the engine where that is elsewhere.
-pub(crate) fn ports(shared: &Shared) -> Vec<u16> {
+/// Where somebody listens inside: the Runtime API, the engine where that is elsewhere, the doors, and with a way out the
+/// name service.
+pub(crate) fn preparation(shared: &Shared, has_way_out: bool) -> Preparation {
     let api = shared.inside.get().map(|(port, _)| *port).filter(|port| *port != RUNTIME_API_PORT);
-    std::iter::once(RUNTIME_API_PORT).chain(api).collect()
+    Preparation {
+        ports: std::iter::once(RUNTIME_API_PORT).chain(api).collect(),
+        doors: shared.networking.doors(api),
+        name_service: has_way_out,
+        ..Preparation::default()
+    }
 }
 
 /// Makes an init that has its folders.
 async fn make_init(
     spawner: &Spawner,
     needs: &Needs,
-    ports: &[u16],
-    group: Option<&Cgroup>,
+    preparation: &Preparation,
+    (group, nat): (Option<&Cgroup>, Option<Nat>),
 ) -> Result<Init, LaunchError> {
-    let ports = if spawner.has_own_network() { ports.to_vec() } else { Vec::new() };
-    let root = needs.image.as_ref().map(|image| image.layers.clone()).unwrap_or_default();
-    let preparation = Preparation { ports, is_image: needs.image.is_some(), root };
-    let mut init = spawner.prepare(preparation, group).await?;
+    let mut preparation = if spawner.has_own_network() { preparation.clone() } else { Preparation::default() };
+    preparation.is_image = needs.image.is_some();
+    preparation.root = needs.image.as_ref().map(|image| image.layers.clone()).unwrap_or_default();
+    let mut init = spawner.prepare(preparation, group, nat).await?;
     let furniture = match &needs.image {
         Some(_) => Furniture { mounts: vec![needs.tmp()], extensions_in: vec![EXTENSIONS.into()] },
         None if spawner.has_own_paths() => needs.furniture(),
@@ -220,10 +232,14 @@ impl Needs {
         Furniture { mounts, extensions_in: vec![EXTENSIONS.into()] }
     }
 
-    /// Where nothing is mounted, extensions are in the layers themselves.
+    /// Where nothing is mounted, everything is where it is, and extensions are in the layers themselves.
     fn real_folders(&self) -> Furniture {
+        let read = [&self.code, &self.client].into_iter().chain(&self.layers).chain(&self.kept);
+        let read = read.map(|path| (path, Source::ReadOnly(path.clone())));
+        let all = read.chain([(&self.storage, Source::Storage(self.storage.clone()))]);
+        let mounts = all.map(|(path, source)| Mounting { source, at: path.clone() }).collect();
         let extensions_in = self.layers.iter().map(|layer| layer.join("extensions")).collect();
-        Furniture { mounts: Vec::new(), extensions_in }
+        Furniture { mounts, extensions_in }
     }
 }
 
@@ -355,7 +371,8 @@ impl Environment {
         }
         let mut merged = self.lay_out_layers(&mut needs, spawner.has_own_paths()).await?;
         let api = self.shared.inside.get().filter(|(port, _)| *port != RUNTIME_API_PORT);
-        let ports = ports(&self.shared);
+        let nat = self.shared.networking.nat();
+        let preparation = preparation(&self.shared, nat.is_some());
         needs.disk = self.take_disk(&spawner).await;
         let (mut waiting, group, stem) = match self.take_waiting(&needs, &spawner).await {
             Some(Waiting { init, group, stem, .. }) => (Some(init), group, stem),
@@ -365,7 +382,7 @@ impl Environment {
         let mut init = loop {
             let made = match waiting.take() {
                 Some(init) => Ok(init),
-                None => make_init(&spawner, &needs, &ports, group.as_deref()).await,
+                None => make_init(&spawner, &needs, &preparation, (group.as_deref(), nat.clone())).await,
             };
             if made.is_err() {
                 // What was mounted is gone with its environment.
@@ -387,10 +404,14 @@ impl Environment {
             }
             is_first = false;
         };
-        let visitors = match (api, init.sockets.len()) {
-            (Some((_, visit)), 2) => init.sockets.pop().map(|socket| listen_at(socket).map(|listener| visit(listener))),
+        let mut sockets = init.sockets.split_off(init.sockets.len().min(1));
+        let visitors = match api {
+            Some((_, visit)) if !sockets.is_empty() => {
+                Some(listen_at(sockets.remove(0)).map(|listener| visit(listener)))
+            }
             _ => None,
         };
+        let attendants = self.shared.networking.attend(sockets, api.map(|(port, _)| *port));
         let visitors = visitors.transpose().map_err(|source| {
             let doing = "listen at the engine's port inside";
             EnvironmentError::Resources { doing, source }
@@ -424,6 +445,7 @@ impl Environment {
             replies,
             listener,
             visitors,
+            _attendants: attendants,
             group,
             paths,
             has_namespace,
@@ -496,8 +518,11 @@ impl Environment {
     }
 
     fn needs(&self, interpreter: Option<&Interpreter>, spawner: &Spawner) -> Result<Needs, EnvironmentError> {
-        let code = std::path::absolute(&self.spec.code)
-            .map_err(|source| EnvironmentError::Folder { path: self.spec.code.clone(), source })?;
+        let code = match &self.spec.image {
+            Some(_) => PathBuf::new(),
+            None => std::path::absolute(&self.spec.code)
+                .map_err(|source| EnvironmentError::Folder { path: self.spec.code.clone(), source })?,
+        };
         Ok(Needs {
             code,
             client: self.shared.folders.client(self.spec.runtime.family()),
@@ -677,7 +702,11 @@ impl Environment {
                 Some((Told::NoProgram, _)) => match interpreter {
                     None if place.program.is_some() => {
                         let words = place.program.iter().flat_map(Program::words).next();
-                        break start::not_executed(Path::new(words.map_or("", |word| word)), &place.paths, libc::ENOENT);
+                        break start::not_executed(
+                            Path::new(words.map_or("", |word| word)),
+                            &place.paths,
+                            libc::ENOENT,
+                        );
                     }
                     None => break start::no_bootstrap(),
                     Some(gone) => break start::not_executed(&gone.command, &place.paths, libc::ENOENT),
@@ -1121,6 +1150,7 @@ async fn clear(place: Option<Place>, folder: PathBuf, shared: Arc<Shared>) {
             group.end();
         }
     }
+    shared.give_back.soon(&shared.clock);
     let shown = folder.display().to_string();
     let removed = tasks::off_thread("removing an environment's folder", move || folders::remove(&folder)).await;
     match removed {

@@ -14,6 +14,7 @@ use engine::ports::{self, Clock, EnvironmentSpec, HeldImage, Output, Removal, Wa
 use engine::tasks::{self, Task};
 use tokio::sync::{Mutex, OnceCell};
 
+use crate::allocator::GiveBack;
 use crate::cgroups::{Cgroups, Features};
 use crate::environment::{Environment, STOP_LIMIT};
 use crate::folders::{self, Folders, FoldersError};
@@ -23,13 +24,14 @@ use crate::launcher::client::{LaunchError, Spawner};
 use crate::launcher::protocol::{Configuration, Hello, Refused};
 use crate::layers::Merging;
 use crate::memory::MachineMemory;
-use crate::report::{self, FoundRuntime, Report, View};
+use crate::networking::{self, Networking};
+use crate::report::{self, FoundRuntime, Report};
 use crate::runtimes::{Runtimes, Search, Version};
 use crate::settings::{Isolation, Settings};
-use crate::storage::Storage;
 use crate::stems::StemKind;
 use crate::stock::nursery::Nursery;
 use crate::stock::{Stock, StockCounts};
+use crate::storage::Storage;
 
 /// Why the sandbox cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +57,12 @@ pub enum OpenError {
         asked: Isolation,
         /// What is the least.
         least: Isolation,
+    },
+    /// A port of the host that environments cannot have.
+    #[error("--endpoint and --host-port: {why}")]
+    Doors {
+        /// Why not.
+        why: String,
     },
     /// The data folder.
     #[error(transparent)]
@@ -103,6 +111,7 @@ pub(crate) struct Shared {
     /// Whether the kernel has refused to lay folders over one another.
     pub overlay_refused: AtomicBool,
     pub freezer: Arc<Freezer>,
+    pub networking: Networking,
     /// The engine's port, at which functions that have a network of their own find it, too, and who answers there.
     pub inside: OnceLock<(u16, Visitors)>,
     /// Where limits are to be had; `None` when the sandbox is stopped, too.
@@ -117,6 +126,8 @@ pub(crate) struct Shared {
     /// All that live, and some that do no more; `None` when the sandbox is stopped.
     environments: std::sync::Mutex<Option<Vec<Weak<Environment>>>>,
     pub memory: MachineMemory,
+    /// What ended environments have left.
+    pub give_back: GiveBack,
     stock: std::sync::Mutex<Prestart>,
 }
 
@@ -148,10 +159,19 @@ impl Linux {
             });
             tasks::spawn("removing what an earlier engine left", removed).detach();
         }
-        let spawner = start_spawner(&settings, &folders).await;
+        let networking = Networking::new(&settings.network, clock.clone());
+        let spawner = start_spawner(&settings, (&folders, &networking)).await;
         let spawner = spawner.map_err(|error| OpenError::Spawner { source: error.into() })?;
         enough(&settings, &spawner.hello)?;
-        let cgroups = find_cgroups(spawner.hello.level, &folders).await;
+        let level = spawner.hello.level;
+        if level >= Isolation::Rootless
+            && let Some(why) = networking::clash(&settings.network.doors)
+        {
+            return Err(OpenError::Doors { why });
+        }
+        let (cgroups, ()) =
+            tokio::join!(find_cgroups(level, &folders), networking.open(level, &settings.network, &folders));
+        let is_root = rustix::process::geteuid().is_root();
         let thaw_at_end = cgroups.as_ref().and_then(Cgroups::thaw_before_death).map(Path::to_owned);
         if let Some(base) = &thaw_at_end {
             let told = spawner.thaw_at_end(base.clone()).await;
@@ -163,6 +183,7 @@ impl Linux {
             home: settings.home.clone(),
             cache: folders.interpreters(),
             python_client: folders.client(Family::Python),
+            for_strangers: spawner.hello.level == Isolation::Confined && is_root,
         });
         let level = spawner.hello.level;
         let may_prestart = settings.prestart && spawner.has_own_network();
@@ -171,6 +192,7 @@ impl Linux {
         Ok(Self {
             shared: Arc::new(Shared {
                 freezer: Freezer::new(clock.clone()),
+                networking,
                 settings,
                 clock,
                 folders,
@@ -187,6 +209,7 @@ impl Linux {
                 spawner,
                 environments: std::sync::Mutex::new(Some(Vec::new())),
                 memory,
+                give_back: GiveBack::default(),
                 stock: std::sync::Mutex::new(if may_prestart { Prestart::NotYet } else { Prestart::Never }),
             }),
         })
@@ -202,12 +225,8 @@ impl Linux {
     /// What can be said at once.
     pub async fn report(&self) -> Report {
         let spawner = self.shared.spawner.lock().await.clone();
-        let view = match &spawner.hello.no_paths {
-            None => View::OwnPaths,
-            Some(refused) => View::RealFolders { reason: refused.to_string() },
-        };
         let has_disks = spawner.hello.level >= Isolation::Rootless && self.shared.storage().await.is_some();
-        report::of(spawner.hello.level, view, self.shared.limited.as_ref(), has_disks)
+        report::of(&spawner.hello, (self.shared.limited.as_ref(), has_disks), self.shared.networking.report())
     }
 
     /// The runtimes that have an interpreter; waits for the search.
@@ -255,6 +274,7 @@ impl Linux {
                 lifetime.wait().await;
             }
         }
+        self.shared.networking.close().await;
     }
 
     /// How many environments wait ahead of use, and how many starts found one; `None` where none are to wait.
@@ -271,7 +291,7 @@ impl Linux {
 /// The control groups of this engine, of which what an earlier one left is removed. Without them a level that isolates
 /// has no limits, which the report says.
 async fn find_cgroups(level: Isolation, folders: &Folders) -> Option<Cgroups> {
-    if level < Isolation::Rootless {
+    if level < Isolation::Confined {
         return None;
     }
     let name = folders.name();
@@ -309,19 +329,27 @@ fn enough(settings: &Settings, hello: &Hello) -> Result<(), OpenError> {
     let why = hello.refused.iter().filter(|(level, _)| *level >= asked).map(|(level, why)| format!("{level}: {why}"));
     let reason = why.collect::<Vec<_>>().join("; ");
     let accept = format!("start with --isolation {to_be_had} --isolation-min {to_be_had} to accept {to_be_had}");
+    let is_root = rustix::process::geteuid().is_root();
     let remedy = match asked {
-        Isolation::Sandbox => format!("start lambd as root, or {accept}"),
+        Isolation::Sandbox if !is_root => format!("start lambd as root, or {accept}"),
+        Isolation::Rootless if is_root => {
+            format!("start lambd as another user than root, or with --isolation sandbox, or {accept}")
+        }
         _ => format!("{accept}{}", if to_be_had == Isolation::Process { ", which is no isolation" } else { "" }),
     };
     Err(OpenError::Isolation { flag, asked, to_be_had, reason, remedy })
 }
 
-async fn start_spawner(settings: &Settings, folders: &Folders) -> Result<Spawner, LaunchError> {
+async fn start_spawner(
+    settings: &Settings,
+    (folders, networking): (&Folders, &Networking),
+) -> Result<Spawner, LaunchError> {
     let configuration = Configuration {
         mount_point: folders.view.clone(),
         best: settings.isolation.unwrap_or(Isolation::Sandbox),
         own_paths: settings.own_paths,
         first_user: FIRST_USER,
+        resolv_conf: networking.resolv_conf(),
     };
     Spawner::start(&settings.spawner, configuration).await
 }
@@ -398,7 +426,11 @@ impl Shared {
         }
         if spawner.lifetime().is_over() || !spawner.is_there() {
             tracing::error!("the process that starts functions has died; starting another");
-            let new = start_spawner(&self.settings, &self.folders).await?;
+            let new = start_spawner(&self.settings, (&self.folders, &self.networking)).await?;
+            if new.hello.level < self.level {
+                // What has been promised holds, or nothing is started.
+                return Err(LaunchError::Level { promised: self.level, to_be_had: new.hello.level });
+            }
             let base = self.cgroups().and_then(|cgroups| cgroups.thaw_before_death().map(Path::to_owned));
             if let Some(base) = base {
                 new.thaw_at_end(base).await?;
@@ -452,6 +484,10 @@ impl ports::Sandbox for Linux {
             }
             Ok(())
         })
+    }
+
+    fn level(&self) -> Isolation {
+        self.shared.level
     }
 
     fn runtime_version(&self, runtime: Runtime) -> String {

@@ -126,7 +126,13 @@ pub(crate) fn of_image(serial: u32, spec: &EnvironmentSpec, program: &Program, r
         let path = variables.iter().find(|(key, _)| key == "PATH").map_or(IMAGE_PATH, |(_, value)| value);
         path.split(':').filter(|folder| !folder.is_empty()).map(|folder| Path::new(folder).join(word)).collect()
     };
-    Some(Start { serial, programs, arguments: words.map(OsString::from).collect(), variables: pairs(variables), folder })
+    Some(Start {
+        serial,
+        programs,
+        arguments: words.map(OsString::from).collect(),
+        variables: pairs(variables),
+        folder,
+    })
 }
 
 /// Everything that a function sees in its environment.

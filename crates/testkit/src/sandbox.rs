@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use domain::Fault;
 use domain::environment::{Failure, InitEnd};
+use domain::isolation::Isolation;
 use domain::names::RequestId;
 use domain::runtime::Runtime;
 use engine::ports::{Answer, Clock, Environment, EnvironmentSpec, Event, Output, Sandbox, Stream, Wait};
@@ -81,6 +82,7 @@ pub struct FakeSandbox {
     running_most: Arc<AtomicUsize>,
     memory_full: AtomicBool,
     unsupported: Mutex<Vec<Runtime>>,
+    level: Mutex<Isolation>,
 }
 
 impl FakeSandbox {
@@ -97,6 +99,7 @@ impl FakeSandbox {
             running_most: Arc::default(),
             memory_full: AtomicBool::new(false),
             unsupported: Mutex::default(),
+            level: Mutex::new(Isolation::Process),
         })
     }
 
@@ -130,6 +133,11 @@ impl FakeSandbox {
         self.memory_full.store(full, Ordering::Release);
     }
 
+    /// From now on that level is in force.
+    pub fn set_level(&self, level: Isolation) {
+        *lock(&self.level) = level;
+    }
+
     /// From now on that runtime is missing.
     pub fn remove_runtime(&self, runtime: Runtime) {
         lock(&self.unsupported).push(runtime);
@@ -144,6 +152,10 @@ impl Sandbox for FakeSandbox {
     fn supports(&self, runtime: Runtime) -> Wait<'_, Result<(), String>> {
         let missing = lock(&self.unsupported).contains(&runtime);
         Box::pin(async move { if missing { Err(format!("{runtime} was not found")) } else { Ok(()) } })
+    }
+
+    fn level(&self) -> Isolation {
+        *lock(&self.level)
     }
 
     fn runtime_version(&self, runtime: Runtime) -> String {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::arn::Target;
 use domain::settings::Settings;
 use domain::tags::{self, Tags};
-use domain::{Error, Refusal, fault};
+use domain::{Error, Refusal, own_tags};
 
 use super::{Functions, with_settings};
 use crate::access::{self, Action, Caller};
@@ -28,7 +28,7 @@ impl Functions {
     pub async fn tag_resource(self: &Arc<Self>, caller: &Caller, target: &Target, more: Tags) -> Result<(), Error> {
         access::check(&self.home, caller, Action::TagResource, &target.arn)?;
         check_unqualified(target)?;
-        fault::check_tags(&more)?;
+        own_tags::check(&more, self.sandbox.level())?;
         self.change(&target.arn.name, absent(target), move |_, entry| {
             let tags = tags::with(&entry.settings.tags, more)?;
             let next = Settings { tags, ..Settings::clone(&entry.settings) };

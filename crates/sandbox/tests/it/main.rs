@@ -13,5 +13,6 @@ mod killed;
 mod machine;
 mod network;
 mod prestart;
+mod rootless;
 mod runtime_api;
 mod telemetry;

@@ -30,11 +30,12 @@ const FILES: [&str; 2] = ["etc/hosts", "etc/resolv.conf"];
 pub(crate) fn root(layers: &[PathBuf], right: Right, scratch: &Path) -> Result<OwnedFd, Refused> {
     fs::create_dir_all(scratch).map_err(step("mkdir"))?;
     let flags = MountFlags::NOSUID | MountFlags::NODEV;
-    let tree = mount("tmpfs", scratch, "tmpfs", flags, Some(c"mode=755")).map_err(step("mount(tmpfs)")).and_then(|()| {
-        let tree = lay(layers, right, scratch);
-        unmount(scratch, UnmountFlags::DETACH).map_err(step("umount2(MNT_DETACH)"))?;
-        tree
-    });
+    let tree =
+        mount("tmpfs", scratch, "tmpfs", flags, Some(c"mode=755")).map_err(step("mount(tmpfs)")).and_then(|()| {
+            let tree = lay(layers, right, scratch);
+            unmount(scratch, UnmountFlags::DETACH).map_err(step("umount2(MNT_DETACH)"))?;
+            tree
+        });
     let _ = fs::remove_dir(scratch);
     let tree = tree?;
     sys::restrict(&tree, LOCKED, true).map_err(step("mount_setattr"))?;

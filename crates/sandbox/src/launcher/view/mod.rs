@@ -20,7 +20,7 @@ use rustix::mount::{
     open_tree, unmount,
 };
 
-use super::protocol::Refused;
+use super::protocol::{Configuration, Refused};
 use super::sys;
 
 pub(crate) use furnish::{OVERLAY, close, place, tree};
@@ -54,8 +54,9 @@ pub(super) fn step<E: Into<io::Error>>(step: &str) -> impl FnOnce(E) -> Refused 
     }
 }
 
-/// Leaves the host's mount namespace and makes the base view on `mount_point`.
-pub(crate) fn establish(right: Right, base: Base, mount_point: &Path) -> Result<(), Refused> {
+/// Leaves the host's mount namespace and makes the base view.
+pub(crate) fn establish(right: Right, base: Base, configuration: &Configuration) -> Result<(), Refused> {
+    let mount_point = &configuration.mount_point;
     match right {
         Right::Own => sys::unshare(libc::CLONE_NEWNS).map_err(step("unshare(CLONE_NEWNS)"))?,
         Right::UserNamespace => enter_user_namespace(base)?,
@@ -68,7 +69,7 @@ pub(crate) fn establish(right: Right, base: Base, mount_point: &Path) -> Result<
     mount_change("/", propagation | MountPropagationFlags::REC).map_err(step(name))?;
     match base {
         Base::Host => host::build(mount_point),
-        Base::Isolated => isolated::build(mount_point),
+        Base::Isolated => isolated::build(mount_point, &configuration.resolv_conf),
     }
 }
 
@@ -96,6 +97,15 @@ fn put(tree: impl AsFd, at: &Path) -> io::Result<()> {
 
 fn open_folder(path: &Path) -> io::Result<OwnedFd> {
     Ok(rustix::fs::open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
+}
+
+/// Has a file of the view be empty in this mount namespace. One that is not there is left so.
+pub(crate) fn empty(file: &Path) -> Result<(), Refused> {
+    if !file.is_file() {
+        return Ok(());
+    }
+    let nothing = take_tree(Path::new("/dev/null")).map_err(step("open_tree(/dev/null)"))?;
+    put(&nothing, file).map_err(step("move_mount"))
 }
 
 /// Makes the view, or an image's root, the root of this process, which has mount and pid namespaces of its own.

@@ -75,8 +75,8 @@ impl Scene {
 /// Where a function may write: what all share is no place for a test to write to.
 fn own_tmp(kind: Kind, host: &Host, name: &str) -> PathBuf {
     match kind {
-        Kind::Sandbox | Kind::OwnPaths => "/tmp".into(),
-        Kind::RealFolders => host.folder.path().join(name),
+        Kind::Sandbox | Kind::Rootless | Kind::OwnPaths => "/tmp".into(),
+        Kind::Confined | Kind::RealFolders => host.folder.path().join(name),
     }
 }
 
