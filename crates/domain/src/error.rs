@@ -361,6 +361,13 @@ pub enum Refusal {
     NoTags,
     /// Tags of a version or an alias.
     TagsOfQualifier,
+    /// A tag that asks something of the engine that it cannot read, or cannot do.
+    TagNotMet {
+        /// Its key.
+        tag: &'static str,
+        /// Why not.
+        why: String,
+    },
     /// A tag that sets faults on purpose and cannot be read.
     MalformedFaults {
         /// Which of its items is wrong, and what it takes.

@@ -21,6 +21,7 @@ pub mod lineage;
 pub mod log;
 pub mod mapping;
 pub mod names;
+pub mod network;
 pub mod payload;
 pub mod policy;
 pub mod queue;

@@ -11,6 +11,7 @@ use domain::error::ThrottleReason;
 use domain::function::{Function, LogFormat, LogLevel};
 use domain::log::Initialization;
 use domain::names::EnvironmentId;
+use domain::network::{self, Network};
 use domain::runtime::Runtime;
 use domain::{Error, Fault, Refusal, log};
 
@@ -185,6 +186,15 @@ impl Environments {
     }
 
     async fn start_for(&self, room: Room, function: &Function, why: Initialization) -> Result<Member, Fault> {
+        // A function that has been deleted meanwhile gets the least.
+        let tags = self.catalog.get(&function.arn.name).map(|entry| network::of_tags(&entry.settings.tags));
+        let network = tags.unwrap_or(Network::None);
+        // An engine may be started again where it can do less than where the function was made.
+        if tags.is_some()
+            && let Err(why) = self.sandbox.gives(network)
+        {
+            return Err(Fault::bare(format!("the tag {} of {} cannot be met: {why}", network::TAG, function.arn.name)));
+        }
         let id = EnvironmentId(self.dice.uuid());
         let source = LogSource {
             function: function.arn.name.clone(),
@@ -208,6 +218,7 @@ impl Environments {
             account: function.arn.account().to_owned(),
             memory_mb: function.configuration.memory_mb,
             storage_mb: function.configuration.storage_mb,
+            network,
             variables: user.over(self.settings.variables.clone()),
             platform_variables: platform_variables(function, &source, why),
         };

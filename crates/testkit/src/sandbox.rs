@@ -10,6 +10,7 @@ use bytes::Bytes;
 use domain::Fault;
 use domain::environment::{Failure, InitEnd};
 use domain::names::RequestId;
+use domain::network::Network;
 use domain::runtime::Runtime;
 use engine::ports::{Answer, Clock, Environment, EnvironmentSpec, Event, Output, Sandbox, Stream, Wait};
 use jiff::Timestamp;
@@ -81,6 +82,7 @@ pub struct FakeSandbox {
     running_most: Arc<AtomicUsize>,
     memory_full: AtomicBool,
     unsupported: Mutex<Vec<Runtime>>,
+    ungiven: Mutex<Vec<Network>>,
 }
 
 impl FakeSandbox {
@@ -97,6 +99,7 @@ impl FakeSandbox {
             running_most: Arc::default(),
             memory_full: AtomicBool::new(false),
             unsupported: Mutex::default(),
+            ungiven: Mutex::default(),
         })
     }
 
@@ -130,6 +133,11 @@ impl FakeSandbox {
         self.memory_full.store(full, Ordering::Release);
     }
 
+    /// From now on that network is not to be had.
+    pub fn remove_network(&self, network: Network) {
+        lock(&self.ungiven).push(network);
+    }
+
     /// From now on that runtime is missing.
     pub fn remove_runtime(&self, runtime: Runtime) {
         lock(&self.unsupported).push(runtime);
@@ -144,6 +152,10 @@ impl Sandbox for FakeSandbox {
     fn supports(&self, runtime: Runtime) -> Wait<'_, Result<(), String>> {
         let missing = lock(&self.unsupported).contains(&runtime);
         Box::pin(async move { if missing { Err(format!("{runtime} was not found")) } else { Ok(()) } })
+    }
+
+    fn gives(&self, network: Network) -> Result<(), String> {
+        if lock(&self.ungiven).contains(&network) { Err("it is not to be had".to_owned()) } else { Ok(()) }
     }
 
     fn runtime_version(&self, runtime: Runtime) -> String {

@@ -266,6 +266,7 @@ impl From<Refusal> for Told {
             )),
             Refusal::TooManyTags => invalid("Number of tags exceeds resource tag limit.".to_owned()),
             Refusal::NoTags => invalid("An error occurred and the request cannot be processed.".to_owned()),
+            Refusal::TagNotMet { tag, why } => invalid(format!("The tag {tag} cannot be met: {why}")),
             Refusal::MalformedFaults { why } => invalid(format!("The tag {} cannot be read: {why}", domain::fault::TAG)),
             Refusal::TagsOfQualifier => invalid(
                 "Tags on function aliases and versions are not supported. Please specify a function ARN.".to_owned(),
