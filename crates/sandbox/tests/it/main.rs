@@ -10,6 +10,7 @@ mod host;
 mod killed;
 mod machine;
 mod network;
+mod network_inside;
 mod prestart;
 mod runtime_api;
 mod telemetry;
