@@ -1,7 +1,7 @@
 //! The engine's settings: one declaration each, from which the flag, its environment variable, the key in the settings
 //! file and `--print-config` all come.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -31,6 +31,9 @@ macro_rules! settings {
             /// Where another AWS service is served, such as s3=http://127.0.0.1:9000; may be given several times
             #[arg(long = "endpoint", env = "LAMBD_ENDPOINT", value_name = "SERVICE=URL", value_delimiter = ',')]
             endpoints: Vec<Endpoint>,
+            /// A port of this machine's loopback that isolated functions have on theirs, too; may be given several times
+            #[arg(long = "host-port", env = "LAMBD_HOST_PORT", value_name = "PORT", value_delimiter = ',')]
+            host_ports: Vec<u16>,
             $(
                 $(#[doc = $doc])+
                 #[arg(long = $flag, env = $variable, value_name = $value_name $(, $($more)+)?)]
@@ -46,6 +49,8 @@ macro_rules! settings {
             runtimes: BTreeMap<String, Runtime>,
             #[serde(default)]
             endpoints: BTreeMap<String, String>,
+            #[serde(default)]
+            host_port: Vec<u16>,
             $($name: Option<$type>,)+
         }
 
@@ -56,6 +61,8 @@ macro_rules! settings {
             pub(crate) runtimes: BTreeMap<String, Runtime>,
             /// Where other services are served, by the name that AWS's settings have for them: `s3`.
             pub(crate) endpoints: BTreeMap<String, String>,
+            /// Ports of this machine's loopback that isolated functions have.
+            pub(crate) host_ports: BTreeSet<u16>,
             $($(#[doc = $doc])+ pub(crate) $name: $type,)+
             origins: Vec<(&'static str, String, String)>,
         }
@@ -82,7 +89,8 @@ macro_rules! settings {
                 )+
                 let mut endpoints = file.endpoints;
                 endpoints.extend(flags.endpoints.into_iter().map(|Endpoint(service, url)| (service, url)));
-                Ok(Self { runtimes: file.runtimes, endpoints, $($name,)+ origins })
+                let host_ports = file.host_port.into_iter().chain(flags.host_ports).collect();
+                Ok(Self { runtimes: file.runtimes, endpoints, host_ports, $($name,)+ origins })
             }
         }
     };
@@ -292,6 +300,15 @@ impl Settings {
                 bail!("--endpoint {service} takes a URL such as http://127.0.0.1:9000, not {url:?}");
             }
         }
+        for port in &self.host_ports {
+            // What functions have there themselves: name service, and the Runtime API.
+            if matches!(port, 0 | 53 | 9001) {
+                bail!("--host-port takes 1 to 65535 but 53 and 9001, which functions have of their own, not {port}");
+            }
+            if *port == self.listen.port() {
+                bail!("--host-port {port} is where the engine itself is, which functions reach without it");
+            }
+        }
         for name in self.runtimes.keys() {
             if domain::runtime::Runtime::parse(name).is_err() {
                 bail!("[runtimes.{name:?}] in the settings file names no runtime of Lambda");
@@ -305,6 +322,10 @@ impl Settings {
         let mut text = String::new();
         for (key, value, origin) in &self.origins {
             writeln!(text, "{key} = {value}  # {origin}").expect("a String takes everything");
+        }
+        if !self.host_ports.is_empty() {
+            let ports = toml::Value::from(self.host_ports.iter().map(|port| i64::from(*port)).collect::<Vec<_>>());
+            writeln!(text, "host-port = {ports}").expect("a String takes everything");
         }
         if !self.endpoints.is_empty() {
             text.push_str("\n[endpoints]\n");

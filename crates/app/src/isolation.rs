@@ -4,6 +4,9 @@
 
 use serde_json::{Map, Value, json};
 
+/// Whatever else is logged: this is said at every start.
+pub(crate) const LOGGED: &str = concat!(module_path!(), "=info");
+
 /// For programs: `lambd doctor --output json` and `GET /_lambd/isolation`.
 pub(crate) fn as_json(report: &sandbox::Report) -> Map<String, Value> {
     let features: Map<_, _> =
@@ -16,6 +19,7 @@ pub(crate) fn as_json(report: &sandbox::Report) -> Map<String, Value> {
         "refused": refused,
         "too_old_for": report.missing,
         "paths": report.view.to_string(),
+        "network": report.network.to_string(),
         "cgroup": report.cgroup.unwrap_or("none"),
     });
     match told {
@@ -31,6 +35,7 @@ pub(crate) fn as_lines(report: &sandbox::Report) -> Vec<String> {
     lines.extend(report.refused.iter().map(|(level, reason)| format!("not {level}: {reason}")));
     lines.extend(report.missing.iter().map(|what| format!("the kernel's Landlock is too old for {what}")));
     lines.push(format!("paths: functions see {}", report.view));
+    lines.push(format!("network: {}", report.network));
     lines.push(format!("cgroup: {}", report.cgroup.unwrap_or("none")));
     lines
 }

@@ -25,6 +25,7 @@ use engine::ports::{
 };
 use engine::queues::{Queues, RoutedSource};
 use engine::tasks;
+use sandbox::network::doors::Door;
 use tokio::net::TcpListener;
 use tokio::signal::unix;
 use tokio::sync::watch;
@@ -342,6 +343,7 @@ fn sandbox_settings(settings: &Settings) -> Result<sandbox::Settings> {
         search_path: std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default(),
         home: std::env::var_os("HOME").map(PathBuf::from),
         own_paths: true,
+        network: network_settings(settings),
         prestart: settings.prestart,
         spawner: sandbox::SpawnerCommand {
             // Not by its name: an upgrade may have put another program there, which speaks otherwise.
@@ -349,6 +351,16 @@ fn sandbox_settings(settings: &Settings) -> Result<sandbox::Settings> {
             arguments: vec![SPAWNER.into()],
         },
     })
+}
+
+fn network_settings(settings: &Settings) -> sandbox::NetworkSettings {
+    let endpoints = settings.endpoints.values().filter_map(|url| Door::for_url(&url.parse().ok()?));
+    let ports = settings.host_ports.iter().map(|port| Door::to_port(*port));
+    sandbox::NetworkSettings {
+        nat: true,
+        doors: endpoints.chain(ports).collect(),
+        resolv_conf: PathBuf::from("/etc/resolv.conf"),
+    }
 }
 
 fn say(line: &str) -> Result<()> {
@@ -361,6 +373,7 @@ fn log_to_stderr(settings: &Settings, stderr: &Stderr) -> Result<()> {
     let filter = EnvFilter::try_new(&settings.log)
         // Its source says the same again.
         .map_err(|mistake| anyhow::anyhow!("--log {:?} is no filter: {mistake}", settings.log))?;
+    let filter = filter.add_directive(isolation::LOGGED.parse().context("reading a filter of our own")?);
     let stderr = stderr.clone();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(move || stderr.clone()).with_target(false);
     match settings.log_format {

@@ -14,7 +14,7 @@ use domain::environment::{Exit, ExtensionError, Failure, InitEnd};
 use domain::function::LogFormat;
 use domain::limits;
 use domain::log::{Record, Writer};
-use engine::ports::{self, Answer, EnvironmentSpec, Event, Output, Wait};
+use engine::ports::{self, Answer, EnvironmentSpec, Event, ImageUse, Output, Wait};
 use engine::tasks::{self, Task};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
@@ -22,17 +22,21 @@ use tokio::sync::{mpsc, oneshot};
 use crate::cgroups::{Cgroup, Entrance, Limits};
 use crate::folders;
 use crate::freeze::Rest;
+use crate::images::{ImageError, Program, Root};
 use crate::launcher::client::{Init, LaunchError, Lifetime, Spawner};
 use crate::launcher::protocol::{Deed, Furniture, Mounting, Order, Preparation, Refused, Source, Told};
 use crate::launcher::{Base, OVERLAY, view_keep};
 use crate::layers::Merged;
 use crate::memory::ProcessMemory;
+use crate::network::Nat;
+use crate::networking::Attendants;
 use crate::output::OutputPipe;
 use crate::runtime_api::extension_routes::ExtensionApi;
 use crate::runtime_api::extensions::{Extensions, Facts, Reason};
 use crate::runtime_api::{self, conversation::Conversation, conversation::Settling, listen_at};
 use crate::runtimes::Interpreter;
 use crate::sandbox::Shared;
+use crate::settings::Isolation;
 use crate::start::{self, Paths};
 use crate::stems::{self, Stem, StemKind, may_use_stem};
 use crate::stock::nursery::Waiting;
@@ -91,8 +95,12 @@ pub(crate) enum EnvironmentError {
     Layers { source: Fault },
     #[error("{remedy}")]
     Interpreter { remedy: String },
-    #[error("an image has no root folder of its own at this isolation level")]
-    Image,
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    #[error(
+        "at level {0} a function sees the folders of this machine; one of an image needs level rootless or sandbox"
+    )]
+    NoRoot(Isolation),
 }
 
 /// The init, and who listens to it.
@@ -104,6 +112,8 @@ struct Place {
     listener: Task<()>,
     /// Who answers at its copy of the engine's port.
     visitors: Option<Task<()>>,
+    /// Who answers at its doors and its name service.
+    _attendants: Attendants,
     group: Option<Arc<Cgroup>>,
     paths: Paths,
     has_namespace: bool,
@@ -111,6 +121,8 @@ struct Place {
     _layers: Option<Arc<Merged>>,
     /// The runtime that waits in it for its function, until the first start.
     stem: Option<Stem>,
+    /// What is run in an image.
+    program: Option<Program>,
 }
 
 /// The folders of the host that an environment needs.
@@ -127,6 +139,8 @@ struct Needs {
     layers: Vec<PathBuf>,
     /// What the view would hide and the runtime needs.
     kept: Vec<PathBuf>,
+    /// Takes the place of code, client, layers and view.
+    image: Option<Root>,
 }
 
 /// A control group that nothing is in yet.
@@ -144,22 +158,34 @@ pub(crate) async fn make_group(
     made.map(|group| Some(Arc::new(group))).map_err(failed)
 }
 
-/// Where somebody listens inside: the Runtime API, and the engine where that is elsewhere.
-pub(crate) fn ports(shared: &Shared) -> Vec<u16> {
+/// Where somebody listens inside: the Runtime API, the engine where that is elsewhere, the doors, and with a way out the
+/// name service.
+pub(crate) fn preparation(shared: &Shared, has_way_out: bool) -> Preparation {
     let api = shared.inside.get().map(|(port, _)| *port).filter(|port| *port != RUNTIME_API_PORT);
-    std::iter::once(RUNTIME_API_PORT).chain(api).collect()
+    Preparation {
+        ports: std::iter::once(RUNTIME_API_PORT).chain(api).collect(),
+        doors: shared.networking.doors(api),
+        name_service: has_way_out,
+        ..Preparation::default()
+    }
 }
 
 /// Makes an init that has its folders.
 async fn make_init(
     spawner: &Spawner,
     needs: &Needs,
-    ports: &[u16],
-    group: Option<&Cgroup>,
+    preparation: &Preparation,
+    (group, nat): (Option<&Cgroup>, Option<Nat>),
 ) -> Result<Init, LaunchError> {
-    let ports = if spawner.has_own_network() { ports.to_vec() } else { Vec::new() };
-    let mut init = spawner.prepare(Preparation { ports, root: Vec::new() }, group).await?;
-    let furniture = if spawner.has_own_paths() { needs.furniture() } else { needs.real_folders() };
+    let mut preparation = if spawner.has_own_network() { preparation.clone() } else { Preparation::default() };
+    preparation.is_image = needs.image.is_some();
+    preparation.root = needs.image.as_ref().map(|image| image.layers.clone()).unwrap_or_default();
+    let mut init = spawner.prepare(preparation, group, nat).await?;
+    let furniture = match &needs.image {
+        Some(_) => Furniture { mounts: vec![needs.tmp()], extensions_in: vec![EXTENSIONS.into()] },
+        None if spawner.has_own_paths() => needs.furniture(),
+        None => needs.real_folders(),
+    };
     spawner.furnish(&mut init, furniture, needs.disk.as_ref()).await?;
     Ok(init)
 }
@@ -335,14 +361,18 @@ impl Environment {
     }
 
     async fn make_place(&self, interpreter: Option<&Interpreter>) -> Result<Place, EnvironmentError> {
-        if self.spec.image.is_some() {
-            return Err(EnvironmentError::Image);
-        }
         let mut spawner = self.shared.spawner().await?;
         let mut needs = self.needs(interpreter, &spawner)?;
+        if let Some(ImageUse { image, config }) = &self.spec.image {
+            if spawner.base() != Base::Isolated {
+                return Err(EnvironmentError::NoRoot(spawner.hello.level));
+            }
+            needs.image = Some(self.shared.images.root(image, config).await?);
+        }
         let mut merged = self.lay_out_layers(&mut needs, spawner.has_own_paths()).await?;
         let api = self.shared.inside.get().filter(|(port, _)| *port != RUNTIME_API_PORT);
-        let ports = ports(&self.shared);
+        let nat = self.shared.networking.nat();
+        let preparation = preparation(&self.shared, nat.is_some());
         needs.disk = self.take_disk(&spawner).await;
         let (mut waiting, group, stem) = match self.take_waiting(&needs, &spawner).await {
             Some(Waiting { init, group, stem, .. }) => (Some(init), group, stem),
@@ -352,7 +382,7 @@ impl Environment {
         let mut init = loop {
             let made = match waiting.take() {
                 Some(init) => Ok(init),
-                None => make_init(&spawner, &needs, &ports, group.as_deref()).await,
+                None => make_init(&spawner, &needs, &preparation, (group.as_deref(), nat.clone())).await,
             };
             if made.is_err() {
                 // What was mounted is gone with its environment.
@@ -374,10 +404,14 @@ impl Environment {
             }
             is_first = false;
         };
-        let visitors = match (api, init.sockets.len()) {
-            (Some((_, visit)), 2) => init.sockets.pop().map(|socket| listen_at(socket).map(|listener| visit(listener))),
+        let mut sockets = init.sockets.split_off(init.sockets.len().min(1));
+        let visitors = match api {
+            Some((_, visit)) if !sockets.is_empty() => {
+                Some(listen_at(sockets.remove(0)).map(|listener| visit(listener)))
+            }
             _ => None,
         };
+        let attendants = self.shared.networking.attend(sockets, api.map(|(port, _)| *port));
         let visitors = visitors.transpose().map_err(|source| {
             let doing = "listen at the engine's port inside";
             EnvironmentError::Resources { doing, source }
@@ -411,11 +445,13 @@ impl Environment {
             replies,
             listener,
             visitors,
+            _attendants: attendants,
             group,
             paths,
             has_namespace,
             _layers: merged,
             stem,
+            program: needs.image.map(|image| image.program),
         })
     }
 
@@ -448,6 +484,9 @@ impl Environment {
     /// An environment that has waited for a function, furnished for this one. Whatever is in the way, an ordinary start
     /// does without, and tells of it if it lasts.
     async fn take_waiting(&self, needs: &Needs, spawner: &Arc<Spawner>) -> Option<Waiting> {
+        if needs.image.is_some() {
+            return None;
+        }
         let stock = self.shared.stock()?;
         let has_extensions = needs.layers.iter().any(|layer| layer.join("extensions").exists());
         let is_for_stem = may_use_stem(&self.spec.variables, has_extensions)
@@ -479,13 +518,17 @@ impl Environment {
     }
 
     fn needs(&self, interpreter: Option<&Interpreter>, spawner: &Spawner) -> Result<Needs, EnvironmentError> {
-        let code = std::path::absolute(&self.spec.code)
-            .map_err(|source| EnvironmentError::Folder { path: self.spec.code.clone(), source })?;
+        let code = match &self.spec.image {
+            Some(_) => PathBuf::new(),
+            None => std::path::absolute(&self.spec.code)
+                .map_err(|source| EnvironmentError::Folder { path: self.spec.code.clone(), source })?,
+        };
         Ok(Needs {
             code,
             client: self.shared.folders.client(self.spec.runtime.family()),
             storage: self.storage(),
             disk: None,
+            image: None,
             layers: Vec::new(),
             kept: interpreter.map(|interpreter| kept(interpreter, spawner.base())).unwrap_or_default(),
         })
@@ -635,7 +678,13 @@ impl Environment {
         interpreter: Option<&Interpreter>,
         process: &Arc<Process>,
     ) -> Result<Result<(), Failure>, EnvironmentError> {
-        let start = start::start(process.serial, &self.spec, interpreter, &place.paths, &process.at);
+        let start = match &place.program {
+            None => start::start(process.serial, &self.spec, interpreter, &place.paths, &process.at),
+            Some(program) => match start::of_image(process.serial, &self.spec, program, &process.at) {
+                Some(start) => start,
+                None => return Ok(Err(Failure::InvalidEntrypoint(start::NO_ENTRY_POINT.to_owned()))),
+            },
+        };
         let output = process.output.lock().unwrap_or_else(PoisonError::into_inner).take();
         let entrance = frozen_entrance(place.group.as_ref())?;
         let descriptors: Vec<_> = output.iter().chain(&entrance).map(|output| output.as_fd()).collect();
@@ -651,6 +700,14 @@ impl Environment {
                     return Ok(Ok(()));
                 }
                 Some((Told::NoProgram, _)) => match interpreter {
+                    None if place.program.is_some() => {
+                        let words = place.program.iter().flat_map(Program::words).next();
+                        break start::not_executed(
+                            Path::new(words.map_or("", |word| word)),
+                            &place.paths,
+                            libc::ENOENT,
+                        );
+                    }
                     None => break start::no_bootstrap(),
                     Some(gone) => break start::not_executed(&gone.command, &place.paths, libc::ENOENT),
                 },
@@ -1088,7 +1145,12 @@ async fn clear(place: Option<Place>, folder: PathBuf, shared: Arc<Shared>) {
                 tracing::warn!(folder = %folder.display(), "a process of an environment does not end");
             }
         }
+        // Who looks after idle environments may look at this one once more.
+        if let Some(group) = &place.group {
+            group.end();
+        }
     }
+    shared.give_back.soon(&shared.clock);
     let shown = folder.display().to_string();
     let removed = tasks::off_thread("removing an environment's folder", move || folders::remove(&folder)).await;
     match removed {

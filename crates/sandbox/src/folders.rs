@@ -78,7 +78,9 @@ impl Folders {
         }
         let view = environments.join(".view");
         private_folder(&view).map_err(at(&view))?;
-        let (placeholder, empty) = (environments.join(".placeholder"), environments.join(".empty"));
+        let prestart = data.join("prestart");
+        let (placeholder, empty) = (prestart.join("placeholder"), prestart.join("empty"));
+        private_folder(&prestart).map_err(at(&prestart))?;
         for folder in [&placeholder, &placeholder.join("lib"), &empty] {
             private_folder(folder).map_err(at(folder))?;
             // Functions look into it as another user.

@@ -11,6 +11,7 @@ use rustix::fs::{FsWord, statfs};
 use crate::cgroups::Features;
 use crate::launcher;
 use crate::launcher::protocol::Hello;
+use crate::networking::NetworkReport;
 use crate::settings::Isolation;
 
 /// How well one feature holds against a function that wants out.
@@ -49,6 +50,8 @@ pub struct Report {
     pub missing: Vec<&'static str>,
     /// `v1` or `v2`, where the kernel has control groups.
     pub cgroup: Option<&'static str>,
+    /// What network functions have.
+    pub network: NetworkReport,
 }
 
 impl fmt::Display for Report {
@@ -58,7 +61,7 @@ impl fmt::Display for Report {
         for (place, (name, strength)) in self.features.iter().enumerate() {
             write!(f, "{}{name} {strength}", if place == 0 { "" } else { ", " })?;
         }
-        write!(f, "); functions see {}", self.view)?;
+        write!(f, "); network: {}; functions see {}", self.network, self.view)?;
         for (level, reason) in &self.refused {
             write!(f, "; no {level}: {reason}")?;
         }
@@ -102,7 +105,7 @@ pub struct FoundRuntime {
 }
 
 /// What a level gives.
-pub(crate) fn of(hello: &Hello, limited: Option<&Features>, has_disks: bool) -> Report {
+pub(crate) fn of(hello: &Hello, (limited, has_disks): (Option<&Features>, bool), network: NetworkReport) -> Report {
     let level = hello.level;
     let view = match &hello.no_paths {
         None => View::OwnPaths,
@@ -127,7 +130,7 @@ pub(crate) fn of(hello: &Hello, limited: Option<&Features>, has_disks: bool) -> 
         (name, strength)
     });
     let refused = hello.refused.iter().map(|(level, reason)| (*level, reason.to_string())).collect();
-    Report { level, features, view, refused, missing, cgroup: cgroup_version() }
+    Report { level, features, view, refused, missing, cgroup: cgroup_version(), network }
 }
 
 fn limit(name: &str, limited: Option<&Features>) -> Strength {

@@ -14,6 +14,7 @@ use engine::ports::{self, Clock, EnvironmentSpec, HeldImage, Output, Removal, Wa
 use engine::tasks::{self, Task};
 use tokio::sync::{Mutex, OnceCell};
 
+use crate::allocator::GiveBack;
 use crate::cgroups::{Cgroups, Features};
 use crate::environment::{Environment, STOP_LIMIT};
 use crate::folders::{self, Folders, FoldersError};
@@ -23,6 +24,7 @@ use crate::launcher::client::{LaunchError, Spawner};
 use crate::launcher::protocol::{Configuration, Hello, Refused};
 use crate::layers::Merging;
 use crate::memory::MachineMemory;
+use crate::networking::{self, Networking};
 use crate::report::{self, FoundRuntime, Report};
 use crate::runtimes::{Runtimes, Search, Version};
 use crate::settings::{Isolation, Settings};
@@ -55,6 +57,12 @@ pub enum OpenError {
         asked: Isolation,
         /// What is the least.
         least: Isolation,
+    },
+    /// A port of the host that environments cannot have.
+    #[error("--endpoint and --host-port: {why}")]
+    Doors {
+        /// Why not.
+        why: String,
     },
     /// The data folder.
     #[error(transparent)]
@@ -103,6 +111,7 @@ pub(crate) struct Shared {
     /// Whether the kernel has refused to lay folders over one another.
     pub overlay_refused: AtomicBool,
     pub freezer: Arc<Freezer>,
+    pub networking: Networking,
     /// The engine's port, at which functions that have a network of their own find it, too, and who answers there.
     pub inside: OnceLock<(u16, Visitors)>,
     /// Where limits are to be had; `None` when the sandbox is stopped, too.
@@ -117,6 +126,8 @@ pub(crate) struct Shared {
     /// All that live, and some that do no more; `None` when the sandbox is stopped.
     environments: std::sync::Mutex<Option<Vec<Weak<Environment>>>>,
     pub memory: MachineMemory,
+    /// What ended environments have left.
+    pub give_back: GiveBack,
     stock: std::sync::Mutex<Prestart>,
 }
 
@@ -148,10 +159,18 @@ impl Linux {
             });
             tasks::spawn("removing what an earlier engine left", removed).detach();
         }
-        let spawner = start_spawner(&settings, &folders).await;
+        let networking = Networking::new(&settings.network, clock.clone());
+        let spawner = start_spawner(&settings, (&folders, &networking)).await;
         let spawner = spawner.map_err(|error| OpenError::Spawner { source: error.into() })?;
         enough(&settings, &spawner.hello)?;
-        let cgroups = find_cgroups(spawner.hello.level, &folders).await;
+        let level = spawner.hello.level;
+        if level >= Isolation::Rootless
+            && let Some(why) = networking::clash(&settings.network.doors)
+        {
+            return Err(OpenError::Doors { why });
+        }
+        let (cgroups, ()) =
+            tokio::join!(find_cgroups(level, &folders), networking.open(level, &settings.network, &folders));
         let is_root = rustix::process::geteuid().is_root();
         let thaw_at_end = cgroups.as_ref().and_then(Cgroups::thaw_before_death).map(Path::to_owned);
         if let Some(base) = &thaw_at_end {
@@ -173,6 +192,7 @@ impl Linux {
         Ok(Self {
             shared: Arc::new(Shared {
                 freezer: Freezer::new(clock.clone()),
+                networking,
                 settings,
                 clock,
                 folders,
@@ -189,6 +209,7 @@ impl Linux {
                 spawner,
                 environments: std::sync::Mutex::new(Some(Vec::new())),
                 memory,
+                give_back: GiveBack::default(),
                 stock: std::sync::Mutex::new(if may_prestart { Prestart::NotYet } else { Prestart::Never }),
             }),
         })
@@ -205,7 +226,8 @@ impl Linux {
     pub async fn report(&self) -> Report {
         let spawner = self.shared.spawner.lock().await.clone();
         let has_disks = spawner.hello.level >= Isolation::Rootless && self.shared.storage().await.is_some();
-        report::of(&spawner.hello, self.shared.limited.as_ref(), has_disks)
+        let limited = (self.shared.limited.as_ref(), has_disks);
+        report::of(&spawner.hello, limited, self.shared.networking.report())
     }
 
     /// The runtimes that have an interpreter; waits for the search.
@@ -253,6 +275,7 @@ impl Linux {
                 lifetime.wait().await;
             }
         }
+        self.shared.networking.close().await;
     }
 
     /// How many environments wait ahead of use, and how many starts found one; `None` where none are to wait.
@@ -318,12 +341,16 @@ fn enough(settings: &Settings, hello: &Hello) -> Result<(), OpenError> {
     Err(OpenError::Isolation { flag, asked, to_be_had, reason, remedy })
 }
 
-async fn start_spawner(settings: &Settings, folders: &Folders) -> Result<Spawner, LaunchError> {
+async fn start_spawner(
+    settings: &Settings,
+    (folders, networking): (&Folders, &Networking),
+) -> Result<Spawner, LaunchError> {
     let configuration = Configuration {
         mount_point: folders.view.clone(),
         best: settings.isolation.unwrap_or(Isolation::Sandbox),
         own_paths: settings.own_paths,
         first_user: FIRST_USER,
+        resolv_conf: networking.resolv_conf(),
     };
     Spawner::start(&settings.spawner, configuration).await
 }
@@ -400,7 +427,7 @@ impl Shared {
         }
         if spawner.lifetime().is_over() || !spawner.is_there() {
             tracing::error!("the process that starts functions has died; starting another");
-            let new = start_spawner(&self.settings, &self.folders).await?;
+            let new = start_spawner(&self.settings, (&self.folders, &self.networking)).await?;
             if new.hello.level < self.level {
                 // What has been promised holds, or nothing is started.
                 return Err(LaunchError::Level { promised: self.level, to_be_had: new.hello.level });
@@ -441,9 +468,7 @@ fn images_run_at(level: Isolation) -> Result<(), String> {
             "isolation level {level} shows functions the folders of this machine; an image needs level rootless or sandbox"
         ));
     }
-    Err(format!(
-        "isolation level {level} could show them a root folder of their own, but this version of lambd does not yet"
-    ))
+    Ok(())
 }
 
 impl ports::Sandbox for Linux {

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 pub use domain::isolation::Isolation;
 
 pub use crate::launcher::client::SpawnerCommand;
+use crate::networking::NetworkSettings;
 
 /// An interpreter named by hand: `[runtimes."python3.12"]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +40,8 @@ pub struct Settings {
     pub own_paths: bool,
     /// Whether environments are started ahead of use, where they are isolated.
     pub prestart: bool,
+    /// What the network of isolated environments is to be.
+    pub network: NetworkSettings,
     /// How to start this program as a spawner.
     pub spawner: SpawnerCommand,
 }

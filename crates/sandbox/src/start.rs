@@ -11,6 +11,7 @@ use domain::variables::lay_over;
 use engine::ports::EnvironmentSpec;
 
 use crate::clients;
+use crate::images::Program;
 use crate::launcher::protocol::Start;
 use crate::runtimes::Interpreter;
 
@@ -33,6 +34,9 @@ impl Paths {
         Self { task: "/var/task".into(), runtime: "/var/runtime".into(), storage: None, opt: Some("/opt".into()) }
     }
 }
+
+/// Where programs of an image are looked for that says nothing of it, as container engines do.
+const IMAGE_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Names the folder of the layers where that is not `/opt`.
 const OPT: &str = "LAMBD_OPT";
@@ -97,6 +101,38 @@ pub(crate) fn start(
         }
     };
     Start { serial, programs, arguments, variables: pairs(variables), folder: paths.task.clone() }
+}
+
+/// What `Runtime.InvalidEntrypoint` says of an image that does not say what to run. AWS's own words are not known.
+pub(crate) const NO_ENTRY_POINT: &str =
+    "the image has neither ENTRYPOINT nor CMD; ImageConfig can name an EntryPoint and a Command";
+
+/// The start of what an image runs; `None` where it does not say what.
+pub(crate) fn of_image(serial: u32, spec: &EnvironmentSpec, program: &Program, runtime_api: &str) -> Option<Start> {
+    let paths = Paths::own();
+    let defaults = [("PATH", IMAGE_PATH), ("HOME", "/tmp")].map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let mut own: Vec<(String, String)> = defaults.into();
+    for (key, value) in &program.variables {
+        own.retain(|(known, _)| known != key);
+        own.push((key.clone(), value.clone()));
+    }
+    let variables = lay_over(own, &spec.variables, platform(spec, &paths, runtime_api));
+    let mut words = program.words();
+    let word = words.next()?;
+    let folder = PathBuf::from(&program.working_directory);
+    let programs = if word.contains('/') {
+        vec![folder.join(word)]
+    } else {
+        let path = variables.iter().find(|(key, _)| key == "PATH").map_or(IMAGE_PATH, |(_, value)| value);
+        path.split(':').filter(|folder| !folder.is_empty()).map(|folder| Path::new(folder).join(word)).collect()
+    };
+    Some(Start {
+        serial,
+        programs,
+        arguments: words.map(OsString::from).collect(),
+        variables: pairs(variables),
+        folder,
+    })
 }
 
 /// Everything that a function sees in its environment.

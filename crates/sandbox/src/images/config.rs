@@ -21,6 +21,11 @@ pub(crate) struct Program {
 }
 
 impl Program {
+    /// The program to run and its arguments.
+    pub(crate) fn words(&self) -> impl Iterator<Item = &str> {
+        self.entry_point.iter().chain(&self.command).map(String::as_str)
+    }
+
     pub(super) fn new(image: Option<&Run>, over: &ImageConfig) -> Self {
         let image = image.cloned().unwrap_or_default();
         let given = |given: &[String], own: Option<Vec<String>>| {

@@ -114,7 +114,6 @@ impl Images {
     }
 
     /// What an environment of an image is made of; pulled, where it is not here.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the view that has an image as its root"))]
     pub(crate) async fn root(&self, image: &Image, over: &ImageConfig) -> Result<Root, ImageError> {
         let (found, layers) = self.layers(image).await?;
         Ok(Root { layers, program: Program::new(found.configuration.config.as_ref(), over) })

@@ -11,6 +11,8 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use domain::Fault;
+use engine::tasks;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal};
@@ -26,6 +28,7 @@ use super::protocol::{
 use super::sys;
 use super::view::Base;
 use crate::cgroups::{Cgroup, Entrance};
+use crate::network::{Inside, Link, Nat};
 use crate::settings::Isolation;
 use crate::storage::Disk;
 
@@ -152,7 +155,7 @@ impl Spawner {
         let kill = Arc::new(Notify::new());
         let (told, killed) = (state.clone(), kill.clone());
         // Not ended with us: its environments hear of its end from here.
-        let watch = engine::tasks::spawn("watching the spawner", async move {
+        let watch = tasks::spawn("watching the spawner", async move {
             tokio::select! {
                 _ = child.wait() => {}
                 () = killed.notified() => {
@@ -208,8 +211,14 @@ impl Spawner {
         self.kill.0.notify_one();
     }
 
-    /// Starts the init of a new environment and waits until it waits for its folders.
-    pub(crate) async fn prepare(&self, preparation: Preparation, group: Option<&Cgroup>) -> Result<Init, LaunchError> {
+    /// Starts the init of a new environment and waits until it waits for its folders. With a `nat` it has a way out,
+    /// where it has a network of its own.
+    pub(crate) async fn prepare(
+        &self,
+        preparation: Preparation,
+        group: Option<&Cgroup>,
+        nat: Option<Nat>,
+    ) -> Result<Init, LaunchError> {
         self.unless_gone(async {
             let entrance = group.map_or(Ok(Vec::new()), |group| group.entrance().map(Entrance::into_descriptors));
             let entrance = entrance.map_err(failed("open a control group"))?;
@@ -219,7 +228,7 @@ impl Spawner {
             drop((theirs, entrance));
             sent.map_err(failed("ask the spawner"))?;
             let socket = Packets::new(ours).map_err(failed("watch the init's socket"))?;
-            let (mut process, mut sockets) = (None, None);
+            let (mut process, mut sockets, mut linking) = (None, None, None);
             while process.is_none() || sockets.is_none() {
                 match socket.hear().await? {
                     (Told::Spawned { pid }, mut descriptors) => {
@@ -228,7 +237,17 @@ impl Spawner {
                             // Not every root may. Then what it starts is killed first, for that is larger.
                             let _ = group.spare(pid);
                         }
-                        let pidfd = descriptors.pop().ok_or(LaunchError::Ended { who: "init" })?;
+                        if descriptors.is_empty() {
+                            return Err(LaunchError::Ended { who: "init" });
+                        }
+                        let pidfd = descriptors.remove(0);
+                        // Beside what the init does, and apart: the kernel lets one link be made after the other.
+                        let network = descriptors.pop();
+                        linking = nat.as_ref().zip(network).map(|(nat, network)| {
+                            let nat = nat.clone();
+                            let made = tasks::off_thread("linking an environment", move || nat.link(network));
+                            tasks::spawn("linking an environment", made)
+                        });
                         process = Some(sys::watch(pidfd, Interest::READABLE).map_err(failed("watch the init"))?);
                     }
                     (Told::Entered, descriptors) => sockets = Some(descriptors),
@@ -238,7 +257,16 @@ impl Spawner {
             }
             let process = process.expect("the loop ends only with it");
             let sockets = sockets.unwrap_or_default();
-            Ok(Init { socket, process, sockets, extensions: Vec::new(), asked: Mutex::default() })
+            let mut init =
+                Init { socket, process, sockets, link: None, extensions: Vec::new(), asked: Mutex::default() };
+            if self.has_own_network() {
+                init.link = match linking {
+                    Some(linking) => Some(in_task(linking.result().await.and_then(|made| made))?),
+                    None => None,
+                };
+                init.configure_network().await?;
+            }
+            Ok(init)
         })
         .await
     }
@@ -284,6 +312,11 @@ impl From<Refused> for LaunchError {
     }
 }
 
+/// What became of a step with a link.
+fn in_task<T>(done: Result<std::io::Result<T>, Fault>) -> Result<T, LaunchError> {
+    done.unwrap_or_else(|fault| Err(std::io::Error::other(fault.chain()))).map_err(failed("link an environment"))
+}
+
 /// Kills the spawner when dropped.
 struct KillOnDrop(Arc<Notify>);
 
@@ -311,6 +344,8 @@ pub(crate) struct Init {
     process: AsyncFd<OwnedFd>,
     /// Those that listen in its network, as they were asked for.
     pub(crate) sockets: Vec<OwnedFd>,
+    /// Its way out, if it has one.
+    link: Option<Link>,
     /// The external extensions that its view has.
     pub(crate) extensions: Vec<PathBuf>,
     /// Who waits for a socket, in the order in which they are made.
@@ -318,6 +353,23 @@ pub(crate) struct Init {
 }
 
 impl Init {
+    /// Has its network set up as its link says; to be called before anybody else listens to it.
+    async fn configure_network(&mut self) -> Result<(), LaunchError> {
+        let inside = self.link.as_ref().map_or(Inside::Loopback, Link::inside);
+        self.order(&Order::Network(inside), &[]).await?;
+        loop {
+            match self.socket.hear().await? {
+                (Told::Networked, _) => break,
+                (Told::Unprepared(refused), _) => return Err(refused.into()),
+                _ => {}
+            }
+        }
+        let Some(link) = self.link.take() else { return Ok(()) };
+        let settled = tasks::off_thread("settling a link", move || link.settle().map(|()| link)).await;
+        self.link = Some(in_task(settled)?);
+        Ok(())
+    }
+
     /// Gives an order.
     pub(crate) async fn order(&self, order: &Order, descriptors: &[BorrowedFd<'_>]) -> Result<(), LaunchError> {
         self.socket.send(order, descriptors).await.map_err(failed("order the init"))

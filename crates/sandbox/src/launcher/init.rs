@@ -28,6 +28,7 @@ use super::spawner::open_nothing;
 use super::sys::{self, Cloned, Reaped};
 use super::view::{self, step};
 use crate::cgroups::Entrance;
+use crate::network::{self, Inside, resolver};
 
 /// Open files that Lambda allows a function (recorded: `test_runtime_ulimits`).
 const OPEN_FILES: u64 = 1024;
@@ -45,6 +46,8 @@ const STANDSTILL_AGAIN_AFTER: Timespec = Timespec { tv_sec: 0, tv_nsec: 1_000_00
 
 /// Where the init keeps its socket: the first number after the standard descriptors.
 const CONTROL: i32 = 3;
+/// Where it keeps the mount of an image until that is its root.
+const IMAGE: i32 = CONTROL + 1;
 
 /// What an init is born with.
 pub(super) struct Birth<'a> {
@@ -53,6 +56,8 @@ pub(super) struct Birth<'a> {
     pub preparation: &'a Preparation,
     /// Its end of its control socket.
     pub control: &'a OwnedFd,
+    /// What its root is made of, where that is not the base view.
+    pub image: Option<OwnedFd>,
     /// Becomes readable when its users are mapped, which only its parent can do.
     pub mapped: Option<OwnedFd>,
     /// The way into its control group.
@@ -95,7 +100,7 @@ struct Extension {
 
 impl<'a> Init<'a> {
     fn new(birth: Birth<'a>) -> io::Result<Self> {
-        let Birth { walls, mount_point, preparation, control, mapped, entrance, stranger } = birth;
+        let Birth { walls, mount_point, preparation, control, image, mapped, entrance, stranger } = birth;
         // The base view is mounted in the folder of environments.
         let data = mount_point.ancestors().nth(2).unwrap_or(mount_point);
         let kind = walls.kind;
@@ -107,18 +112,28 @@ impl<'a> Init<'a> {
         }
         entrance.enter()?;
         drop(entrance);
-        // Of the spawner's descriptors only our socket stays: an init that held the spawner's end of its socket
-        // would hide the spawner's death from the engine.
+        // Of the spawner's descriptors only our socket, and an image that is mounted next, stay: an init that held the
+        // spawner's end of its socket would hide the spawner's death from the engine.
+        let image = image.map(|image| rustix::io::fcntl_dupfd_cloexec(image, IMAGE + 1)).transpose()?;
         if control.as_raw_fd() != CONTROL {
-            let mut place = sys::adopt(CONTROL);
-            let moved = rustix::io::dup3(control, &mut place, rustix::io::DupFlags::CLOEXEC);
-            std::mem::forget(place);
-            moved?;
+            take_number(control, CONTROL)?;
         }
-        sys::close_from(CONTROL + 1)?;
         let control = sys::adopt(CONTROL);
+        let image = match image {
+            Some(image) => {
+                take_number(&image, IMAGE)?;
+                drop(image);
+                sys::close_from(IMAGE + 1)?;
+                Some(sys::adopt(IMAGE))
+            }
+            None => {
+                sys::close_from(IMAGE)?;
+                None
+            }
+        };
         // While it still has the number of the engine's user: the data folder is nobody else's.
-        let entered = enter(kind, mount_point, preparation);
+        let entered = enter(kind, mount_point, preparation, image.as_ref());
+        drop(image);
         if matches!(kind, Kind::Isolated(_)) {
             privileges::become_root_inside()?;
             // Nobody inside may look into us, also not one who has the same number on the host.
@@ -138,7 +153,7 @@ impl<'a> Init<'a> {
         sys::ignore_stopped_children()?;
         match entered {
             Ok(sockets) => {
-                let sockets: Vec<_> = sockets.iter().map(TcpListener::as_fd).collect();
+                let sockets: Vec<_> = sockets.iter().map(OwnedFd::as_fd).collect();
                 packets::send(&control, &Told::Entered.encode(), &sockets)?;
             }
             Err(refused) => {
@@ -203,6 +218,13 @@ impl<'a> Init<'a> {
                         Ok(socket) => self.tell(&Told::Socket, &[socket.as_fd()])?,
                         Err(_) => self.tell(&Told::Socket, &[])?,
                     },
+                    Order::Network(inside) => {
+                        let told = match configure(&inside) {
+                            Ok(()) => Told::Networked,
+                            Err(refused) => Told::Unprepared(refused),
+                        };
+                        self.tell(&told, &[])?;
+                    }
                     Order::Probe(probe) => {
                         let nothing = first(&mut descriptors)?;
                         let refused = try_out(self.walls(), &probe, &nothing).err();
@@ -386,17 +408,38 @@ fn try_out(walls: Walls<'_>, probe: &Probe, output: &OwnedFd) -> Result<(), Refu
     }
 }
 
+/// Gives a descriptor this number as well, whatever has it now.
+fn take_number(descriptor: impl AsFd, number: i32) -> io::Result<()> {
+    let mut place = sys::adopt(number);
+    let taken = rustix::io::dup3(descriptor, &mut place, rustix::io::DupFlags::CLOEXEC);
+    std::mem::forget(place);
+    Ok(taken?)
+}
+
 /// Makes what is seen, as far as it does not depend on the function.
-fn enter(kind: Kind, mount_point: &Path, preparation: &Preparation) -> Result<Vec<TcpListener>, Refused> {
+fn enter(
+    kind: Kind,
+    mount_point: &Path,
+    preparation: &Preparation,
+    image: Option<&OwnedFd>,
+) -> Result<Vec<OwnedFd>, Refused> {
     let mut sockets = Vec::new();
     if let Kind::Isolated(_) = kind {
         sys::bring_up_loopback().map_err(step("ioctl(SIOCSIFFLAGS)"))?;
         for port in &preparation.ports {
-            sockets.push(TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).map_err(step("bind"))?);
+            sockets.push(TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).map_err(step("bind"))?.into());
+        }
+        for door in &preparation.doors {
+            let bound = TcpListener::bind(door).map_err(step(&format!("bind({door})")))?;
+            sockets.push(bound.into());
+        }
+        if preparation.name_service {
+            let resolver::Sockets { udp, tcp } = resolver::Sockets::bind_inside().map_err(step("bind(53)"))?;
+            sockets.extend([OwnedFd::from(udp), OwnedFd::from(tcp)]);
         }
     }
     match kind.base() {
-        Some(base) => view::enter(base, mount_point)?,
+        Some(base) => view::enter(base, mount_point, image)?,
         None => {
             let us = rustix::process::getpid();
             rustix::process::set_child_subreaper(Some(us)).map_err(step("prctl(PR_SET_CHILD_SUBREAPER)"))?;
@@ -411,6 +454,15 @@ fn furnish(at: &[PathBuf], trees: Vec<OwnedFd>) -> Result<(), Refused> {
         view::place(tree, at, &mut made)?;
     }
     view::close(&made)
+}
+
+/// Sets up its network namespace. Where that has loopback alone, nobody is asked for names.
+fn configure(inside: &Inside) -> Result<(), Refused> {
+    network::configure_inside(inside).map_err(|network::Refused { step, errno }| Refused { step, errno })?;
+    match inside {
+        Inside::Loopback => view::empty(Path::new("/etc/resolv.conf")),
+        Inside::Linked { .. } => Ok(()),
+    }
 }
 
 fn new_socket() -> io::Result<OwnedFd> {

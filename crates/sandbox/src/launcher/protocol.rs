@@ -3,12 +3,14 @@
 //! Never here: what anybody does about it.
 
 use std::ffi::OsString;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
 use domain::environment::Exit;
 
 use super::probe::Probe;
+use crate::network::Inside;
 use crate::settings::Isolation;
 
 /// Bytes of one message. Variables are limited to 4 KB by Lambda, paths by the kernel to 4 KB each.
@@ -41,6 +43,8 @@ pub(crate) struct Configuration {
     pub own_paths: bool,
     /// The first user and group number of the host that environments may use.
     pub first_user: u32,
+    /// What isolated environments see as `/etc/resolv.conf`.
+    pub resolv_conf: String,
 }
 
 /// Spawner to engine, once, in answer to [`Request::Configure`].
@@ -80,7 +84,13 @@ pub(crate) struct Preparation {
     /// Ports of its own loopback interface to listen at; the listening sockets come beside [`Told::Entered`] in this
     /// order. Nobody listens where it shares the host's network.
     pub ports: Vec<u16>,
-    /// Folders that make its root, a later one over an earlier one; without any it is the runtimes' base view.
+    /// Where to listen in behalf of the host; these sockets come next.
+    pub doors: Vec<SocketAddr>,
+    /// Whether to bind the sockets of a name service, by UDP and by TCP; they come last.
+    pub name_service: bool,
+    /// Whether its root is made of an image's layers, and not the runtimes' base view.
+    pub is_image: bool,
+    /// These layers, a later one over an earlier one.
     pub root: Vec<PathBuf>,
 }
 
@@ -144,6 +154,8 @@ pub(crate) enum Order {
     Unfurnished(Refused),
     /// Make a socket in the environment's network.
     Socket,
+    /// Configure its network; answered by [`Told::Networked`].
+    Network(Inside),
     /// Try to get out.
     Probe(Probe),
     /// Start a runtime beside the extensions of the same serial, having ended whatever else runs; beside it the pipe for
@@ -197,7 +209,7 @@ pub(crate) struct Start {
 /// Init to engine; the first one is the spawner's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Told {
-    /// The init runs; beside it its pidfd.
+    /// The init runs; beside it its pidfd, and its network namespace where it has one of its own.
     Spawned {
         /// Its pid as the spawner sees it.
         pid: i32,
@@ -211,6 +223,8 @@ pub(crate) enum Told {
     },
     /// A step of making the environment failed.
     Unprepared(Refused),
+    /// Its network is as ordered.
+    Networked,
     /// What of an attempt to get out went otherwise than it should.
     Probed(Option<Refused>),
     /// Beside it a TCP socket of the environment's network, or nothing where there could be none.
@@ -351,16 +365,20 @@ impl<'a> Reader<'a> {
 impl Message for Request {
     fn write(&self, out: &mut Writer) {
         match self {
-            Self::Configure(Configuration { mount_point, best, own_paths, first_user }) => {
+            Self::Configure(Configuration { mount_point, best, own_paths, first_user, resolv_conf }) => {
                 out.tag(0);
                 out.path(mount_point);
                 best.write(out);
                 out.tag(u8::from(*own_paths));
                 out.number(first_user.cast_signed());
+                out.text(resolv_conf.as_bytes());
             }
-            Self::Prepare(Preparation { ports, root }) => {
+            Self::Prepare(Preparation { ports, doors, name_service, is_image, root }) => {
                 out.tag(1);
+                out.tag(u8::from(*is_image));
                 out.list(ports, |out, port| out.number(i32::from(*port)));
+                out.list(doors, |out, door| out.text(door.to_string().as_bytes()));
+                out.tag(u8::from(*name_service));
                 out.list(root, |out, path| out.path(path));
             }
             Self::Furnish(Furniture { mounts, extensions_in }) => {
@@ -382,9 +400,13 @@ impl Message for Request {
                 best: Isolation::read(from)?,
                 own_paths: from.tag()? != 0,
                 first_user: from.number()?.cast_unsigned(),
+                resolv_conf: from.text()?.into_string().ok()?,
             }),
             1 => Self::Prepare(Preparation {
+                is_image: from.tag()? != 0,
                 ports: from.list(|from| from.number()?.try_into().ok())?,
+                doors: from.list(|from| from.text()?.to_str()?.parse().ok())?,
+                name_service: from.tag()? != 0,
                 root: from.list(Reader::path)?,
             }),
             2 => {
@@ -482,6 +504,28 @@ impl Message for Hello {
     }
 }
 
+impl Message for Inside {
+    fn write(&self, out: &mut Writer) {
+        match self {
+            Self::Loopback => out.tag(0),
+            Self::Linked { address, gateway } => {
+                out.tag(1);
+                out.number(address.to_bits().cast_signed());
+                out.number(gateway.to_bits().cast_signed());
+            }
+        }
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Self> {
+        let address = |from: &mut Reader<'_>| Some(Ipv4Addr::from_bits(from.number()?.cast_unsigned()));
+        Some(match from.tag()? {
+            0 => Self::Loopback,
+            1 => Self::Linked { address: address(from)?, gateway: address(from)? },
+            _ => return None,
+        })
+    }
+}
+
 impl Message for Start {
     fn write(&self, out: &mut Writer) {
         out.number(self.serial.cast_signed());
@@ -538,13 +582,17 @@ impl Message for Order {
                 refused.write(out);
             }
             Self::Socket => out.tag(6),
+            Self::Network(inside) => {
+                out.tag(9);
+                inside.write(out);
+            }
             Self::Probe(Probe { hidden, host_port }) => {
                 out.tag(7);
                 out.list(hidden, |out, path| out.path(path));
                 out.number(i32::from(*host_port));
             }
             Self::Confine { read, write, extensions_in } => {
-                out.tag(9);
+                out.tag(10);
                 for paths in [read, write, extensions_in] {
                     out.list(paths, |out, path| out.path(path));
                 }
@@ -568,8 +616,9 @@ impl Message for Order {
             4 => Self::Furnish { at: from.list(Reader::path)?, extensions_in: from.list(Reader::path)? },
             5 => Self::Unfurnished(Refused::read(from)?),
             6 => Self::Socket,
+            9 => Self::Network(Inside::read(from)?),
             7 => Self::Probe(Probe { hidden: from.list(Reader::path)?, host_port: from.number()?.try_into().ok()? }),
-            9 => Self::Confine {
+            10 => Self::Confine {
                 read: from.list(Reader::path)?,
                 write: from.list(Reader::path)?,
                 extensions_in: from.list(Reader::path)?,
@@ -639,6 +688,7 @@ impl Message for Told {
             }
             Self::Entered => out.tag(10),
             Self::Socket => out.tag(11),
+            Self::Networked => out.tag(13),
             Self::Probed(refused) => {
                 out.tag(12);
                 out.tag(u8::from(refused.is_some()));
@@ -670,6 +720,7 @@ impl Message for Told {
             }
             10 => Self::Entered,
             11 => Self::Socket,
+            13 => Self::Networked,
             12 => Self::Probed(match from.tag()? {
                 0 => None,
                 _ => Some(Refused::read(from)?),
@@ -700,8 +751,15 @@ mod tests {
             best: Isolation::Sandbox,
             own_paths: true,
             first_user: 0x7000_0000,
+            resolv_conf: "nameserver 127.0.0.1\n".to_owned(),
         }));
-        check(&Request::Prepare(Preparation { ports: vec![9001, u16::MAX], root: vec!["/l/1".into(), path.clone()] }));
+        check(&Request::Prepare(Preparation {
+            ports: vec![9001, u16::MAX],
+            doors: vec!["127.0.0.1:80".parse().unwrap(), "[::1]:443".parse().unwrap()],
+            name_service: true,
+            is_image: true,
+            root: vec!["/l/1".into(), path.clone()],
+        }));
         let sources = [
             Source::ReadOnly(path.clone()),
             Source::Storage("/s".into()),
@@ -729,6 +787,9 @@ mod tests {
         });
         check(&Order::Unfurnished(refused()));
         check(&Order::Socket);
+        check(&Order::Network(Inside::Loopback));
+        check(&Order::Network(Inside::Linked { address: [100, 64, 0, 1].into(), gateway: [100, 64, 0, 0].into() }));
+        check(&Told::Networked);
         check(&Order::Probe(Probe { hidden: vec![path.clone()], host_port: u16::MAX }));
         let start = Start {
             serial: u32::MAX,
@@ -767,7 +828,7 @@ mod tests {
 
     #[test]
     fn a_lying_length_is_refused() {
-        let mut bytes = vec![1];
+        let mut bytes = vec![1, 0];
         bytes.extend_from_slice(&0i32.to_le_bytes());
         bytes.extend_from_slice(&i32::MAX.to_le_bytes());
         assert_eq!(Request::decode(&bytes), None);

@@ -101,6 +101,12 @@ fn off_standard_input(control: OwnedFd) -> io::Result<OwnedFd> {
     Ok(moved)
 }
 
+/// The network namespace of a process.
+fn namespace_of(pid: i32) -> io::Result<OwnedFd> {
+    use rustix::fs::{Mode, OFlags};
+    Ok(rustix::fs::open(format!("/proc/{pid}/ns/net"), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?)
+}
+
 /// An open `/dev/null`.
 pub(crate) fn open_nothing() -> io::Result<OwnedFd> {
     use rustix::fs::{Mode, OFlags};
@@ -156,6 +162,12 @@ impl Nursery {
             Kind::Confined | Kind::OwnPaths | Kind::RealFolders => (None, None),
         };
         let (kind, mount_point) = (self.kind, self.mount_point.as_path());
+        let image = match (kind, preparation.is_image) {
+            (Kind::Isolated(right), true) => {
+                Some(view::image_root(&preparation.root, right, &mount_point.with_file_name(".scratch"))?)
+            }
+            _ => None,
+        };
         // Where the engine is not root, functions are its user.
         let is_strange = kind == Kind::Confined && rustix::process::geteuid().is_root();
         let own = if is_strange { Some(self.users.take()?) } else { None };
@@ -168,9 +180,14 @@ impl Nursery {
         match cloned? {
             Cloned::Child => {
                 drop(map);
-                init::run(Birth { walls, mount_point, preparation, control, mapped, entrance, stranger })
+                init::run(Birth { walls, mount_point, preparation, control, image, mapped, entrance, stranger })
             }
             Cloned::Parent { pid, pidfd } => {
+                // While it still waits, for later nobody may look at it.
+                let network = match kind {
+                    Kind::Isolated(_) => Some(namespace_of(pid).map_err(step("open(/proc/PID/ns/net)"))?),
+                    Kind::Confined | Kind::OwnPaths | Kind::RealFolders => None,
+                };
                 let block = match map {
                     None => own,
                     Some(map) => {
@@ -181,7 +198,8 @@ impl Nursery {
                     }
                 };
                 self.inits.insert(pid, block);
-                packets::send(control, &Told::Spawned { pid }.encode(), &[pidfd.as_fd()]).map_err(step("sendmsg"))
+                let beside: Vec<_> = std::iter::once(&pidfd).chain(&network).map(OwnedFd::as_fd).collect();
+                packets::send(control, &Told::Spawned { pid }.encode(), &beside).map_err(step("sendmsg"))
             }
         }
     }

@@ -40,7 +40,7 @@ pub(super) fn choose(configuration: &Configuration) -> (Kind, Hello) {
         let kind = Kind::Isolated(right);
         let tried = as_somebody_else(right)
             .and_then(|()| apart("clone", || isolated(kind, right, configuration)))
-            .and_then(|()| view::establish(right, Base::Isolated, &configuration.mount_point));
+            .and_then(|()| view::establish(right, Base::Isolated, configuration));
         match tried {
             Ok(()) => return (kind, Hello { level, refused, no_paths: None, unusable: None }),
             Err(reason) => refused.push((level, reason)),
@@ -79,11 +79,11 @@ fn own_paths(configuration: &Configuration) -> Option<Refused> {
     let mut first = None;
     for right in [Right::Own, Right::UserNamespace] {
         let tried = apart("clone", || {
-            view::establish(right, Base::Host, &configuration.mount_point)?;
+            view::establish(right, Base::Host, configuration)?;
             let trial = Trial::begin(Kind::OwnPaths, configuration, &Preparation::default())?;
             trial.furnish(Furniture::default())
         })
-        .and_then(|()| view::establish(right, Base::Host, &configuration.mount_point));
+        .and_then(|()| view::establish(right, Base::Host, configuration));
         match tried {
             Ok(()) => return None,
             Err(refused) => first = first.or(Some(refused)),
@@ -125,14 +125,14 @@ fn real_folders(kind: Kind, configuration: &Configuration) -> Result<(), Refused
 
 /// Makes a whole environment and tries to get out of it.
 fn isolated(kind: Kind, right: Right, configuration: &Configuration) -> Result<(), Refused> {
-    view::establish(right, Base::Isolated, &configuration.mount_point)?;
+    view::establish(right, Base::Isolated, configuration)?;
     let storage = configuration.mount_point.with_file_name(".trial");
     fs::create_dir_all(&storage).map_err(step("mkdir"))?;
     fs::set_permissions(&storage, fs::Permissions::from_mode(0o1777)).map_err(step("chmod"))?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(step("bind"))?;
     let Ok(SocketAddr::V4(host_port)) = listener.local_addr() else { return Err(ended_early()) };
 
-    let trial = Trial::begin(kind, configuration, &Preparation { ports: vec![9001], root: Vec::new() })?;
+    let trial = Trial::begin(kind, configuration, &Preparation { ports: vec![9001], ..Preparation::default() })?;
     let mount = |source, at: &str| Mounting { source, at: at.into() };
     trial.furnish(Furniture {
         mounts: vec![

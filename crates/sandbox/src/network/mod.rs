@@ -26,7 +26,7 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use self::claim::Claim;
 pub use self::namespace::NetworkNamespace;
@@ -122,8 +122,8 @@ pub fn configure_inside(inside: &Inside) -> Result<(), Refused> {
 
 /// The way out for the environments of one engine: the firewall's table, and the links.
 ///
-/// When the last of its owners is gone, nothing is left of it: no table, no link, and the host forwards as before. A
-/// killed engine leaves all that behind, closed to everything that the firewall refuses, for the next start of any engine.
+/// When it is closed, or the last of its owners is gone, nothing is left of it: no table, no link, and the host forwards as
+/// before. A killed engine leaves all that behind, closed to everything that the firewall refuses, for the next start of any engine.
 #[derive(Clone, Debug)]
 pub struct Nat(Arc<Shared>);
 
@@ -133,7 +133,9 @@ struct Shared {
     range: Range,
     mtu: u32,
     slots: Arc<Mutex<Slots>>,
-    remover: Remover,
+    remover: Mutex<Remover>,
+    /// Whether links can be made: not without the rules.
+    is_open: RwLock<bool>,
     /// For as long as there is a table: nobody sweeps what is claimed.
     _claim: Claim,
 }
@@ -184,7 +186,8 @@ impl Nat {
         let mtu = ways_out.iter().map(|link| link.mtu).filter(|mtu| (576..=MTU).contains(mtu)).min().unwrap_or(MTU);
         let slots = Arc::<Mutex<Slots>>::default();
         let remover = Remover::start(instance.group(), slots.clone()).map_err(Refused::at("starting a thread"))?;
-        let shared = Shared { instance, range, mtu, slots, remover, _claim: claim };
+        let (remover, is_open) = (Mutex::new(remover), RwLock::new(true));
+        let shared = Shared { instance, range, mtu, slots, remover, is_open, _claim: claim };
         let nat = Self(Arc::new(shared));
         // Packets of environments come in by their links, the answers by these: both must be forwarded. Not
         // net.ipv4.ip_forward, which would open every link that the host has and will have.
@@ -197,6 +200,10 @@ impl Nat {
 
     /// Makes the link of the environment whose network namespace is `of`, before anything runs in there.
     pub fn link(&self, of: impl AsFd) -> io::Result<Link> {
+        let is_open = self.0.is_open.read().unwrap_or_else(PoisonError::into_inner);
+        if !*is_open {
+            return Err(io::Error::from_raw_os_error(libc::ESHUTDOWN));
+        }
         let slot = self.slots().take().ok_or_else(|| io::Error::from_raw_os_error(libc::EADDRNOTAVAIL))?;
         let (host, address) = self.0.range.pair(slot);
         let name = format!("{}{}", self.0.instance.links(), slot_name(slot));
@@ -208,18 +215,37 @@ impl Nat {
         Ok(link)
     }
 
+    /// Removes all of it, whoever still has links.
+    pub fn close(&self) {
+        self.0.close();
+    }
+
+    fn remove(&self, link: Leaving) {
+        self.0.remover.lock().unwrap_or_else(PoisonError::into_inner).take(link);
+    }
+
     fn slots(&self) -> std::sync::MutexGuard<'_, Slots> {
         self.0.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Shared {
-    fn drop(&mut self) {
-        self.remover.end();
+impl Shared {
+    fn close(&self) {
+        let mut is_open = self.is_open.write().unwrap_or_else(PoisonError::into_inner);
+        if !std::mem::replace(&mut *is_open, false) {
+            return;
+        }
+        self.remover.lock().unwrap_or_else(PoisonError::into_inner).end();
         let one_at_a_time = Claim::wait("lambd-nat");
         if let Err(error) = one_at_a_time.and_then(|_| remove(&self.instance.0)) {
             tracing::warn!(%error, "the network of the environments could not be removed; the next start does");
         }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 
@@ -253,7 +279,7 @@ impl Link {
 impl Drop for Link {
     fn drop(&mut self) {
         if let Some(leaving) = self.leaving.take() {
-            self.nat.0.remover.take(leaving);
+            self.nat.remove(leaving);
         }
     }
 }

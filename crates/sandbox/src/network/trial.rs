@@ -83,7 +83,7 @@ struct Removed<'a>(&'a Nat, Option<Leaving>);
 impl Drop for Removed<'_> {
     fn drop(&mut self) {
         if let Some(leaving) = self.1.take() {
-            self.0.0.remover.take(leaving);
+            self.0.remove(leaving);
         }
     }
 }

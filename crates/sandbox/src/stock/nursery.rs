@@ -12,7 +12,7 @@ use super::{Kind, Maker};
 use crate::cgroups::Cgroup;
 use crate::environment::{self, EnvironmentError};
 use crate::launcher::client::{Init, LaunchError, Spawner};
-use crate::launcher::protocol::{Furniture, Mounting, Order, Preparation, Source, Told};
+use crate::launcher::protocol::{Furniture, Mounting, Order, Source, Told};
 use crate::output::OutputPipe;
 use crate::sandbox::Shared;
 use crate::start::Paths;
@@ -44,8 +44,9 @@ impl Maker for Nursery {
             let shared = self.shared.upgrade().ok_or(LaunchError::Ended { who: "sandbox" })?;
             let spawner = shared.spawner().await?;
             let group = environment::make_group(&shared, "waiting", BOOT_MEMORY_MB).await?;
-            let preparation = Preparation { ports: environment::ports(&shared), root: Vec::new() };
-            let mut init = spawner.prepare(preparation, group.as_deref()).await?;
+            let nat = shared.networking.nat();
+            let preparation = environment::preparation(&shared, nat.is_some());
+            let mut init = spawner.prepare(preparation, group.as_deref(), nat).await?;
             let stem = match kind {
                 Kind::Blank => None,
                 Kind::Stem(kind) => Some(start_stem(&shared, (&spawner, group.as_ref()), &mut init, kind).await?),

@@ -15,12 +15,14 @@ use domain::runtime::Runtime;
 use domain::variables::Variables;
 use engine::ports::{Answer, Clock, Environment, EnvironmentSpec, Event, Output, Sandbox as _};
 use rustix::process::Pid;
-use sandbox::{Isolation, Linux, OpenError, Settings, SpawnerCommand, View};
+use sandbox::{Isolation, Linux, NetworkSettings, OpenError, Settings, SpawnerCommand, View};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::clock::HandClock;
 use tokio::sync::Notify;
 use uuid::Uuid;
+
+use crate::groups::Groups;
 
 /// What no test waits for on a clock that stands still.
 pub(crate) const DAY: Duration = Duration::from_hours(24);
@@ -65,6 +67,8 @@ pub(crate) struct Host {
     pub(crate) folder: TempDir,
     pub(crate) clock: Arc<HandClock>,
     pub(crate) linux: Linux,
+    /// Goes last: what a sandbox leaves that is dropped without being stopped.
+    pub(crate) groups: Groups,
 }
 
 /// Everything that a function wrote.
@@ -158,6 +162,8 @@ pub(crate) fn settings(data_dir: &Path, kind: Kind) -> Settings {
         home: None,
         own_paths: kind == Kind::OwnPaths,
         prestart: false,
+        // The network of the machine that runs the tests is left alone.
+        network: NetworkSettings { nat: false, doors: Vec::new(), resolv_conf: "/etc/resolv.conf".into() },
         spawner: SpawnerCommand { program: test_process(), arguments: vec!["spawner".into()] },
     }
 }
@@ -207,7 +213,8 @@ pub(crate) async fn host(kind: Kind) -> Option<Host> {
         skipped(&format!("no mount namespace: {reason}"));
         return None;
     }
-    Some(Host { folder, clock, linux })
+    let groups = Groups::of(&folder.path().join("data"));
+    Some(Host { folder, clock, linux, groups })
 }
 
 /// Says that this test cannot run here.

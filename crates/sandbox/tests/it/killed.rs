@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use sandbox::Linux;
 use serde_json::json;
 
-use crate::host::{Host, KINDS, Kind, Lines, host, in_time, settings, until};
+use crate::host::{Function, Host, KINDS, Kind, Lines, children_of, host, in_time, settings, until};
 
 /// In whose environment the test's program finds that it is to be an engine, and where.
 const ENGINE: &str = "SANDBOX_TEST_ENGINE";
@@ -230,6 +230,105 @@ impl Clock for RealClock {
     fn wake_on(&self, _: jiff::Timestamp) -> Wait<'static, ()> {
         // No environment asks the calendar to wake it.
         Box::pin(std::future::pending())
+    }
+}
+
+/// What the engine would otherwise say only where nobody looks: nothing of a sandbox is left on the machine.
+fn assert_gone(host: &Host) {
+    assert_eq!(host.environments(), Vec::<String>::new());
+    assert_eq!(host.groups.folders(), Vec::<PathBuf>::new());
+    assert_eq!(processes_below(host.folder.path()), Vec::<i32>::new());
+    let folder = host.folder.path().to_str().unwrap();
+    for mounts in fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path().join("mountinfo")) {
+        let Ok(mounts) = fs::read_to_string(&mounts) else { continue };
+        assert!(!mounts.contains(folder), "{mounts}");
+    }
+    for device in fs::read_dir("/sys/block").into_iter().flatten().flatten() {
+        let behind = fs::read_to_string(device.path().join("loop/backing_file")).unwrap_or_default();
+        assert!(!behind.contains(folder), "{behind}");
+    }
+}
+
+#[tokio::test]
+async fn a_stopped_sandbox_leaves_nothing_on_the_machine() {
+    for kind in KINDS {
+        let Some(host) = host(kind).await else { continue };
+        let mut spec = host.spec();
+        mark(&host, &mut spec);
+        let function = host.start(spec).await;
+        assert_eq!(function.init().await, InitEnd::Ready);
+        function.ask(json!("linger")).await;
+        if kind == Kind::Sandbox {
+            // Else it would not be seen that they go.
+            assert!(host.groups.folders().len() > 1 && !host.groups.processes().is_empty());
+        }
+        in_time(host.linux.stop()).await;
+        assert_gone(&host);
+    }
+}
+
+/// Numbers that look like chance and are the same each time.
+struct Dice(u64);
+
+impl Dice {
+    fn throw(&mut self, below: u64) -> u64 {
+        // Knuth's, of MMIX.
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % below
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_killed_at_whatever_moment_of_a_start_the_engine_goes_on() {
+    // How often the engine looks at its sockets in a start.
+    const LOOKS: u64 = 1500;
+    for kind in KINDS {
+        let Some(host) = host(kind).await else { continue };
+        let mut dice = Dice(1);
+        let mut cut_off = 0;
+        for round in 0..30_u128 {
+            let mut spec = host.spec();
+            spec.id = domain::names::EnvironmentId(uuid::Uuid::from_u128(round));
+            mark(&host, &mut spec);
+            let spawner = Pid::from_raw(host.linux.spawner_pid().await.unwrap().cast_signed()).unwrap();
+            let start = async {
+                let lines = Arc::new(Lines::default());
+                let environment = in_time(host.linux.start(spec, lines.clone())).await.ok()?;
+                let function = Function { environment, lines, clock: host.clock.clone() };
+                let day = Duration::from_hours(24);
+                let end = in_time(function.environment.init(host.clock.elapsed() + day, day)).await;
+                Some((function, matches!(end, Ok(InitEnd::Ready))))
+            };
+            let moment = 1 + dice.throw(LOOKS);
+            let kill = async {
+                for _ in 0..moment {
+                    tokio::task::yield_now().await;
+                }
+                let inits = children_of(spawner.as_raw_pid().cast_unsigned());
+                let hit = if round % 2 == 0 { inits.first().copied() } else { Some(spawner) };
+                // It may have ended by itself since it was seen.
+                hit.map(|hit| kill_process(hit, Signal::KILL))
+            };
+            let (started, _) = tokio::join!(start, kill);
+            match started {
+                Some((function, is_ready)) => {
+                    cut_off += u32::from(!is_ready);
+                    in_time(function.environment.stop()).await;
+                }
+                None => cut_off += 1,
+            }
+            // The engine goes on.
+            let mut next = host.spec();
+            next.id = domain::names::EnvironmentId(uuid::Uuid::from_u128(1000 + round));
+            let function = host.start(next).await;
+            assert_eq!(function.init().await, InitEnd::Ready, "{kind:?}, after round {round}");
+            assert!(function.ask(json!("folder")).await.is_string());
+            in_time(function.environment.stop()).await;
+            assert_eq!(host.environments(), Vec::<String>::new(), "{kind:?}, round {round}");
+        }
+        assert!(cut_off > 0, "{kind:?}: no start was hit");
+        in_time(host.linux.stop()).await;
+        assert_gone(&host);
     }
 }
 

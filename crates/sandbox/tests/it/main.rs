@@ -2,10 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends where what it needs is not there")]
 
+mod breakout;
 mod clients;
 mod environment;
 mod extensions;
 mod freeze;
+mod groups;
 mod host;
 mod killed;
 mod machine;

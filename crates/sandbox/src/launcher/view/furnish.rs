@@ -22,7 +22,7 @@ use crate::launcher::sys::{self, NO_DEVICES, NO_SETUID, READ_ONLY};
 pub(crate) const OVERLAY: &str = "mount(overlay)";
 
 /// What a function may not do with what it has of the host.
-const LOCKED: u64 = READ_ONLY | NO_SETUID | NO_DEVICES;
+pub(super) const LOCKED: u64 = READ_ONLY | NO_SETUID | NO_DEVICES;
 
 /// Makes a detached mount; `scratch` is the name of a folder to make and to work in, and is gone afterwards.
 pub(crate) fn tree(
@@ -91,7 +91,7 @@ fn lay(folders: &[PathBuf], places: &[PathBuf], scratch: &Path) -> Result<OwnedF
 }
 
 /// The options of an overlay of folders, the uppermost first (Linux, Documentation/filesystems/overlayfs.rst).
-fn overlay_of<'a>(folders: impl Iterator<Item = &'a Path>) -> io::Result<CString> {
+pub(super) fn overlay_of<'a>(folders: impl Iterator<Item = &'a Path>) -> io::Result<CString> {
     let mut options = b"lowerdir=".to_vec();
     for (number, folder) in folders.enumerate() {
         if number > 0 {

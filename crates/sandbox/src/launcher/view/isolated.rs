@@ -68,14 +68,13 @@ const NSSWITCH: &str = "passwd: files\ngroup: files\nhosts: files dns\nservices:
 /// Extensions listen for telemetry at the second of these names (AWS developer guide, telemetry-api).
 const HOSTS: &str = "127.0.0.1 localhost\n127.0.0.1 sandbox.localdomain sandbox\n127.0.0.1 host.lambd.internal\n";
 
-/// Makes it on `mount_point`.
-pub(super) fn build(mount_point: &Path) -> Result<(), Refused> {
+/// Makes it on `mount_point`; `resolv_conf` says where names are asked for.
+pub(super) fn build(mount_point: &Path, resolv_conf: &str) -> Result<(), Refused> {
     // All trees are taken before anything is mounted: the mount point lies in one of them.
     let programs: Vec<_> = SHOWN.iter().filter_map(|path| Part::of(Path::new(path))).collect();
     let etc: Vec<_> = SHOWN_IN_ETC.iter().filter_map(|name| Part::of(&Path::new("/etc").join(name))).collect();
     let devices: Vec<_> =
         DEVICES.iter().filter_map(|name| Some((name, take_tree(&Path::new("/dev").join(name)).ok()?))).collect();
-    let resolv = fs::read("/etc/resolv.conf").unwrap_or_default();
 
     mount("tmpfs", mount_point, "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, Some(c"mode=755,size=1m"))
         .map_err(step("mount(tmpfs)"))?;
@@ -99,7 +98,7 @@ pub(super) fn build(mount_point: &Path) -> Result<(), Refused> {
         ("group", GROUP.as_bytes()),
         ("nsswitch.conf", NSSWITCH.as_bytes()),
         ("hosts", HOSTS.as_bytes()),
-        ("resolv.conf", &resolv),
+        ("resolv.conf", resolv_conf.as_bytes()),
         ("hostname", b"sandbox\n"),
     ];
     for (name, text) in files {

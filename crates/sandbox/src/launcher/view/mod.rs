@@ -6,6 +6,7 @@
 
 mod furnish;
 mod host;
+mod image;
 mod isolated;
 
 use std::fs;
@@ -19,10 +20,11 @@ use rustix::mount::{
     open_tree, unmount,
 };
 
-use super::protocol::Refused;
+use super::protocol::{Configuration, Refused};
 use super::sys;
 
 pub(crate) use furnish::{OVERLAY, close, place, tree};
+pub(crate) use image::root as image_root;
 
 /// How the right to mount is had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,8 +54,9 @@ pub(super) fn step<E: Into<io::Error>>(step: &str) -> impl FnOnce(E) -> Refused 
     }
 }
 
-/// Leaves the host's mount namespace and makes the base view on `mount_point`.
-pub(crate) fn establish(right: Right, base: Base, mount_point: &Path) -> Result<(), Refused> {
+/// Leaves the host's mount namespace and makes the base view.
+pub(crate) fn establish(right: Right, base: Base, configuration: &Configuration) -> Result<(), Refused> {
+    let mount_point = &configuration.mount_point;
     match right {
         Right::Own => sys::unshare(libc::CLONE_NEWNS).map_err(step("unshare(CLONE_NEWNS)"))?,
         Right::UserNamespace => enter_user_namespace(base)?,
@@ -66,7 +69,7 @@ pub(crate) fn establish(right: Right, base: Base, mount_point: &Path) -> Result<
     mount_change("/", propagation | MountPropagationFlags::REC).map_err(step(name))?;
     match base {
         Base::Host => host::build(mount_point),
-        Base::Isolated => isolated::build(mount_point),
+        Base::Isolated => isolated::build(mount_point, &configuration.resolv_conf),
     }
 }
 
@@ -96,11 +99,23 @@ fn open_folder(path: &Path) -> io::Result<OwnedFd> {
     Ok(rustix::fs::open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
 }
 
-/// Makes the view the root of this process, which has mount and pid namespaces of its own.
-pub(crate) fn enter(base: Base, mount_point: &Path) -> Result<(), Refused> {
+/// Has a file of the view be empty in this mount namespace. One that is not there is left so.
+pub(crate) fn empty(file: &Path) -> Result<(), Refused> {
+    if !file.is_file() {
+        return Ok(());
+    }
+    let nothing = take_tree(Path::new("/dev/null")).map_err(step("open_tree(/dev/null)"))?;
+    put(&nothing, file).map_err(step("move_mount"))
+}
+
+/// Makes the view, or an image's root, the root of this process, which has mount and pid namespaces of its own.
+pub(crate) fn enter(base: Base, mount_point: &Path, image: Option<&OwnedFd>) -> Result<(), Refused> {
     // In a user namespace of its own it may not move the mounts that it was born with, but a copy of them.
     let view = take_tree(mount_point).map_err(step("open_tree"))?;
     put(&view, mount_point).map_err(step("move_mount"))?;
+    if let Some(root) = image {
+        image::put_over(root, mount_point)?;
+    }
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     let options = match base {
         Base::Host => None,
