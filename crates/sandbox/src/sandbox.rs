@@ -226,8 +226,7 @@ impl Linux {
     pub async fn report(&self) -> Report {
         let spawner = self.shared.spawner.lock().await.clone();
         let has_disks = spawner.hello.level >= Isolation::Rootless && self.shared.storage().await.is_some();
-        let limited = (self.shared.limited.as_ref(), has_disks);
-        report::of(&spawner.hello, limited, self.shared.networking.report())
+        report::of(&spawner.hello, (self.shared.limited.as_ref(), has_disks), self.shared.networking.report())
     }
 
     /// The runtimes that have an interpreter; waits for the search.

@@ -33,7 +33,9 @@ impl Groups {
         let mut bases = Vec::new();
         find(Path::new("/sys/fs/cgroup"), &self.name, DEPTH, &mut bases);
         let mut all = Vec::new();
-        bases.into_iter().for_each(|base| with_inner(base, &mut all));
+        for base in bases {
+            with_inner(base, &mut all);
+        }
         all
     }
 
@@ -70,7 +72,9 @@ fn find(folder: &Path, name: &str, depth: usize, found: &mut Vec<PathBuf>) {
 fn with_inner(folder: PathBuf, all: &mut Vec<PathBuf>) {
     let inner = folders_in(&folder);
     all.push(folder);
-    inner.into_iter().for_each(|inner| with_inner(inner, all));
+    for inner in inner {
+        with_inner(inner, all);
+    }
 }
 
 impl Drop for Groups {

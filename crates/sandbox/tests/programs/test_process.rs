@@ -180,7 +180,7 @@ fn do_step(step: &Value, api: &mut Api) -> Value {
             Value::Null
         }
         "forbid" => {
-            fs::set_permissions(text, std::os::unix::fs::PermissionsExt::from_mode(0)).unwrap();
+            fs::set_permissions(text, std::os::unix::fs::PermissionsExt::from_mode(0o000)).unwrap();
             Value::Null
         }
         "answer at" => {

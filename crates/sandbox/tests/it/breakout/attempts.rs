@@ -95,7 +95,7 @@ fn files(scene: &Scene) -> Vec<Attempt> {
         ),
         attempt!(["open to write", "/etc/passwd"], ["EROFS", "EACCES"], REAL),
         attempt!(
-            ["open to write", "/etc/resolv.conf"],
+            ["open to write", "/etc/hosts"],
             ["EROFS", "EACCES"],
             Control::AtUnless(Kind::RealFolders, &["ENOENT", "EROFS"])
         ),
@@ -334,6 +334,6 @@ fn rights() -> Vec<Attempt> {
         attempt!(["go first"], ["EACCES"], IF_HAD),
         attempt!(["run in real time"], ["EPERM"], IF_HAD),
         attempt!(["read and write first"], ["EPERM"], IF_HAD),
-        attempt!(["be the last whom a lack of memory ends"], ["EACCES"], IF_HAD),
+        attempt!(["weigh less where memory lacks", "-1000"], ["EACCES"], IF_HAD),
     ]
 }

@@ -151,10 +151,12 @@ async fn who_fills_tmp_has_as_much_as_was_asked_for() {
     assert!(street.attacker.environment.is_ready());
 }
 
+/// More than any buffer between the function and who reads its lines.
+const LINES: usize = 200_000;
+
 #[tokio::test]
 async fn who_writes_lines_without_end_holds_nobody_up() {
     let Some(street) = Street::with(&[]).await else { return };
-    const LINES: usize = 200_000;
     let answer = street.attack(json!({"flood": LINES})).await;
     assert!(matches!(answer, Answer::Response(_)), "{answer:?}");
     in_time(street.attacker.environment.settle()).await.unwrap();

@@ -41,7 +41,7 @@ impl Scene {
         fs::write(folder.join("secret"), "of the host").unwrap();
         open_to_all(&folder.join("secret"));
         let service = TcpListener::bind("0.0.0.0:0").unwrap();
-        let abstract_name = format!("lambd-test-{}", Uuid::new_v4());
+        let abstract_name = format!("lambd-test-{}", folder.display());
         let socket = folder.join("socket");
         let listeners = [
             UnixListener::bind_addr(&UnixAddress::from_abstract_name(&abstract_name).unwrap()).unwrap(),

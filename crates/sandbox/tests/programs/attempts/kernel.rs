@@ -11,7 +11,7 @@ use super::{Arguments, HERE, Tried, short, unless_refused_later};
 /// Where nothing is.
 const NOWHERE: &CStr = c"/nowhere";
 
-pub(super) fn attempt(name: &str, _: &Arguments<'_>) -> Option<Tried> {
+pub(super) fn attempt(name: &str, arguments: &Arguments<'_>) -> Option<Tried> {
     let nowhere = NOWHERE.as_ptr() as usize;
     let bad = usize::MAX;
     let later = |tried: Tried, reasons: &[i32]| unless_refused_later(tried, reasons);
@@ -112,8 +112,8 @@ pub(super) fn attempt(name: &str, _: &Arguments<'_>) -> Option<Tried> {
         "go first" => short(libc::SYS_setpriority, &[0, 0, (-10_isize).cast_unsigned()]),
         "run in real time" => short(libc::SYS_sched_setscheduler, &[0, 1, [1_u32].as_ptr() as usize]),
         "read and write first" => short(libc::SYS_ioprio_set, &[1, 0, 1 << 13]),
-        "be the last whom a lack of memory ends" => {
-            fs::write("/proc/self/oom_score_adj", "-1000").map(|()| json!(null))
+        "weigh less where memory lacks" => {
+            fs::write("/proc/self/oom_score_adj", arguments.text(0)).map(|()| json!(null))
         }
         _ => return None,
     })
