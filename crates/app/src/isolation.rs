@@ -4,6 +4,9 @@
 
 use serde_json::{Map, Value, json};
 
+/// Whatever else is logged: this is said at every start.
+pub(crate) const LOGGED: &str = concat!(module_path!(), "=info");
+
 /// For programs: `lambd doctor --output json` and `GET /_lambd/isolation`.
 pub(crate) fn as_json(report: &sandbox::Report) -> Map<String, Value> {
     let features: Map<_, _> =

@@ -373,6 +373,7 @@ fn log_to_stderr(settings: &Settings, stderr: &Stderr) -> Result<()> {
     let filter = EnvFilter::try_new(&settings.log)
         // Its source says the same again.
         .map_err(|mistake| anyhow::anyhow!("--log {:?} is no filter: {mistake}", settings.log))?;
+    let filter = filter.add_directive(isolation::LOGGED.parse().context("reading a filter of our own")?);
     let stderr = stderr.clone();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(move || stderr.clone()).with_target(false);
     match settings.log_format {

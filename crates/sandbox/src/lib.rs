@@ -1,8 +1,8 @@
 //! Linux and the Runtime API: how a function runs on this machine.
 //!
-//! At isolation level `process`: functions are ordinary processes of the engine's user. Each environment has, where
-//! the kernel allows it, mount and pid namespaces of its own, so that `/var/task`, `/opt` and `/tmp` are its own and
-//! nothing that it started outlives it. That is fidelity, not protection.
+//! Functions are kept apart at one of four levels (`domain::isolation`), the best that this machine allows; which one is
+//! tried for real at the start. At level `process` mount and pid namespaces, where there are any, are fidelity, not
+//! protection.
 //! Never here: queues, aliases, and what a failure means to the caller.
 
 mod allocator;

@@ -105,11 +105,7 @@ pub struct FoundRuntime {
 }
 
 /// What a level gives.
-pub(crate) fn of(
-    hello: &Hello,
-    (limited, has_disks): (Option<&Features>, bool),
-    network: NetworkReport,
-) -> Report {
+pub(crate) fn of(hello: &Hello, (limited, has_disks): (Option<&Features>, bool), network: NetworkReport) -> Report {
     let level = hello.level;
     let view = match &hello.no_paths {
         None => View::OwnPaths,
@@ -120,13 +116,11 @@ pub(crate) fn of(
     let features = ["memory", "cpu", "pids", "tmp", "net", "fs", "uid"].map(|name| {
         let strength = match (level, name) {
             (Isolation::Sandbox | Isolation::Rootless, "net" | "fs") | (Isolation::Sandbox, "uid") => Strength::Hard,
-            (Isolation::Rootless, "uid") => Strength::Soft,
             // One who is not root runs functions as itself: they can change the mode of its files, if not the rest.
             (Isolation::Confined, "fs") if is_root && missing.is_empty() => Strength::Hard,
-            (Isolation::Confined, "fs") => Strength::Soft,
+            (Isolation::Confined, "fs") | (Isolation::Rootless, "uid") => Strength::Soft,
             (Isolation::Confined, "uid") if is_root => Strength::Hard,
-            (Isolation::Confined, "uid") => Strength::None,
-            (Isolation::Confined, "net") => Strength::None,
+            (Isolation::Confined, "uid" | "net") => Strength::None,
             (Isolation::Sandbox | Isolation::Rootless, "tmp") if has_disks => Strength::Hard,
             (Isolation::Sandbox | Isolation::Rootless | Isolation::Confined, name) => limit(name, limited),
             _ => Strength::None,

@@ -173,14 +173,13 @@ impl Search {
                 Family::Node => &nodes,
                 Family::Provided | Family::Java | Family::Ruby | Family::DotNet => continue,
             };
-            let interpreter = match self.named.get(runtime.identifier()) {
-                Some(setting) => named(runtime, setting, &mut cache, &mut used).and_then(|named| self.reached(&named)),
-                None => {
-                    let fitting = candidates.iter().filter(|candidate| candidate.version.serves(runtime));
-                    let mut fitting = fitting.map(|candidate| self.reached(candidate));
-                    let first = fitting.next().unwrap_or_else(|| Err(missing(runtime)));
-                    first.or_else(|reason| fitting.find_map(Result::ok).ok_or(reason))
-                }
+            let interpreter = if let Some(setting) = self.named.get(runtime.identifier()) {
+                named(runtime, setting, &mut cache, &mut used).and_then(|named| self.reached(&named))
+            } else {
+                let fitting = candidates.iter().filter(|candidate| candidate.version.serves(runtime));
+                let mut fitting = fitting.map(|candidate| self.reached(candidate));
+                let first = fitting.next().unwrap_or_else(|| Err(missing(runtime)));
+                first.or_else(|reason| fitting.find_map(Result::ok).ok_or(reason))
             };
             found.interpreters.insert(runtime.identifier(), interpreter);
         }

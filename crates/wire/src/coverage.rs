@@ -133,7 +133,10 @@ const FEATURES: &[(&str, Support)] = &[
     ("trace header in and out, sampling, the XRAY line, loop detection", Support::Partly("segments are sent nowhere")),
     ("Runtime API, response streaming", Support::Works),
     ("runtimes", Support::Partly("Java, Ruby and .NET: use `provided.al2023` with a bootstrap of your own")),
-    ("isolation", Support::Partly("level `process`, which isolates nothing; the levels above it")),
+    (
+        "isolation: levels `sandbox`, `rootless`, `confined`, `process`; the tag `lambd:isolation`",
+        Support::Partly("one kernel for all: hardened containers, no virtual machines"),
+    ),
     ("layers", Support::Partly("layers of other accounts, AWS's own included: publish a copy here")),
     ("code and layers from S3, or from what speaks its language", Support::Works),
     ("container images", Support::NotYet),

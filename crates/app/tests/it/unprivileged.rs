@@ -29,7 +29,7 @@ fn where_nothing_is_allowed() -> Vec<OsString> {
 }
 
 /// An engine behind these words, over a folder that its user may use.
-fn engine(words: Vec<OsString>) -> Engine {
+fn engine(words: Vec<OsString>, flags: &[&str]) -> Engine {
     let folder = tempfile::tempdir().unwrap();
     let open = |path: &std::path::Path| fs::set_permissions(path, fs::Permissions::from_mode(0o777)).unwrap();
     open(folder.path());
@@ -40,7 +40,7 @@ fn engine(words: Vec<OsString>) -> Engine {
     let data_dir = folder.path().join("data");
     let mut all = words;
     all.extend([program.into(), "serve".into(), "--data-dir".into(), data_dir.into()]);
-    Engine::not_started(folder, all, &[])
+    Engine::not_started(folder, all, flags)
 }
 
 fn ask(engine: &Engine) -> serde_json::Value {
@@ -71,7 +71,7 @@ fn an_ordinary_users_functions_have_their_own_paths() {
     if words.is_empty() {
         words = vec!["env".into()];
     }
-    let mut engine = engine(words);
+    let mut engine = engine(words, &[]);
     engine.begin();
     assert!(engine.log().contains("functions see own /var/task, /opt and /tmp"), "{}", engine.log());
     let told = ask(&engine);
@@ -83,12 +83,45 @@ fn an_ordinary_users_functions_have_their_own_paths() {
 }
 
 #[test]
+fn an_ordinary_users_functions_are_isolated_without_being_asked() {
+    let mut words = as_nobody();
+    if words.is_empty() {
+        words = vec!["env".into()];
+    }
+    if !works(&words) {
+        return testkit::skip::test(
+            "an_ordinary_users_functions_are_isolated_without_being_asked",
+            "only root can become somebody else",
+        );
+    }
+    let mut engine = engine(words, &["--isolation", "auto", "--isolation-min", "confined"]);
+    engine.begin();
+    let log = engine.log();
+    let told = ask(&engine);
+    if log.contains("isolation: rootless (") {
+        // As on AWS, not as outside (recorded: test_runtime_introspection_*).
+        assert_eq!(told, serde_json::json!(["/var/task", "/tmp", "993", "bootstrap"]));
+    } else {
+        assert!(log.contains("isolation: confined (") && log.contains("no rootless: "), "{log}");
+        assert!(told[0].as_str().unwrap().starts_with(engine.data_dir().to_str().unwrap()), "{told}");
+    }
+    let tree = processes::tree(engine.pid().as_raw_pid());
+    engine.kill();
+    crate::engine_process::poll("no process is left", || {
+        (!tree.iter().any(|pid| processes::is_alive(*pid))).then_some(())
+    });
+    engine.begin();
+    let again = engine.send(&Request::invoke("where", "{}"));
+    assert_eq!((again.status, again.header("x-amz-function-error")), (200, None), "{again:?}");
+}
+
+#[test]
 fn where_the_kernel_refuses_functions_run_on_real_folders_and_it_is_said() {
     let test = "where_the_kernel_refuses_functions_run_on_real_folders_and_it_is_said";
     if !works(&where_nothing_is_allowed()) {
         return testkit::skip::test(test, "the kernel gives no user namespace in which it could be tried");
     }
-    let mut engine = engine(where_nothing_is_allowed());
+    let mut engine = engine(where_nothing_is_allowed(), &[]);
     engine.begin();
     let log = engine.log();
     assert!(log.contains("functions see real folders, named by LAMBDA_TASK_ROOT (unshare("), "{log}");
@@ -123,7 +156,7 @@ fn a_data_folder_that_is_not_ours_is_refused_clearly() {
         );
     }
     let folder = tempfile::tempdir().unwrap();
-    let mut engine = engine(as_nobody());
+    let mut engine = engine(as_nobody(), &[]);
     let closed = folder.path().join("closed");
     fs::create_dir(&closed).unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();

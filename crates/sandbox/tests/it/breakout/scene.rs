@@ -74,10 +74,7 @@ impl Scene {
 
 /// Where a function may write: what all share is no place for a test to write to.
 fn own_tmp(kind: Kind, host: &Host, name: &str) -> PathBuf {
-    match kind {
-        Kind::Sandbox | Kind::Rootless | Kind::OwnPaths => "/tmp".into(),
-        Kind::Confined | Kind::RealFolders => host.folder.path().join(name),
-    }
+    if kind.has_own_paths() { "/tmp".into() } else { host.folder.path().join(name) }
 }
 
 /// A function whose code and layer anybody may write to, were they not mounted read-only.
