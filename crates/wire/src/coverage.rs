@@ -21,13 +21,10 @@ const BUILT: &[(Operation, Support)] = &[
     (
         Operation::CreateFunction,
         Support::Partly(
-            "container images, S3ObjectStorageMode REFERENCE, PublishTo, SnapStart, KMSKeyArn, SourceKMSKeyArn, code signing, TenancyConfig, CapacityProviderConfig, DurableConfig, RuntimeConfig, AcceleratorConfig",
+            "S3ObjectStorageMode REFERENCE, PublishTo, SnapStart, KMSKeyArn, SourceKMSKeyArn, code signing, TenancyConfig, CapacityProviderConfig, DurableConfig, RuntimeConfig, AcceleratorConfig",
         ),
     ),
-    (
-        Operation::UpdateFunctionCode,
-        Support::Partly("container images, S3ObjectStorageMode REFERENCE, PublishTo, SourceKMSKeyArn"),
-    ),
+    (Operation::UpdateFunctionCode, Support::Partly("S3ObjectStorageMode REFERENCE, PublishTo, SourceKMSKeyArn")),
     (
         Operation::UpdateFunctionConfiguration,
         Support::Partly(
@@ -139,7 +136,10 @@ const FEATURES: &[(&str, Support)] = &[
     ),
     ("layers", Support::Partly("layers of other accounts, AWS's own included: publish a copy here")),
     ("code and layers from S3, or from what speaks its language", Support::Works),
-    ("container images", Support::NotYet),
+    (
+        "container images",
+        Support::Partly("levels `sandbox` and `rootless`; from a layout, an archive or a registry without passwords"),
+    ),
     ("between invocations an environment stands still; shutdown phase", Support::Works),
     ("extensions, Telemetry API, Logs API", Support::Works),
     (
