@@ -13,6 +13,7 @@ use sandbox::{Isolation, Linux, RuntimeSetting};
 use serde_json::{Value, json};
 use testkit::clock::HandClock;
 
+use crate::groups::Groups;
 use crate::host::{Function, Host, KINDS, Kind, Lines, host, in_time, settings, until};
 
 #[tokio::test]
@@ -57,6 +58,7 @@ async fn searching_host(kind: Kind, named: BTreeMap<String, RuntimeSetting>) -> 
     wanted.search_path = path;
     wanted.home = home;
     host.linux = Linux::start(wanted, host.clock.clone()).await.unwrap();
+    host.groups = Groups::of(&host.folder.path().join("other"));
     Some(host)
 }
 

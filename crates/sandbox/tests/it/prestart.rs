@@ -12,6 +12,7 @@ use engine::ports::{Answer, EnvironmentSpec, Sandbox as _};
 use sandbox::{Linux, StockCounts};
 use serde_json::{Value, json};
 
+use crate::groups::Groups;
 use crate::host::{Function, Host, Kind, Lines, host, in_time, settings, until};
 use crate::machine::{any_of, surroundings};
 
@@ -51,6 +52,7 @@ async fn sandbox(kind_of: &str, is_prestarting: bool) -> Option<(Host, Runtime)>
     wanted.prestart = is_prestarting;
     (wanted.search_path, wanted.home) = surroundings();
     host.linux = Linux::start(wanted, host.clock.clone()).await.unwrap();
+    host.groups = Groups::of(&host.folder.path().join("other"));
     let runtime = any_of(&host, kind_of).await?;
     in_time(host.linux.supports(runtime)).await.unwrap();
     Some((host, runtime))
