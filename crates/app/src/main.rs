@@ -5,6 +5,7 @@ mod chance;
 mod cli;
 mod config;
 mod fault_report;
+mod isolation;
 mod serve;
 mod stderr;
 mod telemetry;

@@ -34,6 +34,7 @@ use crate::admin::{self, Admin};
 use crate::chance::{SystemClock, SystemDice};
 use crate::config::{LogFormat, Settings};
 use crate::fault_report::FaultReport;
+use crate::isolation;
 use crate::stderr::Stderr;
 use crate::telemetry::Meters;
 use crate::up::Up;
@@ -93,11 +94,11 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
         Arc::new(courier::ObjectStore::new(settings.endpoints.get("s3").cloned(), settings.region.clone()));
     let logs = Arc::new(store::Logs::open(&settings.data_dir, log_bounds(&settings)?)?);
     let linux = Arc::new(sandbox::Linux::start(sandbox_settings(&settings)?, clock.clone()).await?);
-    let isolation = linux.report().await;
-    report_isolation(&isolation);
+    let report = linux.report().await;
+    isolation::log(&report);
     let sandbox: Arc<dyn Sandbox> = linux.clone();
     let meters =
-        Arc::new(Meters::new(isolation.level, settings.function_logs.then(|| stderr.clone())).keeping(logs.clone()));
+        Arc::new(Meters::new(report.level, settings.function_logs.then(|| stderr.clone())).keeping(logs.clone()));
     let telemetry: Arc<dyn Telemetry> = meters.clone();
 
     let admission = Arc::new(Admission::new(Limits { account: settings.account_concurrency }));
@@ -177,6 +178,7 @@ async fn serve(settings: Settings, folder: Option<PathBuf>, stderr: Stderr) -> R
         events: events.clone(),
         clock: clock.clone(),
         test_clock: settings.test_clock.then_some(system_clock),
+        isolation: serde_json::Value::from(isolation::as_json(&report)).to_string().into(),
         stock: Box::new(move || stocked.stock().unwrap_or_default()),
     };
     let admin = tasks::spawn("the admin listener", admin::serve(admin_listener, admin, stopped(&stopping)));
@@ -322,20 +324,6 @@ async fn write_logs(stderr: Stderr, clock: Arc<dyn Clock>) {
     }
 }
 
-/// Says plainly how well functions are isolated.
-fn report_isolation(report: &sandbox::Report) {
-    if report.level == sandbox::Isolation::Sandbox {
-        tracing::info!("{report}");
-    } else {
-        tracing::warn!("{report}");
-    }
-    if report.level == sandbox::Isolation::Process {
-        tracing::warn!(
-            "functions are not isolated: they can do whatever the engine's user can; run only code that you trust"
-        );
-    }
-}
-
 fn sandbox_settings(settings: &Settings) -> Result<sandbox::Settings> {
     let level = |flag: &str, text: &str| -> Result<sandbox::Isolation> {
         text.parse().map_err(|mistake: String| anyhow::anyhow!("--{flag}: {mistake}"))
@@ -445,13 +433,7 @@ impl Diagnosis {
         let mut text = String::new();
         let mut line = |line: std::fmt::Arguments<'_>| writeln!(text, "{line}").expect("a String takes everything");
         if let Some(report) = &self.report {
-            line(format_args!("isolation: {}", report.level));
-            for (name, strength) in &report.features {
-                line(format_args!("  {name} {strength}"));
-            }
-            line(format_args!("paths: functions see {}", report.view));
-            line(format_args!("network: {}", report.network));
-            line(format_args!("cgroup: {}", report.cgroup.unwrap_or("none")));
+            isolation::as_lines(report).iter().for_each(|told| line(format_args!("{told}")));
             line(format_args!("environments at most: {}", self.environments_max));
             line(format_args!("runtimes:"));
             for found in &self.runtimes {
@@ -467,9 +449,6 @@ impl Diagnosis {
     }
 
     pub(crate) fn json(&self) -> String {
-        let features = |report: &sandbox::Report| -> serde_json::Map<String, serde_json::Value> {
-            report.features.iter().map(|(name, strength)| ((*name).to_owned(), strength.to_string().into())).collect()
-        };
         let mut runtimes: serde_json::Map<String, serde_json::Value> = self
             .runtimes
             .iter()
@@ -481,16 +460,11 @@ impl Diagnosis {
         for provided in ["provided.al2", "provided.al2023"] {
             runtimes.insert(provided.to_owned(), serde_json::json!({"command": "bootstrap"}));
         }
-        let json = serde_json::json!({
-            "isolation": self.report.as_ref().map(|report| report.level.to_string()),
-            "features": self.report.as_ref().map(features),
-            "paths": self.report.as_ref().map(|report| report.view.to_string()),
-            "network": self.report.as_ref().map(|report| report.network.to_string()),
-            "cgroup": self.report.as_ref().map(|report| report.cgroup.unwrap_or("none")),
-            "environments_max": self.environments_max,
-            "runtimes": runtimes,
-            "refusal": self.refusal,
-        });
+        let mut told = self.report.as_ref().map(isolation::as_json).unwrap_or_default();
+        told.insert("environments_max".to_owned(), self.environments_max.into());
+        told.insert("runtimes".to_owned(), runtimes.into());
+        told.insert("refusal".to_owned(), self.refusal.clone().into());
+        let json = serde_json::Value::from(told);
         format!("{json:#}\n")
     }
 }

@@ -9,10 +9,10 @@ use jiff::Timestamp;
 use crate::arn::FunctionArn;
 use crate::error::Refusal;
 use crate::image::{Image, ImageConfig, ImageProblem};
+use crate::limits;
 use crate::names::{RevisionId, Version, VersionNumber};
 use crate::runtime::Runtime;
 use crate::variables::Variables;
-use crate::{fault, limits};
 
 /// The SHA-256 of a package: its name in the store, and `CodeSha256` on the wire.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -403,7 +403,7 @@ impl NewFunction {
     /// be read.
     pub fn check(&self) -> Result<(), Refusal> {
         self.configuration.check()?;
-        if self.tags.len() > limits::TAGS { Err(Refusal::TooManyTags) } else { fault::check_tags(&self.tags) }
+        if self.tags.len() > limits::TAGS { Err(Refusal::TooManyTags) } else { Ok(()) }
     }
 
     /// The function, Pending until it is activated.

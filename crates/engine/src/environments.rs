@@ -13,7 +13,7 @@ use domain::log::Initialization;
 use domain::names::EnvironmentId;
 use domain::network::{self, Network};
 use domain::runtime::Runtime;
-use domain::{Error, Fault, Refusal, log};
+use domain::{Error, Fault, Refusal, log, own_tags};
 
 use tokio::sync::oneshot::error::TryRecvError;
 
@@ -187,13 +187,15 @@ impl Environments {
 
     async fn start_for(&self, room: Room, function: &Function, why: Initialization) -> Result<Member, Fault> {
         // A function that has been deleted meanwhile gets the least.
-        let tags = self.catalog.get(&function.arn.name).map(|entry| network::of_tags(&entry.settings.tags));
-        let network = tags.unwrap_or(Network::None);
+        let settings = self.catalog.get(&function.arn.name).map(|entry| entry.settings.clone());
+        let network = settings.as_ref().map_or(Network::None, |settings| network::of_tags(&settings.tags));
         // An engine may be started again where it can do less than where the function was made.
-        if tags.is_some()
-            && let Err(why) = self.sandbox.gives(network)
-        {
-            return Err(Fault::bare(format!("the tag {} of {} cannot be met: {why}", network::TAG, function.arn.name)));
+        let met = settings.map_or(Ok(()), |settings| {
+            own_tags::check(&settings.tags, self.sandbox.level())?;
+            network::check_tags(&settings.tags, |network| self.sandbox.gives(network))
+        });
+        if let Err(Refusal::TagNotMet { tag, why }) = met {
+            return Err(Fault::bare(format!("the tag {tag} of {} cannot be met: {why}", function.arn.name)));
         }
         let id = EnvironmentId(self.dice.uuid());
         let source = LogSource {

@@ -211,6 +211,8 @@ impl std::fmt::Debug for HeldImage {
 pub trait Sandbox: Send + Sync {
     /// Whether this machine can run a runtime; the text says how to make it so.
     fn supports(&self, runtime: Runtime) -> Wait<'_, Result<(), String>>;
+    /// How well its environments are kept apart.
+    fn level(&self) -> domain::isolation::Isolation;
     /// Whether environments can have a network; the text says why not.
     fn gives(&self, network: Network) -> Result<(), String>;
     /// What `INIT_START` says of a runtime: its version as `python:3.11.v7`.

@@ -233,10 +233,14 @@ impl Needs {
         Furniture { mounts, extensions_in: vec![EXTENSIONS.into()] }
     }
 
-    /// Where nothing is mounted, extensions are in the layers themselves.
+    /// Where nothing is mounted, everything is where it is, and extensions are in the layers themselves.
     fn real_folders(&self) -> Furniture {
+        let read = [&self.code, &self.client].into_iter().chain(&self.layers).chain(&self.kept);
+        let read = read.map(|path| (path, Source::ReadOnly(path.clone())));
+        let all = read.chain([(&self.storage, Source::Storage(self.storage.clone()))]);
+        let mounts = all.map(|(path, source)| Mounting { source, at: path.clone() }).collect();
         let extensions_in = self.layers.iter().map(|layer| layer.join("extensions")).collect();
-        Furniture { mounts: Vec::new(), extensions_in }
+        Furniture { mounts, extensions_in }
     }
 }
 
@@ -516,8 +520,11 @@ impl Environment {
     }
 
     fn needs(&self, interpreter: Option<&Interpreter>, spawner: &Spawner) -> Result<Needs, EnvironmentError> {
-        let code = std::path::absolute(&self.spec.code)
-            .map_err(|source| EnvironmentError::Folder { path: self.spec.code.clone(), source })?;
+        let code = match &self.spec.image {
+            Some(_) => PathBuf::new(),
+            None => std::path::absolute(&self.spec.code)
+                .map_err(|source| EnvironmentError::Folder { path: self.spec.code.clone(), source })?,
+        };
         Ok(Needs {
             code,
             client: self.shared.folders.client(self.spec.runtime.family()),
@@ -1140,7 +1147,12 @@ async fn clear(place: Option<Place>, folder: PathBuf, shared: Arc<Shared>) {
                 tracing::warn!(folder = %folder.display(), "a process of an environment does not end");
             }
         }
+        // Who looks after idle environments may look at this one once more.
+        if let Some(group) = &place.group {
+            group.end();
+        }
     }
+    shared.give_back.soon(&shared.clock);
     let shown = folder.display().to_string();
     let removed = tasks::off_thread("removing an environment's folder", move || folders::remove(&folder)).await;
     match removed {

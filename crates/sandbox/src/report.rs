@@ -9,6 +9,8 @@ use domain::runtime::Runtime;
 use rustix::fs::{FsWord, statfs};
 
 use crate::cgroups::Features;
+use crate::launcher;
+use crate::launcher::protocol::Hello;
 use crate::networking::NetworkReport;
 use crate::settings::Isolation;
 
@@ -42,6 +44,10 @@ pub struct Report {
     pub features: [(&'static str, Strength); 7],
     /// What functions see as `/var/task`, `/opt` and `/tmp`.
     pub view: View,
+    /// Why no better level is, the best first.
+    pub refused: Vec<(Isolation, String)>,
+    /// What the kernel's Landlock, which holds level `confined`, is too old for.
+    pub missing: Vec<&'static str>,
     /// `v1` or `v2`, where the kernel has control groups.
     pub cgroup: Option<&'static str>,
     /// What network functions have.
@@ -55,7 +61,14 @@ impl fmt::Display for Report {
         for (place, (name, strength)) in self.features.iter().enumerate() {
             write!(f, "{}{name} {strength}", if place == 0 { "" } else { ", " })?;
         }
-        write!(f, "); network: {}; functions see {}", self.network, self.view)
+        write!(f, "); network: {}; functions see {}", self.network, self.view)?;
+        for (level, reason) in &self.refused {
+            write!(f, "; no {level}: {reason}")?;
+        }
+        for missing in &self.missing {
+            write!(f, "; the kernel's Landlock is too old for {missing}")?;
+        }
+        Ok(())
     }
 }
 
@@ -92,23 +105,32 @@ pub struct FoundRuntime {
 }
 
 /// What a level gives.
-pub(crate) fn of(
-    level: Isolation,
-    view: View,
-    (limited, has_disks): (Option<&Features>, bool),
-    network: NetworkReport,
-) -> Report {
+pub(crate) fn of(hello: &Hello, (limited, has_disks): (Option<&Features>, bool), network: NetworkReport) -> Report {
+    let level = hello.level;
+    let view = match &hello.no_paths {
+        None => View::OwnPaths,
+        Some(refused) => View::RealFolders { reason: refused.to_string() },
+    };
+    let is_root = rustix::process::geteuid().is_root();
+    let missing = if level == Isolation::Confined { launcher::walls_are_too_old_for() } else { Vec::new() };
     let features = ["memory", "cpu", "pids", "tmp", "net", "fs", "uid"].map(|name| {
         let strength = match (level, name) {
             (Isolation::Sandbox | Isolation::Rootless, "net" | "fs") | (Isolation::Sandbox, "uid") => Strength::Hard,
             (Isolation::Rootless, "uid") => Strength::Soft,
+            // One who is not root runs functions as itself: they can change the mode of its files, if not the rest.
+            (Isolation::Confined, "fs") if is_root && missing.is_empty() => Strength::Hard,
+            (Isolation::Confined, "fs") => Strength::Soft,
+            (Isolation::Confined, "uid") if is_root => Strength::Hard,
+            (Isolation::Confined, "uid") => Strength::None,
+            (Isolation::Confined, "net") => Strength::None,
             (Isolation::Sandbox | Isolation::Rootless, "tmp") if has_disks => Strength::Hard,
-            (Isolation::Sandbox | Isolation::Rootless, name) => limit(name, limited),
+            (Isolation::Sandbox | Isolation::Rootless | Isolation::Confined, name) => limit(name, limited),
             _ => Strength::None,
         };
         (name, strength)
     });
-    Report { level, features, view, cgroup: cgroup_version(), network }
+    let refused = hello.refused.iter().map(|(level, reason)| (*level, reason.to_string())).collect();
+    Report { level, features, view, refused, missing, cgroup: cgroup_version(), network }
 }
 
 fn limit(name: &str, limited: Option<&Features>) -> Strength {

@@ -78,6 +78,9 @@ pub(crate) struct Search {
     pub cache: PathBuf,
     /// The folder of our Python client, in which each interpreter keeps it compiled.
     pub python_client: PathBuf,
+    /// Whether functions are users of their own on the host's own paths, so that a home that is closed to others hides
+    /// the interpreters in it.
+    pub for_strangers: bool,
 }
 
 impl Runtimes {
@@ -171,12 +174,13 @@ impl Search {
                 Family::Provided | Family::Java | Family::Ruby | Family::DotNet => continue,
             };
             let interpreter = match self.named.get(runtime.identifier()) {
-                Some(setting) => named(runtime, setting, &mut cache, &mut used),
-                None => candidates
-                    .iter()
-                    .find(|candidate| candidate.version.serves(runtime))
-                    .cloned()
-                    .ok_or_else(|| missing(runtime)),
+                Some(setting) => named(runtime, setting, &mut cache, &mut used).and_then(|named| self.reached(&named)),
+                None => {
+                    let fitting = candidates.iter().filter(|candidate| candidate.version.serves(runtime));
+                    let mut fitting = fitting.map(|candidate| self.reached(candidate));
+                    let first = fitting.next().unwrap_or_else(|| Err(missing(runtime)));
+                    first.or_else(|reason| fitting.find_map(Result::ok).ok_or(reason))
+                }
             };
             found.interpreters.insert(runtime.identifier(), interpreter);
         }
@@ -186,6 +190,18 @@ impl Search {
             let _ = serde_json::to_vec(&cache).map(|bytes| write_whole(&self.cache, &bytes));
         }
         found
+    }
+
+    /// The interpreter, if functions can get to it.
+    fn reached(&self, interpreter: &Interpreter) -> Result<Interpreter, String> {
+        if self.for_strangers && !is_open_to_others(&interpreter.command) {
+            return Err(format!(
+                "{} is in a folder that is closed to others, and at isolation level confined a function is another user: \
+                 install an interpreter for everybody, such as in /usr/local",
+                interpreter.command.display()
+            ));
+        }
+        Ok(interpreter.clone())
     }
 
     /// Every interpreter of a family on this machine, the preferred first.
@@ -257,6 +273,16 @@ impl Search {
             tracing::debug!(command = %interpreter.command.display(), ?status, "compiled the Python client");
         }
     }
+}
+
+/// Whether everybody may pass all folders on the way to a program and execute it.
+fn is_open_to_others(program: &Path) -> bool {
+    const EXECUTE_BY_OTHERS: u32 = 0o001;
+    let is_open = |path: &Path| {
+        let mut parts = path.ancestors().map(fs::metadata);
+        parts.all(|about| about.is_ok_and(|about| about.mode() & EXECUTE_BY_OTHERS != 0))
+    };
+    is_open(program) && program.canonicalize().is_ok_and(|real| is_open(&real))
 }
 
 /// The `bin` folders of each version that a version manager keeps in a folder, the newest first.
@@ -485,6 +511,7 @@ mod tests {
             home: None,
             cache: folder.path().join("cache.json"),
             python_client: folder.path().to_owned(),
+            for_strangers: false,
         };
         for _ in 0..2 {
             let found = search.run();

@@ -15,6 +15,7 @@ use engine::ports::{self, Clock, EnvironmentSpec, HeldImage, Output, Removal, Wa
 use engine::tasks::{self, Task};
 use tokio::sync::{Mutex, OnceCell};
 
+use crate::allocator::GiveBack;
 use crate::cgroups::{Cgroups, Features};
 use crate::environment::{Environment, STOP_LIMIT};
 use crate::folders::{self, Folders, FoldersError};
@@ -25,7 +26,7 @@ use crate::launcher::protocol::{Configuration, Hello, Refused};
 use crate::layers::Merging;
 use crate::memory::MachineMemory;
 use crate::networking::{self, Networking};
-use crate::report::{self, FoundRuntime, Report, View};
+use crate::report::{self, FoundRuntime, Report};
 use crate::runtimes::{Runtimes, Search, Version};
 use crate::settings::{Isolation, Settings};
 use crate::stems::StemKind;
@@ -126,6 +127,8 @@ pub(crate) struct Shared {
     /// All that live, and some that do no more; `None` when the sandbox is stopped.
     environments: std::sync::Mutex<Option<Vec<Weak<Environment>>>>,
     pub memory: MachineMemory,
+    /// What ended environments have left.
+    pub give_back: GiveBack,
     stock: std::sync::Mutex<Prestart>,
 }
 
@@ -169,6 +172,7 @@ impl Linux {
         }
         let (cgroups, ()) =
             tokio::join!(find_cgroups(level, &folders), networking.open(level, &settings.network, &folders));
+        let is_root = rustix::process::geteuid().is_root();
         let thaw_at_end = cgroups.as_ref().and_then(Cgroups::thaw_before_death).map(Path::to_owned);
         if let Some(base) = &thaw_at_end {
             let told = spawner.thaw_at_end(base.clone()).await;
@@ -180,6 +184,7 @@ impl Linux {
             home: settings.home.clone(),
             cache: folders.interpreters(),
             python_client: folders.client(Family::Python),
+            for_strangers: spawner.hello.level == Isolation::Confined && is_root,
         });
         let level = spawner.hello.level;
         let may_prestart = settings.prestart && spawner.has_own_network();
@@ -205,6 +210,7 @@ impl Linux {
                 spawner,
                 environments: std::sync::Mutex::new(Some(Vec::new())),
                 memory,
+                give_back: GiveBack::default(),
                 stock: std::sync::Mutex::new(if may_prestart { Prestart::NotYet } else { Prestart::Never }),
             }),
         })
@@ -220,13 +226,8 @@ impl Linux {
     /// What can be said at once.
     pub async fn report(&self) -> Report {
         let spawner = self.shared.spawner.lock().await.clone();
-        let view = match &spawner.hello.no_paths {
-            None => View::OwnPaths,
-            Some(refused) => View::RealFolders { reason: refused.to_string() },
-        };
         let has_disks = spawner.hello.level >= Isolation::Rootless && self.shared.storage().await.is_some();
-        let limited = (self.shared.limited.as_ref(), has_disks);
-        report::of(spawner.hello.level, view, limited, self.shared.networking.report())
+        report::of(&spawner.hello, (self.shared.limited.as_ref(), has_disks), self.shared.networking.report())
     }
 
     /// The runtimes that have an interpreter; waits for the search.
@@ -291,7 +292,7 @@ impl Linux {
 /// The control groups of this engine, of which what an earlier one left is removed. Without them a level that isolates
 /// has no limits, which the report says.
 async fn find_cgroups(level: Isolation, folders: &Folders) -> Option<Cgroups> {
-    if level < Isolation::Rootless {
+    if level < Isolation::Confined {
         return None;
     }
     let name = folders.name();
@@ -329,8 +330,12 @@ fn enough(settings: &Settings, hello: &Hello) -> Result<(), OpenError> {
     let why = hello.refused.iter().filter(|(level, _)| *level >= asked).map(|(level, why)| format!("{level}: {why}"));
     let reason = why.collect::<Vec<_>>().join("; ");
     let accept = format!("start with --isolation {to_be_had} --isolation-min {to_be_had} to accept {to_be_had}");
+    let is_root = rustix::process::geteuid().is_root();
     let remedy = match asked {
-        Isolation::Sandbox => format!("start lambd as root, or {accept}"),
+        Isolation::Sandbox if !is_root => format!("start lambd as root, or {accept}"),
+        Isolation::Rootless if is_root => {
+            format!("start lambd as another user than root, or with --isolation sandbox, or {accept}")
+        }
         _ => format!("{accept}{}", if to_be_had == Isolation::Process { ", which is no isolation" } else { "" }),
     };
     Err(OpenError::Isolation { flag, asked, to_be_had, reason, remedy })
@@ -423,6 +428,10 @@ impl Shared {
         if spawner.lifetime().is_over() || !spawner.is_there() {
             tracing::error!("the process that starts functions has died; starting another");
             let new = start_spawner(&self.settings, (&self.folders, &self.networking)).await?;
+            if new.hello.level < self.level {
+                // What has been promised holds, or nothing is started.
+                return Err(LaunchError::Level { promised: self.level, to_be_had: new.hello.level });
+            }
             let base = self.cgroups().and_then(|cgroups| cgroups.thaw_before_death().map(Path::to_owned));
             if let Some(base) = base {
                 new.thaw_at_end(base).await?;
@@ -480,6 +489,10 @@ impl ports::Sandbox for Linux {
 
     fn gives(&self, network: Network) -> Result<(), String> {
         self.shared.networking.gives(network)
+    }
+
+    fn level(&self) -> Isolation {
+        self.shared.level
     }
 
     fn runtime_version(&self, runtime: Runtime) -> String {

@@ -3,47 +3,12 @@
 //! Never here: flags and files; `app` reads them.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::PathBuf;
-use std::str::FromStr;
+
+pub use domain::isolation::Isolation;
 
 pub use crate::launcher::client::SpawnerCommand;
 use crate::networking::NetworkSettings;
-
-/// How well functions are kept apart, from the least to the most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Isolation {
-    /// Ordinary processes of the engine's user.
-    Process,
-    /// Landlock and seccomp, no namespaces.
-    Confined,
-    /// Namespaces without root.
-    Rootless,
-    /// Namespaces, own users, no capabilities, limits.
-    Sandbox,
-}
-
-impl fmt::Display for Isolation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Process => "process",
-            Self::Confined => "confined",
-            Self::Rootless => "rootless",
-            Self::Sandbox => "sandbox",
-        })
-    }
-}
-
-impl FromStr for Isolation {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        [Self::Process, Self::Confined, Self::Rootless, Self::Sandbox]
-            .into_iter()
-            .find(|level| level.to_string() == text)
-            .ok_or_else(|| format!("{text:?} is no isolation level; there are process, confined, rootless and sandbox"))
-    }
-}
 
 /// An interpreter named by hand: `[runtimes."python3.12"]`.
 #[derive(Clone, Debug, PartialEq, Eq)]

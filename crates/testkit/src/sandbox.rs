@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use domain::Fault;
 use domain::environment::{Failure, InitEnd};
+use domain::isolation::Isolation;
 use domain::names::RequestId;
 use domain::network::Network;
 use domain::runtime::Runtime;
@@ -83,6 +84,7 @@ pub struct FakeSandbox {
     memory_full: AtomicBool,
     unsupported: Mutex<Vec<Runtime>>,
     ungiven: Mutex<Vec<Network>>,
+    level: Mutex<Isolation>,
 }
 
 impl FakeSandbox {
@@ -100,6 +102,7 @@ impl FakeSandbox {
             memory_full: AtomicBool::new(false),
             unsupported: Mutex::default(),
             ungiven: Mutex::default(),
+            level: Mutex::new(Isolation::Process),
         })
     }
 
@@ -138,6 +141,11 @@ impl FakeSandbox {
         lock(&self.ungiven).push(network);
     }
 
+    /// From now on that level is in force.
+    pub fn set_level(&self, level: Isolation) {
+        *lock(&self.level) = level;
+    }
+
     /// From now on that runtime is missing.
     pub fn remove_runtime(&self, runtime: Runtime) {
         lock(&self.unsupported).push(runtime);
@@ -156,6 +164,10 @@ impl Sandbox for FakeSandbox {
 
     fn gives(&self, network: Network) -> Result<(), String> {
         if lock(&self.ungiven).contains(&network) { Err("it is not to be had".to_owned()) } else { Ok(()) }
+    }
+
+    fn level(&self) -> Isolation {
+        *lock(&self.level)
     }
 
     fn runtime_version(&self, runtime: Runtime) -> String {

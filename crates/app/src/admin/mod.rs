@@ -53,6 +53,8 @@ pub(crate) struct Admin {
     pub(crate) clock: Arc<dyn Clock>,
     /// The clock that can be moved, with `--test-clock` only.
     pub(crate) test_clock: Option<Arc<SystemClock>>,
+    /// The answer of `GET /_lambd/isolation`.
+    pub(crate) isolation: Bytes,
     /// How the environments do that wait ahead of use.
     pub(crate) stock: Box<dyn Fn() -> sandbox::StockCounts + Send + Sync>,
 }
@@ -115,6 +117,8 @@ async fn listen<A: Future<Output = Response<Bytes>> + Send + 'static>(
     }
 }
 
+/// How well functions are kept apart.
+const ISOLATION: &str = "/_lambd/isolation";
 /// Below it are the names of functions.
 const LOGS: &str = "/_lambd/logs/";
 
@@ -137,7 +141,13 @@ impl Admin {
                 response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(text));
                 response
             }
-            (_, "/_lambd/health" | "/_localstack/health" | "/metrics") => {
+            (&Method::GET, ISOLATION) => {
+                let mut response = Response::new(self.isolation.clone());
+                let json = header::HeaderValue::from_static("application/json");
+                response.headers_mut().insert(header::CONTENT_TYPE, json);
+                response
+            }
+            (_, "/_lambd/health" | "/_localstack/health" | "/metrics" | ISOLATION) => {
                 refuse(StatusCode::METHOD_NOT_ALLOWED, "only GET")
             }
             (method, path) => match path.strip_prefix(LOGS) {
@@ -145,8 +155,8 @@ impl Admin {
                 Some(function) => self.log(function, query).await,
                 None => refuse(
                     StatusCode::NOT_FOUND,
-                    "the admin listener has /_lambd/health, /_lambd/logs/NAME, /_lambd/events and /metrics; the AWS API is on \
-                     the other one",
+                    "the admin listener has /_lambd/health, /_lambd/isolation, /_lambd/logs/NAME, /_lambd/events and \
+                     /metrics; the AWS API is on the other one",
                 ),
             },
         }

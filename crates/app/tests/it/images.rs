@@ -83,7 +83,8 @@ done
     fs::write(root.join("app/run"), BOOTSTRAP).unwrap();
     fs::set_permissions(root.join("app/run"), fs::Permissions::from_mode(0o755)).unwrap();
     let layer = folder.join("layer.tar");
-    let packed = Command::new("tar").args(["--numeric-owner", "-C"]).arg(&root).arg("-cf").arg(&layer).arg(".").status();
+    let packed =
+        Command::new("tar").args(["--numeric-owner", "-C"]).arg(&root).arg("-cf").arg(&layer).arg(".").status();
     assert!(packed.unwrap().success());
 
     let layout = folder.join("layout");

@@ -21,6 +21,7 @@ mod gate;
 mod hostile_runtime;
 mod images;
 mod invoke_cli;
+mod isolation;
 mod layers;
 mod ledger;
 mod leftovers;

@@ -95,15 +95,6 @@ fn what_makes_no_sense_is_refused_with_its_place_and_a_way_out() {
     fs::write(place.join("file"), "").unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
-    let isolation = |asked: &'static str, flag: &'static str| {
-        [
-            format!("{asked} was asked for ({flag})"),
-            "process is what can be had".to_owned(),
-            "this version of lambd has no other level yet".to_owned(),
-            "start with --isolation process --isolation-min process".to_owned(),
-        ]
-    };
-    let (sandbox, confined) = (isolation("sandbox", "--isolation"), isolation("confined", "--isolation-min"));
     let cases: Vec<(Vec<&str>, i32, Vec<&str>)> = vec![
         (
             vec!["serve", "--config", "unknown.toml"],
@@ -175,8 +166,11 @@ fn what_makes_no_sense_is_refused_with_its_place_and_a_way_out() {
             1,
             vec!["--isolation", "\"most\" is no isolation level", "process, confined, rootless and sandbox"],
         ),
-        (vec!["serve", "--isolation", "sandbox"], 1, sandbox.iter().map(String::as_str).collect()),
-        (vec!["serve", "--isolation-min", "confined"], 1, confined.iter().map(String::as_str).collect()),
+        (
+            vec!["serve", "--isolation", "process", "--isolation-min", "confined"],
+            1,
+            vec!["--isolation process is below --isolation-min confined", "add --isolation-min process"],
+        ),
     ];
     for (arguments, code, words) in cases {
         check_refused(place, &arguments, code, &words);
@@ -227,18 +221,19 @@ fn doctor_tells_what_the_start_would_do() {
     assert!(told["runtimes"].as_object().unwrap().contains_key("provided.al2023"));
 
     for (arguments, variables) in [
-        (["doctor", "--isolation", "sandbox"].as_slice(), [].as_slice()),
+        (["doctor", "--isolation-min", "sandbox"].as_slice(), [].as_slice()),
         (&["doctor"], &[("LAMBD_ISOLATION_MIN", "confined")]),
     ] {
         let refused = run(folder.path(), variables, arguments);
         let text = String::from_utf8(refused.stdout).unwrap();
         assert_eq!(refused.status.code(), Some(1), "{text}");
-        assert!(text.contains("result: `lambd serve` would refuse to start: isolation: "), "{text}");
+        assert!(text.contains("result: `lambd serve` would refuse to start: --isolation process is below "), "{text}");
     }
-    let refused = run(folder.path(), &[("LAMBD_ISOLATION", "rootless")], &["doctor", "--output", "json"]);
+    let variables = [("LAMBD_ISOLATION_MIN", "confined")];
+    let refused = run(folder.path(), &variables, &["doctor", "--output", "json"]);
     assert_eq!(refused.status.code(), Some(1));
     let told: serde_json::Value = serde_json::from_slice(&refused.stdout).unwrap();
-    assert!(told["refusal"].as_str().unwrap().contains("rootless was asked for (--isolation)"), "{told}");
+    assert!(told["refusal"].as_str().unwrap().contains("is below --isolation-min confined"), "{told}");
 }
 
 #[test]

@@ -168,7 +168,7 @@ impl Functions {
             return Err(Refusal::FunctionNameTooLong { value: name.to_string() }.into());
         }
         new.check()?;
-        network::check_tags(&new.tags, |network| self.sandbox.gives(network))?;
+        self.check_own_tags(&new.tags)?;
         let held = self.layers.resolve(caller, &layers).await?;
         new.configuration.layers.clone_from(&held.uses);
         self.check_program(&new.configuration).await?;

@@ -21,7 +21,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rustix::process::Pid;
 
@@ -189,6 +189,7 @@ impl Cgroups {
             freezer: place(Controller::Freezer),
             files: MemoryFiles::default(),
             broom: self.broom.handle(),
+            is_ended: AtomicBool::new(false),
         };
         let folders = group.folders();
         for (made, folder) in folders.iter().enumerate() {
@@ -435,6 +436,7 @@ pub(crate) struct Cgroup {
     freezer: Option<Place>,
     files: MemoryFiles,
     broom: broom::Handle,
+    is_ended: AtomicBool,
 }
 
 impl Cgroup {
@@ -587,12 +589,19 @@ impl Cgroup {
     }
 }
 
-impl Drop for Cgroup {
-    fn drop(&mut self) {
+impl Cgroup {
+    /// Has it removed though somebody may still keep it: nobody is to come in any more.
+    pub(crate) fn end(&self) {
         let folders = self.folders();
-        if !folders.is_empty() {
+        if !folders.is_empty() && !self.is_ended.swap(true, Ordering::Relaxed) {
             self.broom.remove(folders);
         }
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 

@@ -43,6 +43,14 @@ pub(crate) enum LaunchError {
         /// Why not.
         source: std::io::Error,
     },
+    /// It isolates less than one before it.
+    #[error("isolation was {promised}, and a new spawner offers {to_be_had}")]
+    Level {
+        /// What holds since the start of the engine.
+        promised: Isolation,
+        /// What there is now.
+        to_be_had: Isolation,
+    },
     /// A socket or its messages failed.
     #[error("{doing}")]
     Socket {
@@ -184,9 +192,9 @@ impl Spawner {
         self.hello.level >= Isolation::Rootless
     }
 
-    /// What of the host they see.
+    /// What of the host they reach.
     pub(crate) fn base(&self) -> Base {
-        if self.hello.level >= Isolation::Rootless { Base::Isolated } else { Base::Host }
+        if self.hello.level >= Isolation::Confined { Base::Isolated } else { Base::Host }
     }
 
     /// Whether it has not closed its socket.

@@ -33,9 +33,19 @@ pub(super) struct Stranger {
     pub(super) group: u32,
 }
 
+/// What stands around what an init starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Confinement {
+    /// Another user, where the engine is root.
+    pub(super) stranger: Option<Stranger>,
+    /// What it reaches.
+    pub(super) walls: Walls,
+}
+
 /// Lets a stranger get to its folders; `data` is the engine's data folder, and nothing above it is changed. As root.
 pub(super) fn open_ways(stranger: Stranger, data: &Path, walls: &Walls) -> Result<(), Refused> {
     for path in walls.read.iter().chain(&walls.write) {
+        let path = path.canonicalize().map_err(refused(format!("realpath({})", path.display())))?;
         // A path that is not in there is the host's, and as open as its owner wants it.
         let Ok(below) = path.strip_prefix(data) else { continue };
         let mut way = below.ancestors().skip(1).map(|part| data.join(part));
@@ -87,6 +97,9 @@ pub(super) fn confine(stranger: Option<Stranger>, walls: &Walls, filter: &Filter
     rustix::thread::set_capabilities(None, sets).map_err(refused("capset"))?;
     rustix::thread::set_no_new_privs(true).map_err(refused("prctl(PR_SET_NO_NEW_PRIVS)"))?;
     let confined = rules.enforce()?;
+    // After every change of the user, which takes it back.
+    let at_our_end = Some(rustix::process::Signal::KILL);
+    rustix::process::set_parent_process_death_signal(at_our_end).map_err(refused("prctl(PR_SET_PDEATHSIG)"))?;
     filter.install().map_err(refused("seccomp"))?;
     Ok(confined)
 }

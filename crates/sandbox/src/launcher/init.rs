@@ -16,7 +16,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Resource, Rlimit, Signal, WaitOptions, wait};
 
+use super::confined::{self, Confinement, Stranger};
 use super::kind::{Kind, Walls};
+use super::landlock;
 use super::packets;
 use super::privileges;
 use super::probe::Probe;
@@ -44,6 +46,8 @@ const STANDSTILL_AGAIN_AFTER: Timespec = Timespec { tv_sec: 0, tv_nsec: 1_000_00
 
 /// Where the init keeps its socket: the first number after the standard descriptors.
 const CONTROL: i32 = 3;
+/// Where it keeps the mount of an image until that is its root.
+const IMAGE: i32 = CONTROL + 1;
 
 /// What an init is born with.
 pub(super) struct Birth<'a> {
@@ -58,6 +62,8 @@ pub(super) struct Birth<'a> {
     pub mapped: Option<OwnedFd>,
     /// The way into its control group.
     pub entrance: Entrance,
+    /// Whom it starts, where that is not itself.
+    pub stranger: Option<Stranger>,
 }
 
 /// Runs as init; never returns to the spawner's code.
@@ -75,6 +81,9 @@ pub(super) fn run(birth: Birth<'_>) -> ! {
 
 struct Init<'a> {
     walls: Walls<'a>,
+    data: &'a Path,
+    stranger: Option<Stranger>,
+    confinement: Option<Confinement>,
     control: OwnedFd,
     signals: OwnedFd,
     /// Serial and pid of the runtime, while it lives.
@@ -91,7 +100,9 @@ struct Extension {
 
 impl<'a> Init<'a> {
     fn new(birth: Birth<'a>) -> io::Result<Self> {
-        let Birth { walls, mount_point, preparation, control, image, mapped, entrance } = birth;
+        let Birth { walls, mount_point, preparation, control, image, mapped, entrance, stranger } = birth;
+        // The base view is mounted in the folder of environments.
+        let data = mount_point.ancestors().nth(2).unwrap_or(mount_point);
         let kind = walls.kind;
         if let Some(mapped) = mapped {
             let mut byte = [0];
@@ -101,19 +112,28 @@ impl<'a> Init<'a> {
         }
         entrance.enter()?;
         drop(entrance);
+        // Of the spawner's descriptors only our socket, and an image that is mounted next, stay: an init that held the
+        // spawner's end of its socket would hide the spawner's death from the engine.
+        let image = image.map(|image| rustix::io::fcntl_dupfd_cloexec(image, IMAGE + 1)).transpose()?;
+        if control.as_raw_fd() != CONTROL {
+            take_number(control, CONTROL)?;
+        }
+        let control = sys::adopt(CONTROL);
+        let image = match image {
+            Some(image) => {
+                take_number(&image, IMAGE)?;
+                drop(image);
+                sys::close_from(IMAGE + 1)?;
+                Some(sys::adopt(IMAGE))
+            }
+            None => {
+                sys::close_from(IMAGE)?;
+                None
+            }
+        };
         // While it still has the number of the engine's user: the data folder is nobody else's.
         let entered = enter(kind, mount_point, preparation, image.as_ref());
         drop(image);
-        // Of the spawner's descriptors only our socket stays: an init that held the spawner's end of its socket
-        // would hide the spawner's death from the engine.
-        if control.as_raw_fd() != CONTROL {
-            let mut place = sys::adopt(CONTROL);
-            let moved = rustix::io::dup3(control, &mut place, rustix::io::DupFlags::CLOEXEC);
-            std::mem::forget(place);
-            moved?;
-        }
-        sys::close_from(CONTROL + 1)?;
-        let control = sys::adopt(CONTROL);
         if matches!(kind, Kind::Isolated(_)) {
             privileges::become_root_inside()?;
             // Nobody inside may look into us, also not one who has the same number on the host.
@@ -141,7 +161,22 @@ impl<'a> Init<'a> {
                 return Err(io::ErrorKind::Other.into());
             }
         }
-        Ok(Self { walls, control, signals, runtime: None, extensions: Vec::new() })
+        let (runtime, extensions) = (None, Vec::new());
+        Ok(Self { walls, data, stranger, confinement: None, control, signals, runtime, extensions })
+    }
+
+    fn walls(&self) -> Walls<'_> {
+        Walls { confinement: self.confinement.as_ref(), ..self.walls }
+    }
+
+    /// Lets whom it will start get to these, and remembers that it may get to nothing else.
+    fn confine(&mut self, read: Vec<PathBuf>, write: Vec<PathBuf>) -> Result<(), Refused> {
+        let walls = landlock::Walls { read, write };
+        if let Some(stranger) = self.stranger {
+            confined::open_ways(stranger, self.data, &walls)?;
+        }
+        self.confinement = Some(Confinement { stranger: self.stranger, walls });
+        Ok(())
     }
 
     /// Follows orders until there is nobody left to give them.
@@ -171,6 +206,13 @@ impl<'a> Init<'a> {
                         };
                         self.tell(&told, &[])?;
                     }
+                    Order::Confine { read, write, extensions_in } => {
+                        let told = match self.confine(read, write) {
+                            Ok(()) => Told::Prepared { extensions: files_in(&extensions_in) },
+                            Err(refused) => Told::Unprepared(refused),
+                        };
+                        self.tell(&told, &[])?;
+                    }
                     Order::Unfurnished(refused) => self.tell(&Told::Unprepared(refused), &[])?,
                     Order::Socket => match new_socket() {
                         Ok(socket) => self.tell(&Told::Socket, &[socket.as_fd()])?,
@@ -185,7 +227,7 @@ impl<'a> Init<'a> {
                     }
                     Order::Probe(probe) => {
                         let nothing = first(&mut descriptors)?;
-                        let refused = try_out(self.walls, &probe, &nothing).err();
+                        let refused = try_out(self.walls(), &probe, &nothing).err();
                         self.tell(&Told::Probed(refused), &[])?;
                     }
                     Order::Reset => {
@@ -230,7 +272,7 @@ impl<'a> Init<'a> {
         let Some(program) = start.programs.iter().find(|program| program.is_file()) else {
             return self.tell(&Told::NoProgram, &[]);
         };
-        match execute_apart(self.walls, program, start, ways) {
+        match execute_apart(self.walls(), program, start, ways) {
             Ok(pid) => {
                 self.runtime = Some((start.serial, pid));
                 self.tell_of_start(&Told::Started, pid)
@@ -244,7 +286,7 @@ impl<'a> Init<'a> {
 
     fn start_extension(&mut self, number: u32, start: &Start, ways: Ways) -> io::Result<()> {
         let Some(program) = start.programs.first() else { return self.tell(&Told::NoProgram, &[]) };
-        match execute_apart(self.walls, program, start, ways) {
+        match execute_apart(self.walls(), program, start, ways) {
             Ok(pid) => {
                 self.extensions.push(Extension { serial: start.serial, number, pid });
                 self.tell_of_start(&Told::ExtensionStarted, pid)
@@ -273,7 +315,7 @@ impl<'a> Init<'a> {
     fn signal_everything(&self, sent: Signal) {
         match self.walls.kind {
             Kind::Isolated(_) | Kind::OwnPaths => sys::signal_all(sent),
-            Kind::RealFolders => {
+            Kind::Confined | Kind::RealFolders => {
                 let mut known = BTreeSet::new();
                 loop {
                     let new: Vec<i32> =
@@ -325,7 +367,7 @@ impl<'a> Init<'a> {
         loop {
             match self.walls.kind {
                 Kind::Isolated(_) | Kind::OwnPaths => sys::signal_all(Signal::KILL),
-                Kind::RealFolders => children_of_this_process().into_iter().for_each(kill),
+                Kind::Confined | Kind::RealFolders => children_of_this_process().into_iter().for_each(kill),
             }
             // Reaping one may make its children ours, so look again after each.
             if rustix::io::retry_on_intr(|| wait(WaitOptions::empty())).is_err() {
@@ -364,6 +406,14 @@ fn try_out(walls: Walls<'_>, probe: &Probe, output: &OwnedFd) -> Result<(), Refu
             }
         }
     }
+}
+
+/// Gives a descriptor this number as well, whatever has it now.
+fn take_number(descriptor: impl AsFd, number: i32) -> io::Result<()> {
+    let mut place = sys::adopt(number);
+    let taken = rustix::io::dup3(descriptor, &mut place, rustix::io::DupFlags::CLOEXEC);
+    std::mem::forget(place);
+    Ok(taken?)
 }
 
 /// Makes what is seen, as far as it does not depend on the function.
@@ -491,12 +541,23 @@ fn become_runtime(walls: Walls<'_>, folder: &Path, output: &OwnedFd, told_at: Op
         std::mem::forget(place);
         placed?;
     }
-    if let Kind::Isolated(right) = walls.kind {
-        privileges::give_up(right)?;
+    match walls.kind {
+        Kind::Isolated(right) => privileges::give_up(right)?,
+        Kind::Confined => return confine(walls),
+        Kind::OwnPaths | Kind::RealFolders => {}
     }
     // After every change of the user, which takes it back.
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     walls.filter.map_or(Ok(()), Filter::install)
+}
+
+fn confine(walls: Walls<'_>) -> io::Result<()> {
+    // Nothing is started before it is known what it may reach.
+    let (Some(confinement), Some(filter)) = (walls.confinement, walls.filter) else {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    };
+    let confined = confined::confine(confinement.stranger, &confinement.walls, filter);
+    confined.map(|_| ()).map_err(|Refused { errno, .. }| io::Error::from_raw_os_error(errno))
 }
 
 fn limit(resource: Resource, most: u64) -> io::Result<()> {

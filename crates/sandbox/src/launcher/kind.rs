@@ -4,7 +4,8 @@
 
 use std::ffi::c_int;
 
-use super::seccomp::Filter;
+use super::confined::Confinement;
+use super::seccomp::{Filter, Surroundings};
 use super::sys;
 use super::view::{Base, Right};
 
@@ -14,6 +15,8 @@ pub(super) struct Walls<'a> {
     pub kind: Kind,
     /// The system calls that are left; `None` where all are.
     pub filter: Option<&'a Filter>,
+    /// At level `confined`, once its folders are known.
+    pub confinement: Option<&'a Confinement>,
 }
 
 /// How environments of a spawner are made.
@@ -21,6 +24,8 @@ pub(super) struct Walls<'a> {
 pub(super) enum Kind {
     /// In namespaces and with users of their own: level `sandbox` as root, else `rootless`.
     Isolated(Right),
+    /// As process groups on real folders, of which they reach their own only: level `confined`.
+    Confined,
     /// Level `process`, with mount and pid namespaces of their own.
     OwnPaths,
     /// Level `process`, as process groups on real folders.
@@ -37,7 +42,7 @@ impl Kind {
         match self {
             Self::Isolated(_) => sys::ALL,
             Self::OwnPaths => sys::OWN_MOUNTS_AND_PIDS,
-            Self::RealFolders => 0,
+            Self::Confined | Self::RealFolders => 0,
         }
     }
 
@@ -46,7 +51,16 @@ impl Kind {
         match self {
             Self::Isolated(_) => Some(Base::Isolated),
             Self::OwnPaths => Some(Base::Host),
-            Self::RealFolders => None,
+            Self::Confined | Self::RealFolders => None,
+        }
+    }
+
+    /// The filter for what it shares with others; `None` where all calls are left.
+    pub(super) fn filter(self) -> Option<Filter> {
+        match self {
+            Self::Isolated(_) => Some(Filter::compile(Surroundings::Own)),
+            Self::Confined => Some(Filter::compile(Surroundings::Shared)),
+            Self::OwnPaths | Self::RealFolders => None,
         }
     }
 }

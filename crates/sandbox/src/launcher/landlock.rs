@@ -134,12 +134,6 @@ struct PathBeneath {
     parent: i32,
 }
 
-/// Puts this process, and whatever it starts, behind walls for good; `no_new_privs` must be set. What has been opened
-/// before stays open.
-pub(super) fn confine(walls: &Walls) -> Result<Confined, Refused> {
-    Rules::new(walls)?.enforce()
-}
-
 /// Walls that are planned. Whoever gives up rights between this and [`Rules::enforce`] has still had them to find the
 /// folders.
 pub(super) struct Rules {
@@ -185,7 +179,8 @@ impl Rules {
         add(&self.ruleset, &PathBeneath { allowed, parent: place.as_raw_fd() }).map_err(refused("landlock_add_rule"))
     }
 
-    /// See [`confine`].
+    /// Puts this process, and whatever it starts, behind the walls for good; `no_new_privs` must be set. What has been
+    /// opened before stays open.
     pub(super) fn enforce(self) -> Result<Confined, Refused> {
         // SAFETY: the descriptor is a ruleset of ours; the call touches no memory.
         let result = unsafe { libc::syscall(libc::SYS_landlock_restrict_self, self.ruleset.as_raw_fd(), 0) };

@@ -7,11 +7,9 @@
 //! Never here: HTTP, and what a runtime is asked to do.
 
 pub(crate) mod client;
-#[cfg_attr(not(test), expect(dead_code, reason = "levels above `process` are not in force yet"))]
 mod confined;
 mod init;
 mod kind;
-#[cfg_attr(not(test), expect(dead_code, reason = "levels above `process` are not in force yet"))]
 mod landlock;
 pub(crate) mod packets;
 mod privileges;
@@ -35,6 +33,11 @@ use std::os::fd::RawFd;
 /// The descriptor at which a spawner finds its end of the socket: standard input, because that is the one that a
 /// parent can set without code between fork and exec.
 pub const CONTROL: RawFd = 0;
+
+/// What this kernel's Landlock is too old for.
+pub(crate) fn walls_are_too_old_for() -> Vec<&'static str> {
+    landlock::abi().map(|abi| landlock::Confined { abi }.missing()).unwrap_or_default()
+}
 
 /// Runs the spawner until the engine at the other end of `control` is gone. To be called before the program has
 /// started a thread.

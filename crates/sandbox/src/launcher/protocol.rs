@@ -140,6 +140,16 @@ pub(crate) enum Order {
         /// Where extensions may be.
         extensions_in: Vec<PathBuf>,
     },
+    /// Let whatever runs reach these and nothing else of the host that is not everybody's. The spawner gives this
+    /// order.
+    Confine {
+        /// Folders to read.
+        read: Vec<PathBuf>,
+        /// Folders to fill.
+        write: Vec<PathBuf>,
+        /// Where extensions may be.
+        extensions_in: Vec<PathBuf>,
+    },
     /// What was to be mounted could not be had; to be told back. The spawner gives this order.
     Unfurnished(Refused),
     /// Make a socket in the environment's network.
@@ -581,6 +591,12 @@ impl Message for Order {
                 out.list(hidden, |out, path| out.path(path));
                 out.number(i32::from(*host_port));
             }
+            Self::Confine { read, write, extensions_in } => {
+                out.tag(10);
+                for paths in [read, write, extensions_in] {
+                    out.list(paths, |out, path| out.path(path));
+                }
+            }
         }
     }
 
@@ -602,6 +618,11 @@ impl Message for Order {
             6 => Self::Socket,
             9 => Self::Network(Inside::read(from)?),
             7 => Self::Probe(Probe { hidden: from.list(Reader::path)?, host_port: from.number()?.try_into().ok()? }),
+            10 => Self::Confine {
+                read: from.list(Reader::path)?,
+                write: from.list(Reader::path)?,
+                extensions_in: from.list(Reader::path)?,
+            },
             _ => return None,
         })
     }
@@ -759,6 +780,11 @@ mod tests {
         check(&hello(Some(refused()), Some(refused())));
         check(&hello(None, None));
         check(&Order::Furnish { at: vec!["/tmp".into()], extensions_in: vec![path.clone()] });
+        check(&Order::Confine {
+            read: vec![path.clone(), "/c".into()],
+            write: vec!["/s".into()],
+            extensions_in: vec![path.clone()],
+        });
         check(&Order::Unfurnished(refused()));
         check(&Order::Socket);
         check(&Order::Network(Inside::Loopback));

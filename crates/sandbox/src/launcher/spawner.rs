@@ -10,11 +10,12 @@ use std::path::{Path, PathBuf};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{WaitOptions, wait};
 
+use super::confined::Stranger;
 use super::init::{self, Birth};
 use super::kind::{Kind, Walls};
 use super::packets;
-use super::protocol::{Furniture, MESSAGE_BYTES_MAX, Message as _, Order, Preparation, Refused, Request, Told};
-use super::seccomp::{Filter, Surroundings};
+use super::protocol::{Furniture, MESSAGE_BYTES_MAX, Message as _, Order, Preparation, Refused, Request, Source, Told};
+use super::seccomp::Filter;
 use super::sys::{self, Cloned};
 use super::trial;
 use super::users::{self, Users};
@@ -124,22 +125,24 @@ pub(super) struct Nursery {
     filter: Option<Filter>,
     mount_point: PathBuf,
     users: Users,
+    /// The group of those who are strangers to the host.
+    group: u32,
     /// Each with the block of users that is its own.
     inits: HashMap<i32, Option<users::Block>>,
+    /// Of inits that have ended, while somebody whom they have left may still live.
+    returning: Vec<users::Block>,
 }
 
 impl Nursery {
     pub(super) fn new(kind: Kind, mount_point: &Path, first_user: u32) -> Self {
-        let filter = match kind {
-            Kind::Isolated(_) => Some(Filter::compile(Surroundings::Own)),
-            Kind::OwnPaths | Kind::RealFolders => None,
-        };
         Self {
             kind,
-            filter,
+            filter: kind.filter(),
             mount_point: mount_point.to_owned(),
             users: Users::from(first_user),
+            group: first_user,
             inits: HashMap::new(),
+            returning: Vec::new(),
         }
     }
 
@@ -156,7 +159,7 @@ impl Nursery {
                 let ends = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(step("pipe"))?;
                 (Some(ends.0), Some(ends.1))
             }
-            Kind::OwnPaths | Kind::RealFolders => (None, None),
+            Kind::Confined | Kind::OwnPaths | Kind::RealFolders => (None, None),
         };
         let (kind, mount_point) = (self.kind, self.mount_point.as_path());
         let image = match (kind, preparation.is_image) {
@@ -165,20 +168,28 @@ impl Nursery {
             }
             _ => None,
         };
-        let walls = Walls { kind, filter: self.filter.as_ref() };
-        match sys::clone_process(kind.namespaces()).map_err(step("clone"))? {
+        // Where the engine is not root, functions are its user.
+        let is_strange = kind == Kind::Confined && rustix::process::geteuid().is_root();
+        let own = if is_strange { Some(self.users.take()?) } else { None };
+        let stranger = own.map(|block| Stranger { user: block.0, group: self.group });
+        let walls = Walls { kind, filter: self.filter.as_ref(), confinement: None };
+        let cloned = sys::clone_process(kind.namespaces()).map_err(step("clone"));
+        if let (Err(_), Some(block)) = (&cloned, own) {
+            self.users.give_back(block);
+        }
+        match cloned? {
             Cloned::Child => {
                 drop(map);
-                init::run(Birth { walls, mount_point, preparation, control, image, mapped, entrance })
+                init::run(Birth { walls, mount_point, preparation, control, image, mapped, entrance, stranger })
             }
             Cloned::Parent { pid, pidfd } => {
                 // While it still waits, for later nobody may look at it.
                 let network = match kind {
                     Kind::Isolated(_) => Some(namespace_of(pid).map_err(step("open(/proc/PID/ns/net)"))?),
-                    Kind::OwnPaths | Kind::RealFolders => None,
+                    Kind::Confined | Kind::OwnPaths | Kind::RealFolders => None,
                 };
                 let block = match map {
-                    None => None,
+                    None => own,
                     Some(map) => {
                         // Where that fails the pipe is closed, and the init ends by itself.
                         let block = self.users.map(kind, pid)?;
@@ -194,21 +205,13 @@ impl Nursery {
     }
 
     /// Sends an init its folders, in the engine's name.
-    pub(super) fn furnish(
-        &self,
-        furniture: &Furniture,
-        mut given: impl Iterator<Item = OwnedFd>,
-        engine_end: &OwnedFd,
-    ) {
-        let scratch = self.mount_point.with_file_name(".scratch");
-        let trees: Result<Vec<OwnedFd>, Refused> =
-            furniture.mounts.iter().map(|mounting| view::tree(&mounting.source, &mut given, &scratch)).collect();
-        let (order, trees) = match trees {
-            Ok(trees) => {
-                let at = furniture.mounts.iter().map(|mounting| mounting.at.clone()).collect();
-                (Order::Furnish { at, extensions_in: furniture.extensions_in.clone() }, trees)
+    pub(super) fn furnish(&self, furniture: &Furniture, given: impl Iterator<Item = OwnedFd>, engine_end: &OwnedFd) {
+        let (order, trees) = match self.kind {
+            Kind::Isolated(_) | Kind::OwnPaths => self.mount(furniture, given),
+            Kind::Confined => (confine(furniture), Vec::new()),
+            Kind::RealFolders => {
+                (Order::Furnish { at: Vec::new(), extensions_in: furniture.extensions_in.clone() }, Vec::new())
             }
-            Err(refused) => (Order::Unfurnished(refused), Vec::new()),
         };
         let trees: Vec<_> = trees.iter().map(OwnedFd::as_fd).collect();
         // Who is gone needs no folders, and the engine hears of it at the socket itself.
@@ -218,20 +221,56 @@ impl Nursery {
         }
     }
 
+    fn mount(&self, furniture: &Furniture, mut given: impl Iterator<Item = OwnedFd>) -> (Order, Vec<OwnedFd>) {
+        let scratch = self.mount_point.with_file_name(".scratch");
+        let trees: Result<Vec<OwnedFd>, Refused> =
+            furniture.mounts.iter().map(|mounting| view::tree(&mounting.source, &mut given, &scratch)).collect();
+        match trees {
+            Ok(trees) => {
+                let at = furniture.mounts.iter().map(|mounting| mounting.at.clone()).collect();
+                (Order::Furnish { at, extensions_in: furniture.extensions_in.clone() }, trees)
+            }
+            Err(refused) => (Order::Unfurnished(refused), Vec::new()),
+        }
+    }
+
     /// Takes note of inits that ended. On real folders their children have become ours: they end too. Tells whether
     /// some of these still live.
     pub(super) fn reap(&mut self) -> bool {
         while let Ok(Some((pid, _))) = wait(WaitOptions::NOHANG) {
             if let Some(Some(block)) = self.inits.remove(&pid.as_raw_pid()) {
-                self.users.give_back(block);
+                self.returning.push(block);
             }
         }
         if self.kind.has_namespace() {
+            self.return_users();
             return false;
         }
         let orphans: Vec<i32> =
             init::children_of_this_process().into_iter().filter(|pid| !self.inits.contains_key(pid)).collect();
         orphans.iter().copied().for_each(init::kill);
+        if orphans.is_empty() {
+            self.return_users();
+        }
         !orphans.is_empty()
     }
+
+    fn return_users(&mut self) {
+        self.returning.drain(..).for_each(|block| self.users.give_back(block));
+    }
+}
+
+/// Where nothing can be mounted, everything is where it is, and the rest is out of reach.
+fn confine(furniture: &Furniture) -> Order {
+    let (mut read, mut write) = (Vec::new(), Vec::new());
+    for mounting in &furniture.mounts {
+        match &mounting.source {
+            Source::ReadOnly(path) => read.push(path.clone()),
+            Source::Storage(path) => write.push(path.clone()),
+            // A disk, which can only be mounted; nobody makes one where nothing can be.
+            Source::Given => {}
+            Source::Layers { folders, .. } => read.extend(folders.iter().cloned()),
+        }
+    }
+    Order::Confine { read, write, extensions_in: furniture.extensions_in.clone() }
 }

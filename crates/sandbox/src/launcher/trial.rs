@@ -13,6 +13,7 @@ use std::time::Duration;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::process::{WaitOptions, wait};
 
+use super::confined::{self, Stranger};
 use super::kind::Kind;
 use super::packets;
 use super::privileges::{GROUP, USER};
@@ -37,17 +38,37 @@ pub(super) fn choose(configuration: &Configuration) -> (Kind, Hello) {
             continue;
         }
         let kind = Kind::Isolated(right);
-        let tried = apart("clone", || isolated(kind, right, configuration))
+        let tried = as_somebody_else(right)
+            .and_then(|()| apart("clone", || isolated(kind, right, configuration)))
             .and_then(|()| view::establish(right, Base::Isolated, configuration));
         match tried {
             Ok(()) => return (kind, Hello { level, refused, no_paths: None, unusable: None }),
             Err(reason) => refused.push((level, reason)),
         }
     }
+    if Isolation::Confined <= configuration.best {
+        match confined(configuration) {
+            Ok(()) => {
+                let no_paths = Some(Refused { step: "level confined mounts nothing".to_owned(), errno: 0 });
+                return (Kind::Confined, Hello { level: Isolation::Confined, refused, no_paths, unusable: None });
+            }
+            Err(reason) => refused.push((Isolation::Confined, reason)),
+        }
+    }
     let no_paths = own_paths(configuration);
     let kind = if no_paths.is_none() { Kind::OwnPaths } else { Kind::RealFolders };
-    let unusable = if kind == Kind::RealFolders { apart("clone", || real_folders(configuration)).err() } else { None };
+    let unusable =
+        if kind == Kind::RealFolders { apart("clone", || real_folders(kind, configuration)).err() } else { None };
     (kind, Hello { level: Isolation::Process, refused, no_paths, unusable })
+}
+
+/// What the users of a namespace of its own are on the host is the engine's user; root is root there, who may set what
+/// the kernel does without any capability (`/proc/sys`).
+fn as_somebody_else(right: Right) -> Result<(), Refused> {
+    if right == Right::UserNamespace && rustix::process::geteuid().is_root() {
+        return Err(Refused { step: "uid: the engine is root, and its functions would be, too".to_owned(), errno: 0 });
+    }
+    Ok(())
 }
 
 /// Tries the ways to give environments of level `process` paths of their own. `None` means that one is in force.
@@ -71,10 +92,21 @@ fn own_paths(configuration: &Configuration) -> Option<Refused> {
     first
 }
 
+/// Puts a process behind walls that tries to get out, and has an init start another.
+fn confined(configuration: &Configuration) -> Result<(), Refused> {
+    let (data, folder) =
+        (configuration.mount_point.ancestors().nth(2), configuration.mount_point.with_file_name(".trial"));
+    let data = data.unwrap_or(&configuration.mount_point);
+    let group = configuration.first_user;
+    let stranger = rustix::process::geteuid().is_root().then_some(Stranger { user: group, group });
+    apart("clone", || confined::trial::trial(data, &folder, stranger))?;
+    apart("clone", || real_folders(Kind::Confined, configuration))
+}
+
 /// Has an init on real folders start what is a file and no program: when the kernel refuses just that, it allows all
 /// that comes before.
-fn real_folders(configuration: &Configuration) -> Result<(), Refused> {
-    let trial = Trial::begin(Kind::RealFolders, configuration, &Preparation::default())?;
+fn real_folders(kind: Kind, configuration: &Configuration) -> Result<(), Refused> {
+    let trial = Trial::begin(kind, configuration, &Preparation::default())?;
     trial.furnish(Furniture::default())?;
     let nothing = open_nothing().map_err(step("open(/dev/null)"))?;
     let order = Order::Start(Start {

@@ -17,7 +17,7 @@ const BLOCKS_MAX: u32 = 4096;
 
 /// The first of its numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Block(u32);
+pub(super) struct Block(pub(super) u32);
 
 /// The blocks that are free.
 pub(super) struct Users {
@@ -32,7 +32,12 @@ impl Users {
         Self { first, fresh: 0, returned: BTreeSet::new() }
     }
 
-    fn take(&mut self) -> Option<Block> {
+    /// Numbers that nobody has.
+    pub(super) fn take(&mut self) -> Result<Block, Refused> {
+        self.free().ok_or(Refused { step: "take(users)".to_owned(), errno: libc::EAGAIN })
+    }
+
+    fn free(&mut self) -> Option<Block> {
         if let Some(block) = self.returned.pop_first() {
             return Some(block);
         }
@@ -49,7 +54,7 @@ impl Users {
     pub(super) fn map(&mut self, kind: Kind, pid: i32) -> Result<Option<Block>, Refused> {
         let (map, block) = match kind {
             Kind::Isolated(Right::Own) => {
-                let block = self.take().ok_or(Refused { step: "take(users)".to_owned(), errno: libc::EAGAIN })?;
+                let block = self.take()?;
                 (format!("0 {} {BLOCK}", block.0), Some(block))
             }
             // One user is all that we have, and that is root in our own namespace.
@@ -72,16 +77,17 @@ mod tests {
     #[test]
     fn no_two_environments_that_live_have_a_user_in_common() {
         let mut users = Users::from(0x7000_0000);
-        let all: Vec<Block> = std::iter::from_fn(|| users.take()).collect();
+        let all: Vec<Block> = std::iter::from_fn(|| users.take().ok()).collect();
         assert_eq!(all.len(), usize::try_from(BLOCKS_MAX).unwrap());
         assert!(all.windows(2).all(|pair| pair[1].0 - pair[0].0 == BLOCK));
         users.give_back(all[7]);
-        assert_eq!((users.take(), users.take()), (Some(all[7]), None));
+        assert_eq!((users.take().ok(), users.take().ok()), (Some(all[7]), None));
     }
 
     #[test]
     fn numbers_do_not_run_over() {
         let mut users = Users::from(u32::MAX - BLOCK);
-        assert_eq!((users.take(), users.take().is_some(), users.take()), (Some(Block(u32::MAX - BLOCK)), true, None));
+        let taken = [users.take(), users.take(), users.take()].map(|taken| taken.ok().map(|block| block.0));
+        assert_eq!(taken, [Some(u32::MAX - BLOCK), Some(u32::MAX), None]);
     }
 }

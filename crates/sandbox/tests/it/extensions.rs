@@ -72,10 +72,10 @@ async fn an_extension_registers_hears_of_each_invocation_and_of_the_end() {
 
 /// A file of the code folder, by the name that processes of the function see.
 fn seen(host: &Host, kind: Kind, file: &str) -> String {
-    match kind {
-        Kind::Sandbox | Kind::OwnPaths => format!("/var/task/{file}"),
-        Kind::RealFolders => host.code().join(file).to_str().unwrap().to_owned(),
+    if kind.has_own_paths() {
+        return format!("/var/task/{file}");
     }
+    host.code().join(file).to_str().unwrap().to_owned()
 }
 
 #[tokio::test]
@@ -397,7 +397,11 @@ async fn the_memory_of_extensions_is_the_functions() {
 
         let mut script = both();
         script["at start"] = json!([{"touch memory": TOUCHED_MB}]);
-        let function = host.with_extensions(&[("large", script.clone()), ("larger", script)]).await;
+        let mut spec = host.spec();
+        // They share it with the function.
+        spec.memory_mb = 512;
+        spec.layers = vec![host.layer(&[("large", script.clone()), ("larger", script)])];
+        let function = host.start(spec).await;
         assert_eq!(function.init().await, InitEnd::Ready);
         let with = function.environment.memory_used_bytes();
         assert!(with >= without + 2 * (TOUCHED_MB << 20), "{without} -> {with}");

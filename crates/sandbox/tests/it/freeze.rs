@@ -95,13 +95,11 @@ async fn an_idle_environment_stands_still_until_the_next_event() {
 
 /// The counter's file, as the function names it.
 async fn seen(kind: Kind, function: &Function) -> String {
-    match kind {
-        Kind::Sandbox | Kind::OwnPaths => "/tmp/count".to_owned(),
-        Kind::RealFolders => {
-            let variables = function.ask(json!("variables")).await;
-            format!("{}/count", variables["TMPDIR"].as_str().unwrap())
-        }
+    if kind.has_own_paths() {
+        return "/tmp/count".to_owned();
     }
+    let variables = function.ask(json!("variables")).await;
+    format!("{}/count", variables["TMPDIR"].as_str().unwrap())
 }
 
 /// The same, as we name it.

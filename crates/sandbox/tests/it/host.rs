@@ -23,6 +23,8 @@ use testkit::clock::HandClock;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+use crate::groups::Groups;
+
 /// What no test waits for on a clock that stands still.
 pub(crate) const DAY: Duration = Duration::from_hours(24);
 /// Far above what any step takes: a test that hangs fails instead of holding up the others.
@@ -33,19 +35,41 @@ const STEP_MAX: Duration = Duration::from_mins(1);
 pub(crate) enum Kind {
     /// Level `sandbox`.
     Sandbox,
+    /// Level `rootless`.
+    Rootless,
+    /// Level `confined`.
+    Confined,
     /// Level `process`, with paths of their own.
     OwnPaths,
     /// Level `process`.
     RealFolders,
 }
 
-pub(crate) const KINDS: [Kind; 3] = [Kind::Sandbox, Kind::OwnPaths, Kind::RealFolders];
+pub(crate) const KINDS: [Kind; 5] = [Kind::Sandbox, Kind::Rootless, Kind::Confined, Kind::OwnPaths, Kind::RealFolders];
+
+impl Kind {
+    pub(crate) fn level(self) -> Isolation {
+        match self {
+            Self::Sandbox => Isolation::Sandbox,
+            Self::Rootless => Isolation::Rootless,
+            Self::Confined => Isolation::Confined,
+            Self::OwnPaths | Self::RealFolders => Isolation::Process,
+        }
+    }
+
+    /// Whether functions have `/var/task`, `/opt` and `/tmp` of their own.
+    pub(crate) fn has_own_paths(self) -> bool {
+        !matches!(self, Self::Confined | Self::RealFolders)
+    }
+}
 
 /// A folder for data, one for code, and the sandbox on it.
 pub(crate) struct Host {
     pub(crate) folder: TempDir,
     pub(crate) clock: Arc<HandClock>,
     pub(crate) linux: Linux,
+    /// Goes last: what a sandbox leaves that is dropped without being stopped.
+    pub(crate) groups: Groups,
 }
 
 /// Everything that a function wrote.
@@ -132,10 +156,7 @@ pub(crate) fn children_of(pid: u32) -> Vec<Pid> {
 pub(crate) fn settings(data_dir: &Path, kind: Kind) -> Settings {
     Settings {
         data_dir: data_dir.to_owned(),
-        isolation: Some(match kind {
-            Kind::Sandbox => Isolation::Sandbox,
-            Kind::OwnPaths | Kind::RealFolders => Isolation::Process,
-        }),
+        isolation: Some(kind.level()),
         isolation_min: Isolation::Process,
         runtimes: BTreeMap::new(),
         search_path: Vec::new(),
@@ -144,12 +165,24 @@ pub(crate) fn settings(data_dir: &Path, kind: Kind) -> Settings {
         prestart: false,
         // The network of the machine that runs the tests is left alone.
         network: NetworkSettings { nat: false, doors: Vec::new(), resolv_conf: "/etc/resolv.conf".into() },
-        spawner: SpawnerCommand {
-            program: env!("CARGO_BIN_EXE_sandbox-test-process").into(),
-            arguments: vec!["spawner".into()],
-        },
+        spawner: SpawnerCommand { program: test_process(), arguments: vec!["spawner".into()] },
     }
 }
+
+/// The program that is a spawner or a function. Tests that run as another user have a copy that this user can reach.
+#[expect(clippy::disallowed_methods, reason = "a test's own setting")]
+pub(crate) fn test_process() -> PathBuf {
+    std::env::var_os(TEST_PROCESS).map_or_else(|| env!("CARGO_BIN_EXE_sandbox-test-process").into(), PathBuf::from)
+}
+
+/// Whether these tests have been started by others, as another user.
+#[expect(clippy::disallowed_methods, reason = "a test's own setting")]
+fn is_another_user() -> bool {
+    std::env::var_os(TEST_PROCESS).is_some()
+}
+
+/// Names that program.
+pub(crate) const TEST_PROCESS: &str = "SANDBOX_TEST_PROCESS";
 
 /// A sandbox; `None` where the kernel does not allow this kind, which is said, and is a failure in CI.
 pub(crate) async fn host(kind: Kind) -> Option<Host> {
@@ -158,7 +191,20 @@ pub(crate) async fn host(kind: Kind) -> Option<Host> {
 
 /// The same with other settings.
 pub(crate) async fn host_with(kind: Kind, change: impl FnOnce(&mut Settings)) -> Option<Host> {
+    // One is for root, the other for everybody else; `rootless.rs` is everybody else.
+    let is_root = rustix::process::geteuid().is_root();
+    if kind == Kind::Sandbox && !is_root || kind == Kind::Rootless && is_root {
+        return None;
+    }
+    if kind.level() == Isolation::Process && is_another_user() {
+        // Of which nothing depends on the user.
+        return None;
+    }
     let folder = tempfile::tempdir().unwrap();
+    if kind == Kind::Confined {
+        // As where an engine that is root has its data; what is above a data folder is not the engine's to open.
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o711)).unwrap();
+    }
     let clock = Arc::new(HandClock::default());
     let mut settings = settings(&folder.path().join("data"), kind);
     change(&mut settings);
@@ -175,7 +221,8 @@ pub(crate) async fn host_with(kind: Kind, change: impl FnOnce(&mut Settings)) ->
         skipped(&format!("no mount namespace: {reason}"));
         return None;
     }
-    Some(Host { folder, clock, linux })
+    let groups = Groups::of(&folder.path().join("data"));
+    Some(Host { folder, clock, linux, groups })
 }
 
 /// Says that this test cannot run here.
@@ -189,9 +236,9 @@ impl Host {
         let code = self.folder.path().join("code");
         if !code.exists() {
             fs::create_dir(&code).unwrap();
-            let program = env!("CARGO_BIN_EXE_sandbox-test-process");
-            fs::hard_link(program, code.join("bootstrap"))
-                .or_else(|_| fs::copy(program, code.join("bootstrap")).map(|_| ()))
+            let program = test_process();
+            fs::hard_link(&program, code.join("bootstrap"))
+                .or_else(|_| fs::copy(&program, code.join("bootstrap")).map(|_| ()))
                 .unwrap();
         }
         code
@@ -236,10 +283,10 @@ impl Host {
         let folder = layer.join("extensions");
         fs::create_dir_all(&folder).unwrap();
         for (name, script) in extensions {
-            let program = env!("CARGO_BIN_EXE_sandbox-test-process");
+            let program = test_process();
             let place = folder.join(name);
             if !place.exists() {
-                fs::hard_link(program, &place).or_else(|_| fs::copy(program, &place).map(|_| ())).unwrap();
+                fs::hard_link(&program, &place).or_else(|_| fs::copy(&program, &place).map(|_| ())).unwrap();
             }
             fs::write(layer.join(format!("{name}.json")), script.to_string()).unwrap();
         }

@@ -1,20 +1,23 @@
 //! What is left when a process of ours is killed, at whatever moment: nothing.
 
+use std::cell::Cell;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::environment::{Exit, Failure, InitEnd};
+use domain::names::EnvironmentId;
 use engine::ports::{Answer, Clock, Sandbox as _, Wait};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use sandbox::Linux;
 use serde_json::json;
+use uuid::Uuid;
 
-use crate::host::{Host, KINDS, Kind, Lines, host, in_time, settings, until};
+use crate::host::{DAY, Function, Host, KINDS, Kind, Lines, children_of, host, in_time, settings, until};
 
 /// In whose environment the test's program finds that it is to be an engine, and where.
 pub(crate) const ENGINE: &str = "SANDBOX_TEST_ENGINE";
@@ -120,11 +123,8 @@ async fn a_spawner_that_does_not_end_does_not_hold_up_the_engine() {
 }
 
 fn host_file(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Sandbox | Kind::OwnPaths => "/tmp/file",
-        // The host's own `/tmp` is no place for a test to write to.
-        Kind::RealFolders => "/dev/null",
-    }
+    // The host's own `/tmp` is no place for a test to write to.
+    if kind.has_own_paths() { "/tmp/file" } else { "/dev/null" }
 }
 
 #[tokio::test]
@@ -236,6 +236,127 @@ impl Clock for RealClock {
     }
 }
 
+/// Of a sandbox that was stopped nothing is left on the machine, not even what the kernel itself says only elsewhere.
+async fn assert_gone(host: Host) {
+    assert_eq!(host.environments(), Vec::<String>::new());
+    assert_eq!(host.groups.folders(), Vec::<PathBuf>::new());
+    assert_eq!(processes_below(host.folder.path()), Vec::<i32>::new());
+    // Disks that wait for use are descriptors of the engine's.
+    drop(host.linux);
+    let folder = host.folder.path().to_str().unwrap();
+    for mounts in fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path().join("mountinfo")) {
+        let Ok(mounts) = fs::read_to_string(&mounts) else { continue };
+        assert!(!mounts.contains(folder), "{mounts}");
+    }
+    // The kernel lets go of a disk after the last who had it mounted is gone.
+    until(|| {
+        let devices = fs::read_dir("/sys/block").into_iter().flatten().flatten();
+        let mut behind = devices.map(|device| fs::read_to_string(device.path().join("loop/backing_file")));
+        !behind.any(|file| file.is_ok_and(|file| file.contains(folder)))
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stopped_sandbox_leaves_nothing_on_the_machine() {
+    for kind in KINDS {
+        let Some(host) = host(kind).await else { continue };
+        let mut spec = host.spec();
+        mark(&host, &mut spec);
+        let function = host.start(spec).await;
+        assert_eq!(function.init().await, InitEnd::Ready);
+        function.ask(json!("linger")).await;
+        if kind == Kind::Sandbox {
+            // Else it would not be seen that they go.
+            assert!(host.groups.folders().len() > 1 && !host.groups.processes().is_empty());
+        }
+        in_time(host.linux.stop()).await;
+        drop(function);
+        assert_gone(host).await;
+    }
+}
+
+/// Numbers that look like chance and are the same each time.
+struct Dice(u64);
+
+impl Dice {
+    fn throw(&mut self, below: u64) -> u64 {
+        // Knuth's, of MMIX.
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % below
+    }
+}
+
+/// Starts an environment and tells whether it got ready.
+async fn try_start(host: &Host, number: u128) -> Option<(Function, bool)> {
+    let mut spec = host.spec();
+    spec.id = EnvironmentId(Uuid::from_u128(number));
+    mark(host, &mut spec);
+    let lines = Arc::new(Lines::default());
+    let environment = in_time(host.linux.start(spec, lines.clone())).await.ok()?;
+    let function = Function { environment, lines, clock: host.clock.clone() };
+    let end = in_time(function.environment.init(host.clock.elapsed() + DAY, DAY)).await;
+    Some((function, matches!(end, Ok(InitEnd::Ready))))
+}
+
+#[tokio::test]
+async fn whoever_is_killed_at_whatever_moment_of_a_start_the_engine_goes_on() {
+    for kind in KINDS {
+        let Some(host) = host(kind).await else { continue };
+        // How often one can look while there is a start.
+        let mut looks = 0;
+        let count = async {
+            loop {
+                looks += 1;
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            started = try_start(&host, 1) => in_time(started.unwrap().0.environment.stop()).await,
+            () = count => {}
+        }
+
+        let mut dice = Dice(1);
+        let mut hits = [0, 0];
+        for round in 0..30_u32 {
+            let spawner = host.linux.spawner_pid().await.unwrap();
+            let is_started = Cell::new(false);
+            let start = async {
+                let started = try_start(&host, 1).await;
+                is_started.set(true);
+                started
+            };
+            let moment = dice.throw(looks);
+            let kill = async {
+                for _ in 0..moment {
+                    tokio::task::yield_now().await;
+                }
+                let is_init = round % 2 == 0;
+                let hit = if is_init { children_of(spawner).pop() } else { Pid::from_raw(spawner.cast_signed()) };
+                if !is_started.get()
+                    && let Some(hit) = hit
+                    && kill_process(hit, Signal::KILL).is_ok()
+                {
+                    hits[usize::from(is_init)] += 1;
+                }
+            };
+            let (started, ()) = tokio::join!(start, kill);
+            if let Some((function, _)) = started {
+                in_time(function.environment.stop()).await;
+            }
+            // The engine goes on.
+            let (function, is_ready) = try_start(&host, 2).await.unwrap();
+            assert!(is_ready, "{kind:?}, after round {round}");
+            assert!(function.ask(json!("folder")).await.is_string());
+            in_time(function.environment.stop()).await;
+            assert_eq!(host.environments(), Vec::<String>::new(), "{kind:?}, round {round}");
+        }
+        assert!(hits.iter().all(|hits| *hits > 0), "{kind:?}: hit {hits:?}");
+        in_time(host.linux.stop()).await;
+        assert_gone(host).await;
+    }
+}
+
 /// Not a test by itself: the engine that another test kills. It has one environment, ready, and never ends.
 #[tokio::test]
 #[expect(clippy::disallowed_methods, reason = "a process of its own has a clock and an environment of its own")]
@@ -250,7 +371,7 @@ async fn is_an_engine_where_it_was_started_as_one() {
     settings.network.nat = told["has nat"] == true;
     let linux = Linux::start(settings, clock).await.unwrap();
     let spec = engine::ports::EnvironmentSpec {
-        id: domain::names::EnvironmentId(uuid::Uuid::from_u128(1)),
+        id: EnvironmentId(Uuid::from_u128(1)),
         runtime: domain::runtime::Runtime::parse("provided.al2023").unwrap(),
         code: told["code"].as_str().unwrap().into(),
         image: None,

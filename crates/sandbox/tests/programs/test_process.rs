@@ -6,6 +6,8 @@
     reason = "a test program: what fails must be seen"
 )]
 
+mod attempts;
+
 use std::env;
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -27,6 +29,7 @@ fn main() {
     match arguments.next().as_deref().and_then(|mode| mode.to_str()) {
         Some("spawner") => sandbox::launcher::main(sandbox::launcher::CONTROL),
         Some("nat") => way_out(&PathBuf::from(arguments.next().unwrap())),
+        Some("who") => print!("{}", rustix::process::geteuid().as_raw()),
         other => panic!("{other:?} is no mode"),
     }
 }
@@ -138,6 +141,7 @@ fn do_step(step: &Value, api: &mut Api) -> Value {
     };
     let text = value.as_str().unwrap_or_default();
     match name {
+        "attempt" => attempts::attempt(value),
         "print" => {
             print!("{text}");
             std::io::stdout().flush().unwrap();
@@ -170,6 +174,22 @@ fn do_step(step: &Value, api: &mut Api) -> Value {
         "write" => {
             fs::write(text, "kept").unwrap();
             Value::Null
+        }
+        "link" => {
+            std::os::unix::fs::symlink(value[0].as_str().unwrap(), value[1].as_str().unwrap()).unwrap();
+            Value::Null
+        }
+        "forbid" => {
+            fs::set_permissions(text, std::os::unix::fs::PermissionsExt::from_mode(0o000)).unwrap();
+            Value::Null
+        }
+        "answer at" => {
+            // In another's name; tells the status.
+            let of = |at: usize| value[at].as_str().unwrap();
+            let at = of(0).to_owned();
+            let mut other = Api { stream: TcpStream::connect(&at).unwrap(), at, buffer: Vec::new() };
+            let (head, _) = other.ask("POST", &format!("/runtime/invocation/{}/response", of(1)), &[], b"stolen");
+            json!(head.split(' ').nth(1))
         }
         "try to write" => json!(fs::write(text, "x").map_err(|error| error.kind().to_string()).err()),
         "read" => json!(fs::read_to_string(text).ok()),

@@ -52,7 +52,9 @@ impl Folders {
         unsafe {
             command.pre_exec(move || {
                 rustix::thread::set_no_new_privs(true)?;
-                confine(&walls).map_err(|refused| io::Error::from_raw_os_error(OF_THE_WALLS + refused.errno))?;
+                Rules::new(&walls)
+                    .and_then(Rules::enforce)
+                    .map_err(|refused| io::Error::from_raw_os_error(OF_THE_WALLS + refused.errno))?;
                 attempt()
             })
         };

@@ -158,7 +158,7 @@ mod tests {
             (Base::Host, "/opt/python3.12", None),
             (Base::Host, "/var/lib/node/bin/node", None),
             (Base::Isolated, "/usr/bin/python3.12", None),
-            (Base::Isolated, "/home/me/.pyenv/versions/3.12/bin/python3", Some("/home/me/.pyenv/versions/3.12")),
+            (Base::Isolated, "/srv/pyenv/versions/3.12/bin/python3", Some("/srv/pyenv/versions/3.12")),
             (Base::Isolated, "/var/lib/node/bin/node", Some("/var/lib/node")),
         ];
         for (base, path, kept) in cases {
