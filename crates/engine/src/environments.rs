@@ -186,18 +186,16 @@ impl Environments {
     }
 
     async fn start_for(&self, room: Room, function: &Function, why: Initialization) -> Result<Member, Fault> {
-        let settings = self.catalog.get(&function.arn.name).map(|entry| entry.settings.clone());
         // A function that has been deleted meanwhile gets the least.
+        let settings = self.catalog.get(&function.arn.name).map(|entry| entry.settings.clone());
         let network = settings.as_ref().map_or(Network::None, |settings| network::of_tags(&settings.tags));
         // An engine may be started again where it can do less than where the function was made.
-        if let Some(settings) = settings {
-            let is_met = |tag: &str, why: &str| {
-                Fault::bare(format!("the tag {tag} of {} cannot be met: {why}", function.arn.name))
-            };
-            if let Err(Refusal::TagNotMet { tag, why }) = own_tags::check(&settings.tags, self.sandbox.level()) {
-                return Err(is_met(tag, &why));
-            }
-            self.sandbox.gives(network).map_err(|why| is_met(network::TAG, &why))?;
+        let met = settings.map_or(Ok(()), |settings| {
+            own_tags::check(&settings.tags, self.sandbox.level())?;
+            network::check_tags(&settings.tags, |network| self.sandbox.gives(network))
+        });
+        if let Err(Refusal::TagNotMet { tag, why }) = met {
+            return Err(Fault::bare(format!("the tag {tag} of {} cannot be met: {why}", function.arn.name)));
         }
         let id = EnvironmentId(self.dice.uuid());
         let source = LogSource {

@@ -487,12 +487,12 @@ impl ports::Sandbox for Linux {
         })
     }
 
-    fn level(&self) -> Isolation {
-        self.shared.level
-    }
-
     fn gives(&self, network: Network) -> Result<(), String> {
         self.shared.networking.gives(network)
+    }
+
+    fn level(&self) -> Isolation {
+        self.shared.level
     }
 
     fn runtime_version(&self, runtime: Runtime) -> String {

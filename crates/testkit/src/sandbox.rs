@@ -83,8 +83,8 @@ pub struct FakeSandbox {
     running_most: Arc<AtomicUsize>,
     memory_full: AtomicBool,
     unsupported: Mutex<Vec<Runtime>>,
-    level: Mutex<Isolation>,
     ungiven: Mutex<Vec<Network>>,
+    level: Mutex<Isolation>,
 }
 
 impl FakeSandbox {
@@ -101,8 +101,8 @@ impl FakeSandbox {
             running_most: Arc::default(),
             memory_full: AtomicBool::new(false),
             unsupported: Mutex::default(),
-            level: Mutex::new(Isolation::Process),
             ungiven: Mutex::default(),
+            level: Mutex::new(Isolation::Process),
         })
     }
 
@@ -136,14 +136,14 @@ impl FakeSandbox {
         self.memory_full.store(full, Ordering::Release);
     }
 
-    /// From now on that level is in force.
-    pub fn set_level(&self, level: Isolation) {
-        *lock(&self.level) = level;
-    }
-
     /// From now on that network is not to be had.
     pub fn remove_network(&self, network: Network) {
         lock(&self.ungiven).push(network);
+    }
+
+    /// From now on that level is in force.
+    pub fn set_level(&self, level: Isolation) {
+        *lock(&self.level) = level;
     }
 
     /// From now on that runtime is missing.
@@ -162,12 +162,12 @@ impl Sandbox for FakeSandbox {
         Box::pin(async move { if missing { Err(format!("{runtime} was not found")) } else { Ok(()) } })
     }
 
-    fn level(&self) -> Isolation {
-        *lock(&self.level)
-    }
-
     fn gives(&self, network: Network) -> Result<(), String> {
         if lock(&self.ungiven).contains(&network) { Err("it is not to be had".to_owned()) } else { Ok(()) }
+    }
+
+    fn level(&self) -> Isolation {
+        *lock(&self.level)
     }
 
     fn runtime_version(&self, runtime: Runtime) -> String {

@@ -22,7 +22,7 @@ use domain::function::{Change, Code, Configuration, Digest, Failing, Function, N
 use domain::image::Image;
 use domain::names::{FunctionName, Qualifier, RevisionId, Version};
 use domain::settings::Settings;
-use domain::{Error, Fault, Refusal, network, own_tags};
+use domain::{Error, Fault, Refusal, network};
 
 use crate::access::{self, Action, Caller};
 use crate::catalog::{self, Catalog, Deployed, Entry, Serving};
@@ -168,8 +168,7 @@ impl Functions {
             return Err(Refusal::FunctionNameTooLong { value: name.to_string() }.into());
         }
         new.check()?;
-        own_tags::check(&new.tags, self.sandbox.level())?;
-        network::check_tags(&new.tags, |network| self.sandbox.gives(network))?;
+        self.check_own_tags(&new.tags)?;
         let held = self.layers.resolve(caller, &layers).await?;
         new.configuration.layers.clone_from(&held.uses);
         self.check_program(&new.configuration).await?;

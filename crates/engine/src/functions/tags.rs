@@ -20,6 +20,12 @@ fn absent(target: &Target) -> Refusal {
 }
 
 impl Functions {
+    /// Checks what tags ask of the engine itself.
+    pub(super) fn check_own_tags(&self, tags: &[(String, String)]) -> Result<(), Refusal> {
+        own_tags::check(tags, self.sandbox.level())?;
+        network::check_tags(tags, |network| self.sandbox.gives(network))
+    }
+
     /// TagResource: adds tags and replaces those of the same key.
     ///
     /// # Errors
@@ -28,8 +34,7 @@ impl Functions {
     pub async fn tag_resource(self: &Arc<Self>, caller: &Caller, target: &Target, more: Tags) -> Result<(), Error> {
         access::check(&self.home, caller, Action::TagResource, &target.arn)?;
         check_unqualified(target)?;
-        own_tags::check(&more, self.sandbox.level())?;
-        network::check_tags(&more, |network| self.sandbox.gives(network))?;
+        self.check_own_tags(&more)?;
         self.change(&target.arn.name, absent(target), move |_, entry| {
             let tags = tags::with(&entry.settings.tags, more)?;
             let next = Settings { tags, ..Settings::clone(&entry.settings) };
