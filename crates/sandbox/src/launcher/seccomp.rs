@@ -16,6 +16,7 @@ use program::{Decision, Word};
 
 /// The architectures that the filter knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(test), allow(dead_code, reason = "all but one are other machines'"))]
 enum Architecture {
     X86_64,
     Aarch64,
