@@ -22,6 +22,7 @@ pub mod lineage;
 pub mod log;
 pub mod mapping;
 pub mod names;
+pub mod network;
 pub mod own_tags;
 pub mod payload;
 pub mod policy;

@@ -11,6 +11,7 @@ use domain::error::ThrottleReason;
 use domain::function::{Function, LogFormat, LogLevel};
 use domain::log::Initialization;
 use domain::names::EnvironmentId;
+use domain::network::{self, Network};
 use domain::runtime::Runtime;
 use domain::{Error, Fault, Refusal, log, own_tags};
 
@@ -185,12 +186,18 @@ impl Environments {
     }
 
     async fn start_for(&self, room: Room, function: &Function, why: Initialization) -> Result<Member, Fault> {
-        // An engine may be started again at a lower level than the one at which the function was made.
-        let tags = self.catalog.get(&function.arn.name).map(|entry| entry.settings.clone());
-        if let Some(settings) = tags
-            && let Err(Refusal::TagNotMet { tag, why }) = own_tags::check(&settings.tags, self.sandbox.level())
-        {
-            return Err(Fault::bare(format!("the tag {tag} of {} cannot be met: {why}", function.arn.name)));
+        let settings = self.catalog.get(&function.arn.name).map(|entry| entry.settings.clone());
+        // A function that has been deleted meanwhile gets the least.
+        let network = settings.as_ref().map_or(Network::None, |settings| network::of_tags(&settings.tags));
+        // An engine may be started again where it can do less than where the function was made.
+        if let Some(settings) = settings {
+            let is_met = |tag: &str, why: &str| {
+                Fault::bare(format!("the tag {tag} of {} cannot be met: {why}", function.arn.name))
+            };
+            if let Err(Refusal::TagNotMet { tag, why }) = own_tags::check(&settings.tags, self.sandbox.level()) {
+                return Err(is_met(tag, &why));
+            }
+            self.sandbox.gives(network).map_err(|why| is_met(network::TAG, &why))?;
         }
         let id = EnvironmentId(self.dice.uuid());
         let source = LogSource {
@@ -215,6 +222,7 @@ impl Environments {
             account: function.arn.account().to_owned(),
             memory_mb: function.configuration.memory_mb,
             storage_mb: function.configuration.storage_mb,
+            network,
             variables: user.over(self.settings.variables.clone()),
             platform_variables: platform_variables(function, &source, why),
         };

@@ -23,6 +23,7 @@ use domain::image::{Image, ImageConfig};
 use domain::layer::{Layer, LayerName, LayerVersion};
 use domain::mapping::Mapping;
 use domain::names::{AliasName, EnvironmentId, FunctionName, RequestId, RevisionId, VersionNumber};
+use domain::network::Network;
 use domain::runtime::Runtime;
 use domain::settings::Settings;
 use domain::tags::Tags;
@@ -212,6 +213,8 @@ pub trait Sandbox: Send + Sync {
     fn supports(&self, runtime: Runtime) -> Wait<'_, Result<(), String>>;
     /// How well its environments are kept apart.
     fn level(&self) -> domain::isolation::Isolation;
+    /// Whether environments can have a network; the text says why not.
+    fn gives(&self, network: Network) -> Result<(), String>;
     /// What `INIT_START` says of a runtime: its version as `python:3.11.v7`.
     fn runtime_version(&self, runtime: Runtime) -> String;
     /// Prepares an environment; its runtime is started by [`Environment::init`].
@@ -248,6 +251,8 @@ pub struct EnvironmentSpec {
     pub memory_mb: u32,
     /// MB of `/tmp`.
     pub storage_mb: u32,
+    /// What network it has.
+    pub network: Network,
     /// Variables of which the user may override any; the sandbox adds its own defaults below these
     /// (`PATH`, `LD_LIBRARY_PATH`, `PYTHONPATH`, `NODE_PATH`).
     pub variables: domain::variables::Variables,

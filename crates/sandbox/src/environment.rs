@@ -14,6 +14,7 @@ use domain::environment::{Exit, ExtensionError, Failure, InitEnd};
 use domain::function::LogFormat;
 use domain::limits;
 use domain::log::{Record, Writer};
+use domain::network::Network;
 use engine::ports::{self, Answer, EnvironmentSpec, Event, ImageUse, Output, Wait};
 use engine::tasks::{self, Task};
 use jiff::Timestamp;
@@ -371,7 +372,7 @@ impl Environment {
         }
         let mut merged = self.lay_out_layers(&mut needs, spawner.has_own_paths()).await?;
         let api = self.shared.inside.get().filter(|(port, _)| *port != RUNTIME_API_PORT);
-        let nat = self.shared.networking.nat();
+        let nat = self.shared.networking.nat(self.spec.network);
         let preparation = preparation(&self.shared, nat.is_some());
         needs.disk = self.take_disk(&spawner).await;
         let (mut waiting, group, stem) = match self.take_waiting(&needs, &spawner).await {
@@ -486,7 +487,8 @@ impl Environment {
         if needs.image.is_some() {
             return None;
         }
-        let stock = self.shared.stock()?;
+        // What waits has a way out, if there is one.
+        let stock = self.shared.stock().filter(|_| self.spec.network != Network::None)?;
         let has_extensions = needs.layers.iter().any(|layer| layer.join("extensions").exists());
         let is_for_stem = may_use_stem(&self.spec.variables, has_extensions)
             && self.serials.load(Ordering::Relaxed) == stems::SERIAL

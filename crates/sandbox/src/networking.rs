@@ -7,6 +7,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use domain::network::Network;
 use engine::ports::Clock;
 use engine::tasks::{self, Task};
 
@@ -142,11 +143,25 @@ impl Networking {
         *self.lock() = way_out;
     }
 
-    /// The way out, where there is one.
-    pub(crate) fn nat(&self) -> Option<Nat> {
+    /// The way out, where there is one and it is not to be left out.
+    pub(crate) fn nat(&self, network: Network) -> Option<Nat> {
         match &*self.lock() {
-            WayOut::Open(nat) => Some(nat.clone()),
-            WayOut::Needless | WayOut::Closed(_) => None,
+            WayOut::Open(nat) if network != Network::None => Some(nat.clone()),
+            WayOut::Open(_) | WayOut::Needless | WayOut::Closed(_) => None,
+        }
+    }
+
+    /// Whether a function can have what it asks for; the text says why not.
+    pub(crate) fn gives(&self, network: Network) -> Result<(), String> {
+        match (network, &*self.lock()) {
+            (Network::None, WayOut::Needless) => {
+                Err("where functions have the network of the host, it cannot be kept from \
+                them; levels `rootless` and `sandbox` can, and `lambd doctor` tells why they are not to be had"
+                    .to_owned())
+            }
+            // The host's network leads out as well.
+            (Network::Nat, WayOut::Closed(reason)) => Err(format!("functions have no way out here: {reason}")),
+            _ => Ok(()),
         }
     }
 

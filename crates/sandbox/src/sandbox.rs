@@ -8,6 +8,7 @@ use std::sync::{Arc, MutexGuard, OnceLock, PoisonError, Weak};
 
 use domain::function::Digest;
 use domain::image::Image;
+use domain::network::Network;
 use domain::runtime::{Family, Runtime};
 use domain::{Error, Fault};
 use engine::ports::{self, Clock, EnvironmentSpec, HeldImage, Output, Removal, Wait};
@@ -488,6 +489,10 @@ impl ports::Sandbox for Linux {
 
     fn level(&self) -> Isolation {
         self.shared.level
+    }
+
+    fn gives(&self, network: Network) -> Result<(), String> {
+        self.shared.networking.gives(network)
     }
 
     fn runtime_version(&self, runtime: Runtime) -> String {

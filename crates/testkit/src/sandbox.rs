@@ -11,6 +11,7 @@ use domain::Fault;
 use domain::environment::{Failure, InitEnd};
 use domain::isolation::Isolation;
 use domain::names::RequestId;
+use domain::network::Network;
 use domain::runtime::Runtime;
 use engine::ports::{Answer, Clock, Environment, EnvironmentSpec, Event, Output, Sandbox, Stream, Wait};
 use jiff::Timestamp;
@@ -83,6 +84,7 @@ pub struct FakeSandbox {
     memory_full: AtomicBool,
     unsupported: Mutex<Vec<Runtime>>,
     level: Mutex<Isolation>,
+    ungiven: Mutex<Vec<Network>>,
 }
 
 impl FakeSandbox {
@@ -100,6 +102,7 @@ impl FakeSandbox {
             memory_full: AtomicBool::new(false),
             unsupported: Mutex::default(),
             level: Mutex::new(Isolation::Process),
+            ungiven: Mutex::default(),
         })
     }
 
@@ -138,6 +141,11 @@ impl FakeSandbox {
         *lock(&self.level) = level;
     }
 
+    /// From now on that network is not to be had.
+    pub fn remove_network(&self, network: Network) {
+        lock(&self.ungiven).push(network);
+    }
+
     /// From now on that runtime is missing.
     pub fn remove_runtime(&self, runtime: Runtime) {
         lock(&self.unsupported).push(runtime);
@@ -156,6 +164,10 @@ impl Sandbox for FakeSandbox {
 
     fn level(&self) -> Isolation {
         *lock(&self.level)
+    }
+
+    fn gives(&self, network: Network) -> Result<(), String> {
+        if lock(&self.ungiven).contains(&network) { Err("it is not to be had".to_owned()) } else { Ok(()) }
     }
 
     fn runtime_version(&self, runtime: Runtime) -> String {

@@ -22,7 +22,7 @@ use domain::function::{Change, Code, Configuration, Digest, Failing, Function, N
 use domain::image::Image;
 use domain::names::{FunctionName, Qualifier, RevisionId, Version};
 use domain::settings::Settings;
-use domain::{Error, Fault, Refusal, own_tags};
+use domain::{Error, Fault, Refusal, network, own_tags};
 
 use crate::access::{self, Action, Caller};
 use crate::catalog::{self, Catalog, Deployed, Entry, Serving};
@@ -169,6 +169,7 @@ impl Functions {
         }
         new.check()?;
         own_tags::check(&new.tags, self.sandbox.level())?;
+        network::check_tags(&new.tags, |network| self.sandbox.gives(network))?;
         let held = self.layers.resolve(caller, &layers).await?;
         new.configuration.layers.clone_from(&held.uses);
         self.check_program(&new.configuration).await?;
@@ -587,9 +588,15 @@ impl Functions {
     }
 }
 
-/// The function with other settings.
+/// The function with other settings. With another network it gets other environments.
 fn with_settings(entry: &Entry, settings: Settings) -> Entry {
-    Entry { settings: Arc::new(settings), ..entry.clone() }
+    let mut next = Entry { settings: Arc::new(settings), ..entry.clone() };
+    if network::of_tags(&next.settings.tags) != network::of_tags(&entry.settings.tags) {
+        for version in std::iter::once(&mut next.latest).chain(next.versions.values_mut()) {
+            version.serving = Serving::new(version.serving.function.clone());
+        }
+    }
+    next
 }
 
 /// An image that a version waits for and that nobody has tried to pull.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::arn::Target;
 use domain::settings::Settings;
 use domain::tags::{self, Tags};
-use domain::{Error, Refusal, own_tags};
+use domain::{Error, Refusal, network, own_tags};
 
 use super::{Functions, with_settings};
 use crate::access::{self, Action, Caller};
@@ -29,6 +29,7 @@ impl Functions {
         access::check(&self.home, caller, Action::TagResource, &target.arn)?;
         check_unqualified(target)?;
         own_tags::check(&more, self.sandbox.level())?;
+        network::check_tags(&more, |network| self.sandbox.gives(network))?;
         self.change(&target.arn.name, absent(target), move |_, entry| {
             let tags = tags::with(&entry.settings.tags, more)?;
             let next = Settings { tags, ..Settings::clone(&entry.settings) };

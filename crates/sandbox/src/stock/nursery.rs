@@ -6,6 +6,7 @@ use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::sync::{Arc, Weak};
 
+use domain::network::Network;
 use engine::ports::Wait;
 
 use super::{Kind, Maker};
@@ -44,7 +45,7 @@ impl Maker for Nursery {
             let shared = self.shared.upgrade().ok_or(LaunchError::Ended { who: "sandbox" })?;
             let spawner = shared.spawner().await?;
             let group = environment::make_group(&shared, "waiting", BOOT_MEMORY_MB).await?;
-            let nat = shared.networking.nat();
+            let nat = shared.networking.nat(Network::Usual);
             let preparation = environment::preparation(&shared, nat.is_some());
             let mut init = spawner.prepare(preparation, group.as_deref(), nat).await?;
             let stem = match kind {

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use domain::environment::InitEnd;
 use domain::log::Record;
 use domain::names::{EnvironmentId, RequestId};
+use domain::network::Network;
 use domain::runtime::Runtime;
 use domain::variables::Variables;
 use engine::ports::{Answer, Clock, Environment, EnvironmentSpec, Event, Output, Sandbox as _};
@@ -183,6 +184,11 @@ pub(crate) const TEST_PROCESS: &str = "SANDBOX_TEST_PROCESS";
 
 /// A sandbox; `None` where the kernel does not allow this kind, which is said, and is a failure in CI.
 pub(crate) async fn host(kind: Kind) -> Option<Host> {
+    host_with(kind, |_| {}).await
+}
+
+/// The same with other settings.
+pub(crate) async fn host_with(kind: Kind, change: impl FnOnce(&mut Settings)) -> Option<Host> {
     // One is for root, the other for everybody else; `rootless.rs` is everybody else.
     let is_root = rustix::process::geteuid().is_root();
     if kind == Kind::Sandbox && !is_root || kind == Kind::Rootless && is_root {
@@ -198,7 +204,9 @@ pub(crate) async fn host(kind: Kind) -> Option<Host> {
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o711)).unwrap();
     }
     let clock = Arc::new(HandClock::default());
-    let linux = match Linux::start(settings(&folder.path().join("data"), kind), clock.clone()).await {
+    let mut settings = settings(&folder.path().join("data"), kind);
+    change(&mut settings);
+    let linux = match Linux::start(settings, clock.clone()).await {
         Err(refused @ OpenError::Isolation { .. }) => {
             skipped(&refused.to_string());
             return None;
@@ -249,6 +257,7 @@ impl Host {
             account: "000000000000".to_owned(),
             memory_mb: 512,
             storage_mb: 512,
+            network: Network::Usual,
             variables: Variables::default(),
             platform_variables: [
                 ("_HANDLER", "app.handler"),

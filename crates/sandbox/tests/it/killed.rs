@@ -20,7 +20,7 @@ use uuid::Uuid;
 use crate::host::{DAY, Function, Host, KINDS, Kind, Lines, children_of, host, in_time, settings, until};
 
 /// In whose environment the test's program finds that it is to be an engine, and where.
-const ENGINE: &str = "SANDBOX_TEST_ENGINE";
+pub(crate) const ENGINE: &str = "SANDBOX_TEST_ENGINE";
 
 /// Every process whose program or working folder is below a folder, on the host's side of any namespace.
 fn processes_below(folder: &Path) -> Vec<i32> {
@@ -367,7 +367,9 @@ async fn is_an_engine_where_it_was_started_as_one() {
     let kind = KINDS.into_iter().find(|kind| told["kind"] == format!("{kind:?}")).unwrap();
     let data = Path::new(told["data"].as_str().unwrap());
     let clock = Arc::new(RealClock(std::time::Instant::now()));
-    let linux = Linux::start(settings(data, kind), clock).await.unwrap();
+    let mut settings = settings(data, kind);
+    settings.network.nat = told["has nat"] == true;
+    let linux = Linux::start(settings, clock).await.unwrap();
     let spec = engine::ports::EnvironmentSpec {
         id: EnvironmentId(Uuid::from_u128(1)),
         runtime: domain::runtime::Runtime::parse("provided.al2023").unwrap(),
@@ -377,6 +379,7 @@ async fn is_an_engine_where_it_was_started_as_one() {
         account: "000000000000".to_owned(),
         memory_mb: 128,
         storage_mb: 512,
+        network: domain::network::Network::Usual,
         variables: domain::variables::Variables::default(),
         platform_variables: vec![("TEST_FOLDER".to_owned(), told["folder"].as_str().unwrap().to_owned())],
     };

@@ -12,6 +12,7 @@ mod host;
 mod killed;
 mod machine;
 mod network;
+mod network_inside;
 mod prestart;
 mod rootless;
 mod runtime_api;

@@ -234,6 +234,17 @@ fn do_step(step: &Value, api: &mut Api) -> Value {
             use std::net::ToSocketAddrs as _;
             json!((text, 80).to_socket_addrs().unwrap().next().unwrap().ip().to_string())
         }
+        "reach" => {
+            use std::net::ToSocketAddrs as _;
+            let within = std::time::Duration::from_millis(value["within ms"].as_u64().unwrap_or(10_000));
+            let of = value["at"].as_str().unwrap().to_socket_addrs().unwrap().next().unwrap();
+            let reached = TcpStream::connect_timeout(&of, within).and_then(|mut stream| {
+                let mut text = String::new();
+                stream.set_read_timeout(Some(within))?;
+                stream.read_to_string(&mut text).map(|_| text)
+            });
+            reached.map_or_else(|error| json!({"error": error.kind().to_string()}), |text| json!(text))
+        }
         "await file" => {
             while !PathBuf::from(text).exists() {
                 std::thread::yield_now();

@@ -4,4 +4,4 @@
 mod firewall;
 mod leftovers;
 mod services;
-mod world;
+pub(crate) mod world;
