@@ -434,7 +434,9 @@ impl Diagnosis {
         let mut text = String::new();
         let mut line = |line: std::fmt::Arguments<'_>| writeln!(text, "{line}").expect("a String takes everything");
         if let Some(report) = &self.report {
-            isolation::as_lines(report).iter().for_each(|told| line(format_args!("{told}")));
+            for told in isolation::as_lines(report) {
+                line(format_args!("{told}"));
+            }
             line(format_args!("environments at most: {}", self.environments_max));
             line(format_args!("runtimes:"));
             for found in &self.runtimes {

@@ -463,13 +463,12 @@ impl Environment {
         }
         let storage = self.shared.storage().await?;
         let megabytes = self.spec.storage_mb;
-        let taken = match storage.take_ready(megabytes) {
-            Some(ready) => Ok(ready),
-            None => {
-                let storage = storage.clone();
-                let made = tasks::off_thread("making a disk", move || storage.take(megabytes)).await;
-                made.unwrap_or_else(|fault| Err(Refused { step: fault.chain(), errno: 0 }))
-            }
+        let taken = if let Some(ready) = storage.take_ready(megabytes) {
+            Ok(ready)
+        } else {
+            let storage = storage.clone();
+            let made = tasks::off_thread("making a disk", move || storage.take(megabytes)).await;
+            made.unwrap_or_else(|fault| Err(Refused { step: fault.chain(), errno: 0 }))
         };
         let refill = tasks::off_thread("making disks ahead of use", move || storage.refill(megabytes, DISKS_READY));
         tasks::spawn("making disks ahead of use", refill).detach();

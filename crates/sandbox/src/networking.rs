@@ -203,7 +203,8 @@ impl Networking {
     /// Removes the way out; nothing of it is left when this returns.
     pub(crate) async fn close(&self) {
         let stopped = WayOut::Closed("the sandbox is stopped".to_owned());
-        if let WayOut::Open(nat) = std::mem::replace(&mut *self.lock(), stopped) {
+        let way_out = std::mem::replace(&mut *self.lock(), stopped);
+        if let WayOut::Open(nat) = way_out {
             let _ = tasks::off_thread("removing the network of functions", move || nat.close()).await;
         }
     }

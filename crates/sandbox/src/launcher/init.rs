@@ -119,17 +119,14 @@ impl<'a> Init<'a> {
             take_number(control, CONTROL)?;
         }
         let control = sys::adopt(CONTROL);
-        let image = match image {
-            Some(image) => {
-                take_number(&image, IMAGE)?;
-                drop(image);
-                sys::close_from(IMAGE + 1)?;
-                Some(sys::adopt(IMAGE))
-            }
-            None => {
-                sys::close_from(IMAGE)?;
-                None
-            }
+        let image = if let Some(image) = image {
+            take_number(&image, IMAGE)?;
+            drop(image);
+            sys::close_from(IMAGE + 1)?;
+            Some(sys::adopt(IMAGE))
+        } else {
+            sys::close_from(IMAGE)?;
+            None
         };
         // While it still has the number of the engine's user: the data folder is nobody else's.
         let entered = enter(kind, mount_point, preparation, image.as_ref());
@@ -438,12 +435,11 @@ fn enter(
             sockets.extend([OwnedFd::from(udp), OwnedFd::from(tcp)]);
         }
     }
-    match kind.base() {
-        Some(base) => view::enter(base, mount_point, image)?,
-        None => {
-            let us = rustix::process::getpid();
-            rustix::process::set_child_subreaper(Some(us)).map_err(step("prctl(PR_SET_CHILD_SUBREAPER)"))?;
-        }
+    if let Some(base) = kind.base() {
+        view::enter(base, mount_point, image)?;
+    } else {
+        let us = rustix::process::getpid();
+        rustix::process::set_child_subreaper(Some(us)).map_err(step("prctl(PR_SET_CHILD_SUBREAPER)"))?;
     }
     Ok(sockets)
 }

@@ -81,7 +81,7 @@ fn own_paths(configuration: &Configuration) -> Option<Refused> {
         let tried = apart("clone", || {
             view::establish(right, Base::Host, configuration)?;
             let trial = Trial::begin(Kind::OwnPaths, configuration, &Preparation::default())?;
-            trial.furnish(Furniture::default())
+            trial.furnish(&Furniture::default())
         })
         .and_then(|()| view::establish(right, Base::Host, configuration));
         match tried {
@@ -107,7 +107,7 @@ fn confined(configuration: &Configuration) -> Result<(), Refused> {
 /// that comes before.
 fn real_folders(kind: Kind, configuration: &Configuration) -> Result<(), Refused> {
     let trial = Trial::begin(kind, configuration, &Preparation::default())?;
-    trial.furnish(Furniture::default())?;
+    trial.furnish(&Furniture::default())?;
     let nothing = open_nothing().map_err(step("open(/dev/null)"))?;
     let order = Order::Start(Start {
         serial: 0,
@@ -134,7 +134,7 @@ fn isolated(kind: Kind, right: Right, configuration: &Configuration) -> Result<(
 
     let trial = Trial::begin(kind, configuration, &Preparation { ports: vec![9001], ..Preparation::default() })?;
     let mount = |source, at: &str| Mounting { source, at: at.into() };
-    trial.furnish(Furniture {
+    trial.furnish(&Furniture {
         mounts: vec![
             mount(Source::ReadOnly(storage.clone()), "/var/task"),
             mount(Source::Storage(storage.clone()), "/tmp"),
@@ -188,8 +188,8 @@ impl Trial {
         }
     }
 
-    fn furnish(&self, furniture: Furniture) -> Result<(), Refused> {
-        self.nursery.furnish(&furniture, std::iter::empty(), &self.control);
+    fn furnish(&self, furniture: &Furniture) -> Result<(), Refused> {
+        self.nursery.furnish(furniture, std::iter::empty(), &self.control);
         match self.hear()? {
             Told::Prepared { .. } => Ok(()),
             Told::Unprepared(refused) => Err(refused),

@@ -348,14 +348,13 @@ async fn layers_are_in_opt_and_a_later_one_covers_an_earlier_one() {
             let function = host.start(EnvironmentSpec { layers, ..host.spec() }).await;
             assert_eq!(function.init().await, InitEnd::Ready);
             let variables = function.ask(json!("variables")).await;
-            let opt = match kind.has_own_paths() {
-                true => {
+            let opt = if kind.has_own_paths() {
                     assert_eq!(variables["LAMBD_OPT"], Value::Null);
                     let denied = function.ask(json!({"try to write": "/opt/x"})).await;
                     assert_eq!(denied, "read-only filesystem or storage medium");
                     "/opt".to_owned()
-                }
-                false => variables["LAMBD_OPT"].as_str().unwrap().to_owned(),
+            } else {
+                variables["LAMBD_OPT"].as_str().unwrap().to_owned()
             };
             for (path, content) in seen {
                 assert_eq!(function.ask(json!({"read": format!("{opt}/{path}")})).await, content, "{path}");

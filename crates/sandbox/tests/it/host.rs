@@ -170,13 +170,11 @@ pub(crate) fn settings(data_dir: &Path, kind: Kind) -> Settings {
 }
 
 /// The program that is a spawner or a function. Tests that run as another user have a copy that this user can reach.
-#[expect(clippy::disallowed_methods, reason = "a test's own setting")]
 pub(crate) fn test_process() -> PathBuf {
     std::env::var_os(TEST_PROCESS).map_or_else(|| env!("CARGO_BIN_EXE_sandbox-test-process").into(), PathBuf::from)
 }
 
 /// Whether these tests have been started by others, as another user.
-#[expect(clippy::disallowed_methods, reason = "a test's own setting")]
 fn is_another_user() -> bool {
     std::env::var_os(TEST_PROCESS).is_some()
 }

@@ -82,13 +82,16 @@ async fn run(host: &Host, runtime: Runtime, file: &str, code: &str) -> (Function
     run_with(host, runtime, file, code, Vec::new()).await
 }
 
+/// Of environments.
+static NUMBERS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
+
 async fn run_with(host: &Host, runtime: Runtime, file: &str, code: &str, layers: Vec<PathBuf>) -> (Function, Value) {
     let folder = host.folder.path().join("function");
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join(file), code).unwrap();
     let mut spec = host.spec();
     // The one before may still be on its way out.
-    spec.id = EnvironmentId(uuid::Uuid::new_v4());
+    spec.id = EnvironmentId(uuid::Uuid::from_u128(NUMBERS.fetch_add(1, std::sync::atomic::Ordering::Relaxed).into()));
     spec.code = folder;
     spec.runtime = runtime;
     spec.layers = layers;
