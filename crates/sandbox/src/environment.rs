@@ -492,8 +492,8 @@ impl Environment {
         let has_extensions = needs.layers.iter().any(|layer| layer.join("extensions").exists());
         let is_for_stem = may_use_stem(&self.spec.variables, has_extensions)
             && self.serials.load(Ordering::Relaxed) == stems::SERIAL
-            // What the interpreter needs would be below the layers.
-            && !needs.kept.iter().any(|path| path.starts_with("/opt"));
+            // What the interpreter needs would be below the layers, or below `/tmp`.
+            && !needs.kept.iter().any(|path| path.starts_with("/opt") || path.starts_with("/tmp"));
         let kind = StemKind::of(self.spec.runtime, self.spec.memory_mb).filter(|_| is_for_stem);
         let mut waiting = stock.take(kind)?;
         if !Arc::ptr_eq(&waiting.spawner, spawner) {
@@ -1146,6 +1146,7 @@ async fn clear(place: Option<Place>, folder: PathBuf, shared: Arc<Shared>) {
                 tracing::warn!(folder = %folder.display(), "a process of an environment does not end");
             }
         }
+        place.init.unlink();
         // Who looks after idle environments may look at this one once more.
         if let Some(group) = &place.group {
             group.end();

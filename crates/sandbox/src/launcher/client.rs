@@ -257,14 +257,20 @@ impl Spawner {
             }
             let process = process.expect("the loop ends only with it");
             let sockets = sockets.unwrap_or_default();
-            let mut init =
-                Init { socket, process, sockets, link: None, extensions: Vec::new(), asked: Mutex::default() };
+            let mut init = Init {
+                socket,
+                process,
+                sockets,
+                link: Mutex::default(),
+                extensions: Vec::new(),
+                asked: Mutex::default(),
+            };
             if self.has_own_network() {
-                init.link = match linking {
+                let link = match linking {
                     Some(linking) => Some(in_task(linking.result().await.and_then(|made| made))?),
                     None => None,
                 };
-                init.configure_network().await?;
+                init.link = Mutex::new(init.configure_network(link).await?);
             }
             Ok(init)
         })
@@ -345,7 +351,7 @@ pub(crate) struct Init {
     /// Those that listen in its network, as they were asked for.
     pub(crate) sockets: Vec<OwnedFd>,
     /// Its way out, if it has one.
-    link: Option<Link>,
+    link: Mutex<Option<Link>>,
     /// The external extensions that its view has.
     pub(crate) extensions: Vec<PathBuf>,
     /// Who waits for a socket, in the order in which they are made.
@@ -354,8 +360,8 @@ pub(crate) struct Init {
 
 impl Init {
     /// Has its network set up as its link says; to be called before anybody else listens to it.
-    async fn configure_network(&mut self) -> Result<(), LaunchError> {
-        let inside = self.link.as_ref().map_or(Inside::Loopback, Link::inside);
+    async fn configure_network(&self, link: Option<Link>) -> Result<Option<Link>, LaunchError> {
+        let inside = link.as_ref().map_or(Inside::Loopback, Link::inside);
         self.order(&Order::Network(inside), &[]).await?;
         loop {
             match self.socket.hear().await? {
@@ -364,10 +370,14 @@ impl Init {
                 _ => {}
             }
         }
-        let Some(link) = self.link.take() else { return Ok(()) };
+        let Some(link) = link else { return Ok(None) };
         let settled = tasks::off_thread("settling a link", move || link.settle().map(|()| link)).await;
-        self.link = Some(in_task(settled)?);
-        Ok(())
+        in_task(settled).map(Some)
+    }
+
+    /// Takes its way out away, whoever still has it.
+    pub(crate) fn unlink(&self) {
+        drop(self.link.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
     /// Gives an order.

@@ -349,10 +349,10 @@ async fn layers_are_in_opt_and_a_later_one_covers_an_earlier_one() {
             assert_eq!(function.init().await, InitEnd::Ready);
             let variables = function.ask(json!("variables")).await;
             let opt = if kind.has_own_paths() {
-                    assert_eq!(variables["LAMBD_OPT"], Value::Null);
-                    let denied = function.ask(json!({"try to write": "/opt/x"})).await;
-                    assert_eq!(denied, "read-only filesystem or storage medium");
-                    "/opt".to_owned()
+                assert_eq!(variables["LAMBD_OPT"], Value::Null);
+                let denied = function.ask(json!({"try to write": "/opt/x"})).await;
+                assert_eq!(denied, "read-only filesystem or storage medium");
+                "/opt".to_owned()
             } else {
                 variables["LAMBD_OPT"].as_str().unwrap().to_owned()
             };

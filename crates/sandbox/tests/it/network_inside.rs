@@ -5,6 +5,7 @@ use std::io::BufRead as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use domain::environment::InitEnd;
@@ -54,8 +55,10 @@ async fn open_host(world: &World, doors: Vec<Door>) -> Option<Host> {
 }
 
 async fn ready_with(host: &Host, network: Network) -> Function {
+    // Several of them live at once.
+    static LATEST: AtomicU32 = AtomicU32::new(100);
     let mut spec = host.spec();
-    spec.id = EnvironmentId(Uuid::new_v4());
+    spec.id = EnvironmentId(Uuid::from_u128(LATEST.fetch_add(1, Ordering::Relaxed).into()));
     spec.network = network;
     let function = host.start(spec).await;
     assert_eq!(function.init().await, InitEnd::Ready, "{:?}", function.lines.take());

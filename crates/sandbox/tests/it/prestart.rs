@@ -32,7 +32,7 @@ const PYTHON: &str = "import os, sys, time, one\n\
             ('Uid', 'Gid', 'Umask', 'CapEff', 'CapBnd', 'NoNewPrivs', 'SigIgn', 'SigBlk', 'Threads', 'NSpid')]\n    \
         return {'argv': sys.argv, 'cmdline': read('cmdline'), 'limits': read('limits'), 'status': status, 'cwd': os.getcwd(),\n        \
             'environ': dict(os.environ), 'child': sorted(os.popen('env').read().split('\\n')), 'path': sys.path,\n        \
-            'descriptors': sorted(os.listdir('/proc/self/fd')), 'zone': time.strftime('%Z', time.localtime(0)),\n        \
+            'zone': time.strftime('%Z', time.localtime(0)),\n        \
             'task': sorted(os.listdir('/var/task')), 'opt': sorted(os.listdir('/opt')), 'tmp': os.listdir('/tmp'),\n        \
             'word': one.WORD, 'library': library, 'session': os.getsid(0), 'group': os.getpgrp(), 'pid': os.getpid()}\n";
 
