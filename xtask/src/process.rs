@@ -26,11 +26,6 @@ pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// Whether nothing may be left out.
-pub(crate) fn in_ci() -> bool {
-    variable("CI").as_deref() == Some("true")
-}
-
 #[expect(clippy::disallowed_methods, reason = "how long a step took is all that xtask asks of a clock")]
 pub(crate) fn now() -> Instant {
     Instant::now()

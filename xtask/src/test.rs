@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, bail};
 use regex::Regex;
 
-use crate::process::{self, alone, cargo, in_ci, print, program, run, say};
+use crate::process::{self, alone, cargo, print, program, run, say};
 use crate::test_tools::{self, Tools};
 
 /// `cargo xtask test [ARGUMENTS]`
@@ -38,14 +38,11 @@ pub(crate) fn run_tests(arguments: &[String]) -> Result<()> {
 
     let skips = fs::read_to_string(&skips).context("reading back the list of skipped tests")?;
     let skipped = skipped(&skips);
+    // In CI a test that may not be left out fails by itself (`testkit::skip`).
     for (name, reason) in &skipped {
         say(&format!("SKIPPED {name}: {reason}"));
     }
-    if in_ci() && !skipped.is_empty() {
-        failures.push(format!("{} tests could not run here, and CI=true allows no skip", skipped.len()));
-    }
-    // In CI the test has failed as well and is counted there.
-    let left_out = if in_ci() { 0 } else { skipped.len() };
+    let left_out = skipped.len();
     print(&format!("{} passed, {} failed, {left_out} skipped", counts.passed.saturating_sub(left_out), counts.failed));
     if !failures.is_empty() {
         bail!("{}", failures.join("\n"));
