@@ -22,7 +22,7 @@ use crate::launcher::sys::{self, NO_DEVICES, NO_SETUID, READ_ONLY};
 pub(crate) const OVERLAY: &str = "mount(overlay)";
 
 /// What a function may not do with what it has of the host.
-pub(super) const LOCKED: u64 = READ_ONLY | NO_SETUID | NO_DEVICES;
+const LOCKED: u64 = READ_ONLY | NO_SETUID | NO_DEVICES;
 
 /// Makes a detached mount; `scratch` is the name of a folder to make and to work in, and is gone afterwards.
 pub(crate) fn tree(
@@ -40,7 +40,7 @@ pub(crate) fn tree(
         }
         Source::Layers { folders, places } => match (folders.as_slice(), places.as_slice()) {
             ([layer], []) => read_only(layer),
-            (folders, places) => layers(folders, places, scratch),
+            (folders, places) => made_on(scratch, || lay(folders, places, scratch)),
         },
     }
 }
@@ -51,12 +51,13 @@ fn read_only(path: &Path) -> Result<OwnedFd, Refused> {
     Ok(tree)
 }
 
-fn layers(folders: &[PathBuf], places: &[PathBuf], scratch: &Path) -> Result<OwnedFd, Refused> {
+/// Makes a detached mount, locked, of what `lay` puts together on a tmpfs at `scratch`, which is gone afterwards.
+pub(super) fn made_on(scratch: &Path, lay: impl FnOnce() -> Result<OwnedFd, Refused>) -> Result<OwnedFd, Refused> {
     make_folders(scratch).map_err(step("mkdir"))?;
     let flags = MountFlags::NOSUID | MountFlags::NODEV;
     let tree =
         mount("tmpfs", scratch, "tmpfs", flags, Some(c"mode=755")).map_err(step("mount(tmpfs)")).and_then(|()| {
-            let tree = lay(folders, places, scratch);
+            let tree = lay();
             unmount(scratch, UnmountFlags::DETACH).map_err(step("umount2(MNT_DETACH)"))?;
             tree
         });

@@ -9,14 +9,13 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, UnmountFlags, fsconfig_create, fsconfig_set_flag,
-    fsconfig_set_string, fsmount, fsopen, mount, unmount,
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string,
+    fsmount, fsopen, mount,
 };
 
-use super::furnish::{LOCKED, overlay_of};
+use super::furnish::{made_on, overlay_of};
 use super::{Right, put, step, take_tree};
 use crate::launcher::protocol::Refused;
-use crate::launcher::sys;
 
 /// Bytes of the paths of layers that mount(2) takes: a page, in which each byte may need an escape.
 const OPTIONS_BYTES_MAX: usize = 3_500;
@@ -28,18 +27,7 @@ const FILES: [&str; 2] = ["etc/hosts", "etc/resolv.conf"];
 /// Makes a detached mount of an image's layers, the first one lowest; `scratch` is the name of a folder to make and to
 /// work in, and is gone afterwards.
 pub(crate) fn root(layers: &[PathBuf], right: Right, scratch: &Path) -> Result<OwnedFd, Refused> {
-    fs::create_dir_all(scratch).map_err(step("mkdir"))?;
-    let flags = MountFlags::NOSUID | MountFlags::NODEV;
-    let tree =
-        mount("tmpfs", scratch, "tmpfs", flags, Some(c"mode=755")).map_err(step("mount(tmpfs)")).and_then(|()| {
-            let tree = lay(layers, right, scratch);
-            unmount(scratch, UnmountFlags::DETACH).map_err(step("umount2(MNT_DETACH)"))?;
-            tree
-        });
-    let _ = fs::remove_dir(scratch);
-    let tree = tree?;
-    sys::restrict(&tree, LOCKED, true).map_err(step("mount_setattr"))?;
-    Ok(tree)
+    made_on(scratch, || lay(layers, right, scratch))
 }
 
 fn lay(layers: &[PathBuf], right: Right, scratch: &Path) -> Result<OwnedFd, Refused> {
